@@ -1,0 +1,1 @@
+"""Drawing parameters, composing, and running both in parallel so that a run can go on."""

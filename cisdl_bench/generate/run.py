@@ -1,0 +1,276 @@
+"""A whole run: pictures first, then composites, in parallel, going on where the last one ended."""
+
+import platform
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import joblib
+import numpy as np
+
+from cisdl_bench.errors import SourceError
+from cisdl_bench.generate.plan import Plan
+from cisdl_bench.generate.ports import Manifest, PictureSink, Progress, SetSink, Storage
+from cisdl_bench.generate.tasks import CompositeTask, PictureTask, run_task
+from cisdl_bench.records import DIFFICULTIES, pairs_of
+
+_BLOCK = 256  # donors of a 256 px canvas whose composites make one shard
+_MARGIN = 1.1  # candidates asked for beyond what the rate so far needs
+_VERSIONS = ("cisdl-bench", "numpy", "opencv-python-headless", "pillow", "pycocotools", "h5py")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One set to be made.
+
+    Attributes:
+        plan: Its candidates.
+        folder: Its folder's name.
+        pairs: How many pairs are wanted; rounded up to whole composites.
+        request: What decides its content; the same request goes on with the same folder.
+    """
+
+    plan: Plan
+    folder: str
+    pairs: int
+    request: Manifest
+
+    @property
+    def composites(self) -> int:
+        """How many composites are wanted."""
+        return -(-self.pairs // len(self.plan.spec.kinds))
+
+    @property
+    def block(self) -> int:
+        """How many candidates one shard takes."""
+        spec = self.plan.spec
+        return max(16, _BLOCK * 256**2 // spec.size**2) * spec.visits
+
+    @property
+    def picture_store(self) -> tuple[str, int]:
+        """The name and canvas of the picture store that it shares."""
+        spec = self.plan.spec
+        return f"{self.plan.source.key}-{spec.size}-{spec.resize}", spec.size
+
+
+@dataclass
+class _Making:
+    """A set on its way."""
+
+    order: Order
+    sink: SetSink
+    manifest: Manifest
+    pictures: PictureSink
+    planned: int = 0
+    entries: dict[int, Manifest] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.manifest["complete"])
+
+    def accepted(self) -> int:
+        return sum(e["rows"] for e in self.entries.values() if e["candidates"][1] <= self.planned)
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """The candidate ranges planned so far that no shard covers yet."""
+        size, total = self.order.block, self.order.plan.total
+        starts = range(0, self.planned, size)
+        return [(a, min(a + size, total)) for a in starts if a not in self.entries]
+
+    def extend(self) -> bool:
+        """Plan as many more candidates as the wanted composites will need; False: none are left.
+
+        Only finished rounds decide, so an interrupted run plans as an undisturbed one does.
+        """
+        order, total, got = self.order, self.order.plan.total, self.accepted()
+        lacking = order.composites - got
+        if lacking <= 0 or self.planned >= total:
+            return False
+        if self.planned and not got:
+            return False  # not one of a whole round: more would not help
+        rate = got / self.planned if self.planned else 1.0
+        more = int(lacking / rate * _MARGIN) + 1
+        blocks = -(-(self.planned + more) // order.block)
+        self.planned = min(blocks * order.block, -(-total // order.block) * order.block)
+        return True
+
+    def save(self) -> None:
+        shards = [self.entries[start] for start in sorted(self.entries)]
+        self.manifest = {**self.manifest, "shards": shards}
+        self.sink.save(self.manifest)
+
+
+def run(
+    orders: Sequence[Order],
+    storage: Storage,
+    progress: Progress,
+    *,
+    jobs: int = 1,
+    overwrite: bool = False,
+) -> list[Manifest]:
+    """Make sets; return their manifests in order.
+
+    Every picture is decoded once for all sets together. The same orders give the same bytes for
+    any number of jobs, and after any number of interruptions.
+
+    Raises:
+        StoreError: A folder holds something else, another run is writing, or the disk is full;
+            what is finished is kept.
+        SourceError: A set has no candidates at all.
+    """
+    with storage.lock():
+        making = [_begin(order, storage, overwrite, progress) for order in orders]
+        open_sets = [m for m in making if not m.complete]
+        purpose = joblib.hash([order.request for order in orders])
+        with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered") as parallel:
+            turn = 0
+            while True:
+                active = [m for m in open_sets if m.extend()]
+                if not active:
+                    break
+                _store_pictures(active, parallel, progress, f"{purpose}-{turn}")
+                _store_composites(active, parallel, progress)
+                turn += 1
+        return [m.manifest if m.complete else _finish(m, progress) for m in making]
+
+
+def _begin(order: Order, storage: Storage, overwrite: bool, progress: Progress) -> _Making:
+    if not order.plan.total:
+        raise SourceError.expected(
+            f"{order.folder} from {order.plan.source.name}",
+            "pictures with an instance of an admissible area",
+            "none",
+            "Choose another difficulty or source",
+        )
+    sink = storage.set(order.folder)
+    manifest = sink.begin(order.request, overwrite=overwrite)
+    for name in manifest.pop("damaged", []):
+        progress.say(f"{sink.path / name}: damaged or missing, made again")
+    pictures = storage.pictures(*order.picture_store)
+    making = _Making(order, sink, manifest, pictures)
+    if making.complete:
+        progress.say(f"{sink.path}: already finished; nothing to do")
+    elif manifest["shards"]:
+        progress.say(f"{sink.path}: goes on after {len(manifest['shards'])} finished shards")
+    making.entries = {entry["candidates"][0]: entry for entry in manifest["shards"]}
+    return making
+
+
+def _store_pictures(
+    active: Sequence[_Making], parallel: Any, progress: Progress, purpose: str
+) -> None:
+    groups: dict[tuple[str, int], list[_Making]] = {}
+    for making in active:
+        groups.setdefault(making.order.picture_store, []).append(making)
+    tasks = []
+    for group in groups.values():
+        plan, sink = group[0].order.plan, group[0].pictures
+        needed = [m.order.plan.pictures(0, min(m.planned, m.order.plan.total)) for m in group]
+        ids = plan.source.index.picture_id[np.concatenate(needed)]
+        size, resize = plan.spec.size, plan.spec.resize
+        tasks += [
+            PictureTask(plan.source, sink, name, block, size, resize)
+            for name, block in sink.missing(ids, purpose)
+        ]
+    if not tasks:
+        return
+    progress.start("pictures", sum(len(task.ids) for task in tasks), 0)
+    for task, (entry, unusable) in _results(parallel, tasks):
+        task.sink.add(entry, unusable, task.name)
+        progress.advance(len(task.ids))
+    progress.stop()
+
+
+def _store_composites(active: Sequence[_Making], parallel: Any, progress: Progress) -> None:
+    of_path = {making.sink.path: making for making in active}
+    tasks = []
+    for m in active:
+        shards = len(m.pictures.manifest()["shards"])
+        for start, stop in m.blocks():
+            name = f"shard-{start // m.order.block:05d}.h5"
+            tasks.append(CompositeTask(m.order.plan, m.sink, m.pictures, shards, name, start, stop))
+    total = sum(pairs_of(m.order.composites, m.order.plan.spec.kinds) for m in active)
+    done = sum(_shown(m) for m in active)
+    progress.start("pairs", total, done)
+    for task, entry in _results(parallel, tasks):
+        making = of_path[task.sink.path]
+        before = _shown(making)
+        making.entries[task.start] = entry
+        making.save()
+        progress.advance(_shown(making) - before)
+    progress.stop()
+
+
+def _shown(making: _Making) -> int:
+    """Pairs made so far, no more than are wanted."""
+    made = sum(entry["rows"] for entry in making.entries.values())
+    return pairs_of(min(made, making.order.composites), making.order.plan.spec.kinds)
+
+
+def _results(parallel: Any, tasks: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    yield from parallel(joblib.delayed(run_task)(task) for task in tasks)
+
+
+def _finish(making: _Making, progress: Progress) -> Manifest:
+    order, plan = making.order, making.order.plan
+    spec, source = plan.spec, plan.source
+    kept, lacking = [], order.composites
+    for start in sorted(making.entries):
+        entry = making.entries[start]
+        if not lacking:
+            break
+        if entry["rows"] > lacking:
+            shards = len(making.pictures.manifest()["shards"])
+            task = CompositeTask(
+                plan,
+                making.sink,
+                making.pictures,
+                shards,
+                entry["name"],
+                start,
+                entry["candidates"][1],
+                lacking,
+            )
+            entry = task.run()
+        kept.append(entry)
+        lacking -= entry["rows"]
+    composites = order.composites - lacking
+    if lacking:
+        progress.say(
+            f"{making.sink.path}: {pairs_of(composites, spec.kinds)} of {order.pairs} pairs: "
+            "the source gives no more"
+        )
+    unusable = making.pictures.manifest()["unusable"]
+    skipped = [*source.index.skipped, *(("picture", int(k), r) for k, r in unusable.items())]
+    refused, classes = Counter[str](), Counter[str]()
+    for entry in kept:
+        refused.update(entry["refused"])
+        classes.update(entry["difficulty"])
+    store, _ = order.picture_store
+    manifest = {
+        **making.manifest,
+        "name": spec.full_name,
+        "notes": list(source.notes),
+        "spec": spec.as_dict(),
+        "source": source.as_dict(),
+        "pictures": f"../pictures/{store}",
+        "versions": versions(),
+        "counts": {
+            "pairs": pairs_of(composites, spec.kinds),
+            "composites": composites,
+            "kinds": dict.fromkeys(spec.kinds, composites),
+            "difficulties": {name: classes[name] for name in DIFFICULTIES if classes[name]},
+            "candidates": sum(entry["candidates"][1] - entry["candidates"][0] for entry in kept),
+            "refused": dict(sorted(refused.items())),
+            "unusable_pictures": dict(sorted(Counter(unusable.values()).items())),
+        },
+        "shards": kept,
+    }
+    return making.sink.finish(manifest, spec.kinds, spec.size, skipped)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a set's bytes."""
+    return {**{name: version(name) for name in _VERSIONS}, "python": platform.python_version()}

@@ -1,0 +1,107 @@
+"""The two things that workers do: one shard of pictures, one shard of composites."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cisdl_bench.generate.compose import compose_range
+from cisdl_bench.generate.plan import Plan
+from cisdl_bench.generate.ports import Ints, Manifest, Pictures, PictureSink, SetSink
+from cisdl_bench.records import Pixels
+from cisdl_bench.sources.coco import CocoSource
+from cisdl_bench.sources.picture import PictureError
+
+
+@dataclass(frozen=True)
+class PictureTask:
+    """Decode, resize and store one shard of pictures."""
+
+    source: CocoSource
+    sink: PictureSink
+    name: str
+    ids: Ints
+    size: int
+    resize: str
+
+    def run(self) -> tuple[Manifest | None, dict[int, str]]:
+        """Return the shard's entry, None where no picture can be used, and reasons by id."""
+        cv2.setNumThreads(1)
+        pixels = _memory(len(self.ids), self.size)
+        positions = np.searchsorted(self.source.index.picture_id, self.ids)
+        unusable: dict[int, str] = {}
+        usable: list[int] = []
+        for key, position in zip(self.ids.tolist(), positions.tolist(), strict=True):
+            try:
+                pixels[len(usable)] = self.source.load(position, self.size, self.resize)
+            except PictureError as error:
+                unusable[key] = str(error)
+                continue
+            usable.append(key)
+        if not usable:
+            return None, unusable
+        ids = np.array(usable, dtype=np.int64)
+        return self.sink.write(self.name, ids, pixels[: len(usable)]), unusable
+
+
+@lru_cache(maxsize=1)
+def _memory(n: int, size: int) -> Pixels:
+    # Kept from shard to shard: touching fresh memory costs more than filling it.
+    return np.empty((n, size, size, 3), dtype=np.uint8)
+
+
+class Canvas:
+    """A source's pictures by their position, read from the store."""
+
+    def __init__(self, source: CocoSource, pictures: Pictures, size: int) -> None:
+        self._ids = source.index.picture_id
+        self._pictures = pictures
+        self._memory = np.empty((size, size, 3), dtype=np.uint8)
+
+    def has(self, position: int) -> bool:
+        """Say whether the picture could be used."""
+        return self._pictures.find(int(self._ids[position])) is not None
+
+    def read(self, position: int) -> Pixels:
+        """Return the picture, uint8 RGB (size, size, 3); valid until the next is read."""
+        found = self._pictures.find(int(self._ids[position]))
+        assert found is not None
+        self._pictures.read_into(found, self._memory)
+        return self._memory
+
+
+@dataclass(frozen=True)
+class CompositeTask:
+    """Compose and store one shard's candidates.
+
+    Attributes:
+        version: Number of shards in the picture store when the task was made.
+        limit: Keep so many composites at most.
+    """
+
+    plan: Plan
+    sink: SetSink
+    pictures: PictureSink
+    version: int
+    name: str
+    start: int
+    stop: int
+    limit: int | None = None
+
+    def run(self) -> Manifest:
+        """Return the shard's entry with its candidates and the reasons of those refused."""
+        cv2.setNumThreads(1)
+        reader = self.pictures.reader(self.version)
+        canvas = Canvas(self.plan.source, reader, self.plan.spec.size)
+        composites, refused, stop = compose_range(
+            self.plan, self.start, self.stop, canvas, self.limit
+        )
+        entry = self.sink.write(self.name, composites, reader)
+        return {**entry, "candidates": [self.start, stop], "refused": dict(refused)}
+
+
+def run_task(task: PictureTask | CompositeTask) -> tuple[Any, Any]:
+    """Run a task in a worker; return it with its result."""
+    return task, task.run()

@@ -1,0 +1,161 @@
+"""What a composite and a pair are made of: the records every other package passes around."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+KINDS = ("foreground", "background", "negative")
+DIFFICULTIES = ("difficult", "normal", "easy")
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+class Box(NamedTuple):
+    """A rectangle of the canvas in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Return the rows and columns that the box covers.
+
+        >>> Box(2, 3, 4, 5).slices
+        (slice(2, 6, None), slice(3, 8, None))
+        """
+        return (
+            slice(self.top, self.top + self.height),
+            slice(self.left, self.left + self.width),
+        )
+
+
+class Parameters(NamedTuple):
+    """One transformation of a region, applied in this order about the canvas centre."""
+
+    shift_x_px: float = 0.0
+    shift_y_px: float = 0.0
+    rotation_deg: float = 0.0
+    scale: float = 1.0
+    luminance: float = 0.0
+    width_factor: float = 1.0
+    height_factor: float = 1.0
+
+
+class Region(NamedTuple):
+    """A mask cut to its bounding box.
+
+    Attributes:
+        box: Where the bits lie on the canvas.
+        bits: bool, shape (box.height, box.width).
+    """
+
+    box: Box
+    bits: Mask
+
+    def on_canvas(self, size: int) -> Mask:
+        """Return the whole mask, bool, shape (size, size)."""
+        mask = np.zeros((size, size), dtype=bool)
+        mask[self.box.slices] = self.bits
+        return mask
+
+
+def region_of(mask: Pixels, origin: tuple[int, int] = (0, 0)) -> Region:
+    """Return a mask cut to its bounding box; an empty mask gives an empty box.
+
+    Args:
+        mask: uint8, shape (H, W); not 0 is inside.
+        origin: Row and column of the mask's first pixel on the canvas.
+
+    >>> region_of(np.eye(5, dtype=np.uint8)[1:3], origin=(1, 0)).box
+    Box(top=1, left=1, height=2, width=2)
+    """
+    left, top, width, height = cv2.boundingRect(mask)
+    bits = mask[top : top + height, left : left + width] != 0
+    return Region(Box(top + origin[0], left + origin[1], height, width), bits)
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A donor's region pasted into a background, without the background's own pixels.
+
+    Attributes:
+        index: Its number among the set's candidates; part of its random key.
+        donor_id: The donor picture's id in the source.
+        background_id: The background picture's id in the source.
+        annotation_id: The pasted instance's id in the source.
+        difficulty: One of ``DIFFICULTIES``.
+        parameters: How the region was transformed.
+        donor_mask: m_D, where the region lies in the donor.
+        probe_mask: m_P, where it lies in the composite.
+        patch_box: Where ``patch`` lies in the composite.
+        patch: uint8 RGB, shape (patch_box.height, patch_box.width, 3), 0 outside the mask.
+        opaque: True where the patch replaces every pixel of its box, not the mask's alone.
+    """
+
+    index: int
+    donor_id: int
+    background_id: int
+    annotation_id: int
+    difficulty: str
+    parameters: Parameters
+    donor_mask: Region
+    probe_mask: Region
+    patch_box: Box
+    patch: Pixels
+    opaque: bool = False
+
+    def paste_into(self, background: Pixels) -> None:
+        """Turn a background, uint8 RGB (size, size, 3), into the composite, in place."""
+        target = background[self.patch_box.slices]
+        if self.opaque:
+            target[:] = self.patch
+        else:
+            np.copyto(target, self.patch, where=self.probe_mask.bits[..., None])
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two pictures and where each holds the region that they share.
+
+    Attributes:
+        probe: uint8 RGB, shape (size, size, 3); the composite, or the background of a negative.
+        donor: uint8 RGB, shape (size, size, 3).
+        probe_mask: bool, shape (size, size).
+        donor_mask: bool, shape (size, size).
+        label: 1 where the pictures share a region, 0 where they do not.
+        kind: One of ``KINDS``.
+        numbers: The composite's ids, areas and parameters by column name.
+    """
+
+    probe: Pixels
+    donor: Pixels
+    probe_mask: Mask
+    donor_mask: Mask
+    label: int
+    kind: str
+    numbers: dict[str, float | int | str]
+
+
+def label_of(kind: str) -> int:
+    """Return a kind's label: 0 for negative, 1 for the other two.
+
+    >>> [label_of(kind) for kind in KINDS]
+    [1, 1, 0]
+    """
+    return int(kind != "negative")
+
+
+def pairs_of(composites: int, kinds: Sequence[str]) -> int:
+    """Return how many pairs so many composites give.
+
+    >>> pairs_of(345_085, KINDS)
+    1035255
+    """
+    return composites * len(kinds)

@@ -1,0 +1,89 @@
+"""A contact sheet of pairs with their masks outlined."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cisdl_bench.errors import StoreError
+from cisdl_bench.records import Mask, Pair, Pixels
+from cisdl_bench.seeding import permutation, stream
+from cisdl_bench.store.reader import PairSet
+
+OUTLINE = (0, 255, 90)
+_TILE, _GAP, _CAPTION = 192, 10, 16
+_PAPER, _INK = (250, 250, 250), (30, 30, 30)
+
+
+def draw_sheet(pairs: PairSet, count: int, columns: int, seed: int = 0) -> Image.Image:
+    """Return a sheet of pairs, donor left and probe right, chosen at random but in order.
+
+    Both masks are outlined in green; a pair of a kind without masks has no outline.
+
+    Args:
+        pairs: The set.
+        count: How many pairs, at most; all where there are fewer.
+        columns: How many pairs a row.
+        seed: Which choice.
+    """
+    order = permutation(stream(seed, "sheet"), len(pairs))[:count]
+    chosen = [pairs[int(i)] for i in np.sort(order)]
+    columns = max(1, min(columns, len(chosen)))
+    rows = -(-len(chosen) // columns)
+    step_x, step_y = 2 * _TILE + 2 + _GAP, _TILE + _CAPTION + _GAP
+    size = (columns * step_x + _GAP, rows * step_y + _GAP)
+    sheet = Image.new("RGB", size, _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(11)
+    for k, pair in enumerate(chosen):
+        x, y = _GAP + k % columns * step_x, _GAP + k // columns * step_y
+        sheet.paste(_tile(pair.donor, pair.donor_mask), (x, y))
+        sheet.paste(_tile(pair.probe, pair.probe_mask), (x + _TILE + 2, y))
+        pen.text((x, y + _TILE + 1), _caption(pair), fill=_INK, font=font)
+    return sheet
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a sheet; the file's ending says the format.
+
+    Raises:
+        StoreError: The file cannot be written, or its ending is of no picture.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path)
+    except (OSError, ValueError) as error:
+        raise StoreError.expected(
+            path, "a picture file to write, such as sheet.png", error, "Choose another -o"
+        ) from error
+
+
+def _tile(picture: Pixels, mask: Mask) -> Image.Image:
+    size = (_TILE, _TILE)
+    drawn = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    if mask.any() and not mask.all():
+        grown = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
+        inside = (grown >= 128).astype(np.uint8)
+        lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, lines, -1, (0, 0, 0), 3)
+        cv2.drawContours(drawn, lines, -1, OUTLINE, 1)
+    return Image.fromarray(drawn)
+
+
+def _caption(pair: Pair) -> str:
+    numbers = pair.numbers
+    share = float(numbers["probe_area_px"]) / pair.probe_mask.size
+    parts = [f"#{numbers['index']} {pair.kind}, {numbers['difficulty']} {share:.1%}"]
+    if numbers["shift_x_px"] or numbers["shift_y_px"]:
+        parts.append(f"shift {numbers['shift_x_px']:+.0f},{numbers['shift_y_px']:+.0f}")
+    for name, neutral, text in (
+        ("rotation_deg", 0, "{:+.0f}°"),
+        ("scale", 1, "x{:.2f}"),
+        ("luminance", 0, "lum {:+.0f}"),
+        ("width_factor", 1, "w{:.2f}"),
+        ("height_factor", 1, "h{:.2f}"),
+    ):
+        if numbers[name] != neutral:
+            parts.append(text.format(numbers[name]))
+    return " ".join(parts)

@@ -1,0 +1,1 @@
+"""Where pictures and instances come from: COCO's layout, the built-in photographs, downloads."""

@@ -1,0 +1,122 @@
+"""COCO's folder layout of any year: ``annotations/instances_*.json`` beside the pictures."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import SourceError
+from cisdl_bench.records import Pixels
+from cisdl_bench.sources.index import Index, open_index
+from cisdl_bench.sources.index_build import cached_index
+from cisdl_bench.sources.instances import instance_mask
+from cisdl_bench.sources.picture import load_picture
+
+PAPER_YEAR = "2014"
+
+
+@dataclass(frozen=True)
+class CocoSource:
+    """One split of a data set in COCO's layout; small to pickle, its index is mapped.
+
+    ::
+
+        ROOT/annotations/instances_val2014.json
+        ROOT/val2014/COCO_val2014_000000000042.jpg
+
+    Attributes:
+        pictures: Folder of the picture files.
+        index_folder: The cached index.
+        name: Such as ``val2014``.
+        notes: What the user must know of it; goes to stderr and into the manifest.
+    """
+
+    pictures: Path
+    index_folder: Path
+    name: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def index(self) -> Index:
+        """The array index, opened once a process."""
+        return _opened(self.index_folder)
+
+    def load(self, picture: int, size: int, resize: str) -> Pixels:
+        """Return a picture on the canvas; see ``load_picture``."""
+        index = self.index
+        expected = int(index.picture_width[picture]), int(index.picture_height[picture])
+        return load_picture(self.pictures / index.file_name(picture), expected, size, resize)
+
+    def mask(self, annotation: int, picture: int, size: int) -> Pixels:
+        """Return an instance's mask on the canvas; see ``instance_mask``."""
+        return instance_mask(self.index, annotation, picture, size)
+
+    @property
+    def key(self) -> str:
+        """The name of what it holds: its split and the hash of its annotations."""
+        return f"{self.name}-{self.index.info['sha256'][:12]}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a manifest says of it."""
+        index = self.index
+        return {
+            "name": self.name,
+            "annotations": index.info["file"],
+            "sha256": index.info["sha256"],
+            "pictures": len(index),
+            "instances": len(index.annotation_id),
+            "skipped": index.info["counts"],
+            "notes": list(self.notes),
+        }
+
+
+@lru_cache(maxsize=4)
+def _opened(folder: Path) -> Index:
+    return open_index(folder)
+
+
+def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
+    """Return a split of a COCO folder: of 2014 as in the paper, else of its only year.
+
+    Args:
+        root: The folder that holds ``annotations``.
+        split: ``train`` or ``val``.
+        cache: Folder for the array index.
+
+    Raises:
+        SourceError: The folder, the annotations or the pictures' folder is missing, there are
+            several years and none is 2014, or the annotations cannot be used.
+    """
+    where = root / "annotations"
+    if not where.is_dir():
+        raise SourceError.expected(
+            root,
+            "a COCO folder with annotations/instances_*.json in it",
+            "no annotations folder" if root.is_dir() else "no such folder",
+            "Give its path by --coco, or download it by `cisdl-bench fetch coco2014`",
+        )
+    years = {
+        match[1]: path
+        for path in sorted(where.glob(f"instances_{split}*.json"))
+        if (match := re.fullmatch(rf"instances_{split}(\w*)\.json", path.name))
+    }
+    year = PAPER_YEAR if PAPER_YEAR in years else next(iter(years), "")
+    if not years or (len(years) > 1 and year != PAPER_YEAR):
+        found = ", ".join(sorted(path.name for path in where.glob("*.json"))) or "none"
+        raise SourceError.expected(
+            where, f"instances_{split}2014.json (or one other year)", found, "Add the file"
+        )
+    pictures = root / f"{split}{year}"
+    if not pictures.is_dir():
+        raise SourceError.expected(
+            pictures, "the folder of the pictures", "none", "Unpack the pictures there"
+        )
+    folder = cached_index(years[year], cache)
+    notes = []
+    if year != PAPER_YEAR:
+        notes.append(f"{split}{year} stands in for {split}{PAPER_YEAR}: not the paper's pictures")
+    table = _opened(folder).info["info"]
+    if isinstance(table, dict) and "cisdl_note" in table:
+        notes.append(str(table["cisdl_note"]))
+    return CocoSource(pictures, folder, f"{split}{year}", tuple(notes))

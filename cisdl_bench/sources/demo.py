@@ -1,0 +1,157 @@
+"""The built-in pictures: scikit-image's photographs, cut and flipped, in COCO's layout."""
+
+import json
+import shutil
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cisdl_bench.errors import SourceError
+from cisdl_bench.records import Pixels
+from cisdl_bench.seeding import stream
+
+VERSION = 1
+CUTS = 50  # of every photograph
+NOTE = "built-in pictures: results on them are not the paper's; give COCO by --coco"
+_SMALLEST_CUT = 0.5  # of a photograph's width and height
+_LONGEST_SIDE = 400  # px of a cut
+_QUALITY = 95  # of the JPEG files, colours at full resolution
+
+
+def photograph(name: str) -> Pixels:
+    """Return one of scikit-image's photographs by its file's stem, uint8 RGB, (H, W, 3)."""
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    for path in sorted(folder.glob(f"{name}.*")):
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    raise SourceError.expected(
+        folder, f"the photograph {name}", "none", "Reinstall scikit-image from its wheel"
+    )
+
+
+def write_demo(folder: Path) -> Path:
+    """Write the built-in data set in COCO's layout unless it is there; return its root.
+
+    ``train2014`` and ``val2014`` hold cuts of different photographs. Cuts of one photograph, and
+    of the two views of one scene, are one group: never donor and background of each other.
+    Positions, sizes and flips come from a keyed stream, so the pixels are the same everywhere.
+
+    Raises:
+        SourceError: A photograph is missing, or the folder cannot be written.
+    """
+    root = folder / f"demo-v{VERSION}"
+    if (root / "annotations").is_dir():
+        return root
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder))
+        try:
+            for split in ("train", "val"):
+                _write_split(partial, split)
+            if not root.exists():
+                partial.replace(root)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise SourceError.expected(
+            folder, "a folder to write to", error.strerror, "Choose another --out"
+        ) from error
+    return root
+
+
+def _write_split(root: Path, split: str) -> None:
+    text = (files("cisdl_bench.data_specs") / "demo" / "outlines.json").read_text("utf-8")
+    table = json.loads(text)
+    pictures = root / f"{split}2014"
+    pictures.mkdir()
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for entry in (image for image in table["images"] if image["split"] == split):
+        photo = photograph(entry["file_name"])
+        outlines = [o for o in table["annotations"] if o["image_id"] == entry["id"]]
+        masks = [_filled(outline["segmentation"], photo.shape) for outline in outlines]
+        for k in range(CUTS):
+            cut = _draw_cut(entry["file_name"], k, photo.shape)
+            picture = cut.picture(photo)
+            key, name = entry["id"] * 1000 + k, f"{entry['file_name']}_{k:03d}.jpg"
+            picture.save(pictures / name, quality=_QUALITY, subsampling=0)
+            image = {"id": key, "file_name": name, "group": entry["group"]}
+            images.append({**image, "width": picture.width, "height": picture.height})
+            for outline, mask in zip(outlines, masks, strict=True):
+                if parts := cut.outline(mask):
+                    category = outline["category_id"]
+                    annotations.append(
+                        {
+                            "id": len(annotations) + 1,
+                            "image_id": key,
+                            "category_id": category,
+                            "segmentation": parts,
+                            "iscrowd": 0,
+                        }
+                    )
+    record = {
+        "info": {"description": "cisdl-bench demo", "version": VERSION, "cisdl_note": NOTE},
+        "images": images,
+        "annotations": annotations,
+        "categories": table["categories"],
+    }
+    (root / "annotations").mkdir(exist_ok=True)
+    path = root / "annotations" / f"instances_{split}2014.json"
+    path.write_text(json.dumps(record), "utf-8")
+
+
+def _filled(polygons: list[list[float]], shape: tuple[int, ...]) -> Pixels:
+    mask = np.zeros(shape[:2], dtype=np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(mask, [np.rint(np.reshape(polygon, (-1, 2))).astype(np.int32)], 1)
+    return mask
+
+
+class _Cut(NamedTuple):
+    """A window of a photograph, perhaps mirrored, and the factor it is shrunk by."""
+
+    window: tuple[slice, slice]
+    mirrored: bool
+    factor: float
+
+    def of(self, pixels: Pixels) -> Pixels:
+        part = pixels[self.window]
+        return np.ascontiguousarray(part[:, ::-1] if self.mirrored else part)
+
+    def picture(self, photo: Pixels) -> Image.Image:
+        picture = Image.fromarray(self.of(photo))
+        if self.factor == 1:
+            return picture
+        size = (round(picture.width * self.factor), round(picture.height * self.factor))
+        return picture.resize(size, Image.Resampling.BICUBIC)
+
+    def outline(self, mask: Pixels) -> list[list[float]]:
+        """Return the object's polygons in the cut, none where most of it is cut away."""
+        inside = self.of(mask)
+        if cv2.countNonZero(inside) * 2 < cv2.countNonZero(mask):
+            return []
+        found, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        lines = [cv2.approxPolyDP(line, 1.0, closed=True) for line in found]
+        # A contour runs through pixel centres; COCO's outlines count from the pixel's corner.
+        return [
+            ((line.ravel() + 0.5) * self.factor).round(2).tolist()
+            for line in lines
+            if len(line) > 2
+        ]
+
+
+def _draw_cut(name: str, k: int, shape: tuple[int, ...]) -> _Cut:
+    draws = stream(VERSION, "demo", name, index=k).random(5)
+    height, width = shape[:2]
+    share = _SMALLEST_CUT + (1 - _SMALLEST_CUT) * draws[:2]
+    cut_w, cut_h = int(width * share[0]), int(height * share[1])
+    left, top = int(draws[2] * (width - cut_w + 1)), int(draws[3] * (height - cut_h + 1))
+    window = slice(top, top + cut_h), slice(left, left + cut_w)
+    return _Cut(window, bool(draws[4] < 0.5), min(1.0, _LONGEST_SIDE / max(cut_w, cut_h)))

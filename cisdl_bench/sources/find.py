@@ -1,0 +1,27 @@
+"""Which source a command means: the COCO folder that is given, else the built-in pictures."""
+
+import os
+from pathlib import Path
+
+from cisdl_bench.sources.coco import CocoSource, open_coco
+from cisdl_bench.sources.demo import write_demo
+
+ENVIRONMENT = "CISDL_COCO"
+
+
+def find_source(given: Path | None, split: str, out: Path) -> CocoSource:
+    """Return a split of the folder given, else of the one CISDL_COCO names, else built in.
+
+    A folder that is named but cannot be used is an error, never a reason to take another.
+
+    Args:
+        given: What ``--coco`` says.
+        split: ``train`` or ``val``.
+        out: Folder of the data sets; the array index and the built-in pictures lie there.
+
+    Raises:
+        SourceError: As ``open_coco`` and ``write_demo``.
+    """
+    named = os.environ.get(ENVIRONMENT)
+    root = given or (Path(named) if named else None) or write_demo(out)
+    return open_coco(root, split, out / "index")

@@ -1,0 +1,137 @@
+"""Reading a JSON file of several hundred megabytes one list entry at a time."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import SourceError
+
+_CHUNK = 1 << 24
+_LONGEST_STRING = 1 << 20
+_SPACE = " \t\r\n"
+
+
+class _Text:
+    """A window over the file's text that grows and slides as values are taken from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open(encoding="utf-8")
+        self._decode = json.JSONDecoder().raw_decode
+        self._text = ""
+        self._at = 0
+        self._passed = 0
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _grow(self) -> bool:
+        try:
+            more = self._file.read(_CHUNK)
+        except UnicodeDecodeError as error:
+            raise self.broken(str(error)) from error
+        self._passed += self._at
+        self._text = self._text[self._at :] + more
+        self._at = 0
+        return bool(more)
+
+    def broken(self, found: str) -> SourceError:
+        return SourceError(
+            f"{self.path}: expected JSON in COCO's instances layout, got {found} near character "
+            f"{self._passed + self._at}. Fetch or export the file again."
+        )
+
+    def peek(self) -> str:
+        """Return the next character that is not white space, '' at the end."""
+        while True:
+            text, at = self._text, self._at
+            while at < len(text) and text[at] in _SPACE:
+                at += 1
+            self._at = at
+            if at < len(text):
+                return text[at]
+            if not self._grow():
+                return ""
+
+    def take(self, allowed: str) -> str:
+        """Return the next character, one of those allowed, and step past it."""
+        found = self.peek()
+        if not found or found not in allowed:
+            got = repr(found) if found else "the end of the file"
+            raise self.broken(f"{got} where {' or '.join(allowed)} belongs")
+        self._at += 1
+        return found
+
+    def value(self) -> Any:
+        """Return the next value, whatever it is, and step past it."""
+        self.peek()
+        while True:
+            try:
+                value, end = self._decode(self._text, self._at)
+            except (json.JSONDecodeError, RecursionError) as error:
+                at = getattr(error, "pos", self._at)
+                # An error close to the window's end may only be a value cut off there.
+                if len(self._text) - at > _LONGEST_STRING or not self._grow():
+                    self._at = min(at, len(self._text))
+                    raise self.broken(str(error).split(":")[0].lower()) from error
+                continue
+            # A number at the window's very end may go on behind it.
+            if end == len(self._text) and self._text[-1] not in '}]"' and self._grow():
+                continue
+            self._at = end
+            return value
+
+
+def stream_lists(path: Path, each: dict[str, Callable[[Any], None]]) -> dict[str, Any]:
+    """Call a function with every entry of the named lists of a JSON object, in file order.
+
+    Args:
+        path: A file that holds one JSON object.
+        each: Key of the object to the function its list's entries are handed to.
+
+    Returns:
+        The object's other keys and values.
+
+    Raises:
+        SourceError: It is not JSON, not an object, or a named list is missing or no list.
+    """
+    rest: dict[str, Any] = {}
+    seen = set()
+    text = _Text(path)
+    try:
+        text.take("{")
+        if text.peek() == "}":
+            text.take("}")
+        else:
+            while True:
+                key = text.value()
+                text.take(":")
+                if key in each:
+                    seen.add(key)
+                    _entries(text, each[key])
+                else:
+                    rest[str(key)] = text.value()
+                if text.take(",}") == "}":
+                    break
+        if text.peek():
+            raise text.broken("more text after the object")
+    finally:
+        text.close()
+    for key in each:
+        if key not in seen:
+            raise SourceError.expected(
+                path, f"a list {key!r}", "none", "Use a file of COCO's instances layout"
+            )
+    return rest
+
+
+def _entries(text: _Text, handle: Callable[[Any], None]) -> None:
+    text.take("[")
+    if text.peek() == "]":
+        text.take("]")
+        return
+    while True:
+        handle(text.value())
+        if text.take(",]") == "]":
+            return

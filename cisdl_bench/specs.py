@@ -1,0 +1,277 @@
+"""Set descriptions: TOML in ``data_specs`` or a user's own file, read into frozen records."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import SpecError
+from cisdl_bench.records import DIFFICULTIES, KINDS
+
+TRANSFORMATIONS = ("shift", "rotation", "scale", "luminance", "deformation")
+HARD = {"hard": "difficult"}
+
+
+@dataclass(frozen=True)
+class Transformation:
+    """How one parameter is drawn: uniform between ``low`` and ``high``, both included.
+
+    Attributes:
+        probability: Share of composites that it is applied to.
+        low: The smallest value.
+        high: The largest value.
+        step: Distance of neighbouring values; 0 is continuous.
+        reciprocal: Share of the draws that are replaced by one over them.
+        axis: Of the deformation: ``width``, or ``either`` for width or height, one half each.
+    """
+
+    probability: float
+    low: float
+    high: float
+    step: float = 0.0
+    reciprocal: float = 0.0
+    axis: str = "width"
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """One set as its TOML file says it; the files' comments explain each key.
+
+    Attributes:
+        areas: Class to (above, at most), shares of the canvas, for each of ``DIFFICULTIES``.
+        transformations: One for each of ``TRANSFORMATIONS``.
+    """
+
+    name: str
+    variant: str
+    version: int
+    title: str
+    source: str
+    split: str
+    size: int
+    resize: str
+    pairs: int
+    kinds: tuple[str, ...]
+    by_difficulty: bool
+    traversals: int
+    visits: int
+    max_tries: int
+    areas: dict[str, tuple[float, float]]
+    transformations: dict[str, Transformation]
+    composite_jpeg_quality: int | None = None
+
+    @property
+    def difficulties(self) -> tuple[str, ...]:
+        """The sets it makes: one a class, or one set of all classes, named ``all``."""
+        return DIFFICULTIES if self.by_difficulty else ("all",)
+
+    @property
+    def full_name(self) -> str:
+        """The name it is known by: its own in the paper's variant, else ``variant/name``."""
+        return self.name if self.variant == "paper" else f"{self.variant}/{self.name}"
+
+    def folder(self, difficulty: str) -> str:
+        """Return the folder of one of its sets, such as ``rotation-difficult``."""
+        stem = self.full_name.replace("/", "-")
+        return f"{stem}-{difficulty}" if self.by_difficulty else stem
+
+    def classes(self, difficulty: str) -> dict[str, tuple[float, float]]:
+        """Return the area classes that a set of this difficulty takes."""
+        return {difficulty: self.areas[difficulty]} if self.by_difficulty else dict(self.areas)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the spec as JSON-ready values."""
+        table: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return table
+
+    @property
+    def sha256(self) -> str:
+        """The hash of its meaning: the title, source and comments do not count."""
+        table = {k: v for k, v in self.as_dict().items() if k not in ("title", "source")}
+        return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+
+def spec_names() -> list[str]:
+    """Return the names of the specs that come with the package.
+
+    >>> spec_names()[:3]
+    ['training', 'combination', 'raw']
+    """
+    order = ("training", "combination", "raw", *TRANSFORMATIONS)
+    root = files("cisdl_bench.data_specs") / "sets"
+    found = [
+        (variant, entry.name.removesuffix(".toml"))
+        for variant in ("paper", "release")
+        for entry in (root / variant).iterdir()
+        if entry.name.endswith(".toml")
+    ]
+    found.sort(key=lambda item: (item[0], order.index(item[1])))
+    return [name if variant == "paper" else f"{variant}/{name}" for variant, name in found]
+
+
+def spec_text(name: str) -> str:
+    """Return the TOML of a spec that comes with the package, or of a user's file.
+
+    Raises:
+        SpecError: There is no such name or file, or it cannot be read.
+    """
+    known = spec_names()
+    if name in known:
+        path = name if "/" in name else f"paper/{name}"
+        return (files("cisdl_bench.data_specs") / "sets" / f"{path}.toml").read_text("utf-8")
+    if not name.endswith(".toml"):
+        near = get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Choose one of those that `specs` lists."
+        raise SpecError(
+            f"--set {name}: expected the name of a set or a .toml file, got neither. {hint}"
+        )
+    try:
+        return Path(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError.expected(
+            name, "a readable TOML file", error, "Give the path of your spec"
+        ) from error
+
+
+def load_spec(name: str) -> SetSpec:
+    """Return the spec of a name such as ``rotation`` or ``release/rotation``, or of a file.
+
+    Raises:
+        SpecError: Unknown name, broken TOML, an unknown or missing key, or a wrong value.
+
+    >>> load_spec("rotation").transformations["rotation"].high
+    30.0
+    """
+    text = spec_text(name)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError.expected(name, "valid TOML", error, "Correct that line") from error
+    return parse_spec(table, name)
+
+
+def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
+    """Return the spec that a table says, checked key by key.
+
+    Raises:
+        SpecError: As ``load_spec``.
+    """
+    values = _checked(table, SetSpec, where)
+    values["kinds"] = tuple(values["kinds"])
+    _require(
+        bool(values["kinds"]) and set(values["kinds"]) <= set(KINDS),
+        f"{where}: kinds",
+        f"a list out of {', '.join(KINDS)}",
+        list(values["kinds"]),
+    )
+    values["areas"] = {
+        name: _range(values["areas"].get(name), f"{where}: areas.{name}") for name in DIFFICULTIES
+    }
+    _only(table["areas"], DIFFICULTIES, f"{where}: areas")
+    _only(table["transformations"], TRANSFORMATIONS, f"{where}: transformations")
+    values["transformations"] = {
+        name: _transformation(table["transformations"].get(name), f"{where}: {name}")
+        for name in TRANSFORMATIONS
+    }
+    spec = SetSpec(**values)
+    _check_values(spec, where)
+    return spec
+
+
+def _check_values(spec: SetSpec, where: str) -> None:
+    for name in ("name", "variant"):
+        value = getattr(spec, name)
+        ok = re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", value) is not None
+        _require(ok, f"{where}: {name}", "lower-case letters, digits and -", repr(value))
+    _require(spec.resize in ("bicubic", "area"), f"{where}: resize", "bicubic or area", spec.resize)
+    _require(32 <= spec.size <= 4096, f"{where}: size", "32 to 4096 px", spec.size)
+    for name in ("pairs", "traversals", "visits", "max_tries", "version"):
+        _require(getattr(spec, name) >= 1, f"{where}: {name}", "1 or more", getattr(spec, name))
+    quality = spec.composite_jpeg_quality
+    ok = quality is None or 1 <= quality <= 100
+    _require(ok, f"{where}: composite_jpeg_quality", "1 to 100", quality)
+    for name in ("scale", "deformation"):
+        low = spec.transformations[name].low
+        _require(low > 0, f"{where}: {name}.low", "a factor above 0", low)
+
+
+def _transformation(table: object, where: str) -> Transformation:
+    _require(isinstance(table, dict), where, "a table with probability, low and high", table)
+    assert isinstance(table, dict)
+    values = _checked(table, Transformation, where)
+    drawn = Transformation(**values)
+    for name in ("probability", "reciprocal"):
+        value = getattr(drawn, name)
+        _require(0 <= value <= 1, f"{where}.{name}", "0 to 1", value)
+    _require(drawn.low <= drawn.high, f"{where}.low", f"at most high ({drawn.high})", drawn.low)
+    _require(drawn.step >= 0, f"{where}.step", "0 or more", drawn.step)
+    _require(drawn.axis in ("width", "either"), f"{where}.axis", "width or either", drawn.axis)
+    return drawn
+
+
+def _checked(table: Mapping[str, Any], record: type, where: str) -> dict[str, Any]:
+    known = {field.name: field for field in fields(record)}
+    _only(table, tuple(known), where)
+    values = {}
+    for name, field in known.items():
+        if name not in table:
+            if field.default is MISSING:
+                raise SpecError.expected(where, f"the key {name}", "none", f"Add {name}")
+            continue
+        values[name] = _typed(table[name], str(field.type), f"{where}: {name}")
+    return values
+
+
+def _typed(value: Any, kind: str, where: str) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if "float" in kind and "dict" not in kind:
+        _require(number, where, "a number", repr(value))
+        return float(value)
+    if "int" in kind:
+        _require(number and isinstance(value, int), where, "a whole number", repr(value))
+        return value
+    for word, allowed in (("bool", bool), ("dict", dict), ("tuple", list), ("str", str)):
+        if word in kind:
+            _require(isinstance(value, allowed), where, f"a {allowed.__name__}", repr(value))
+            return value
+    raise AssertionError(kind)
+
+
+def _range(value: object, where: str) -> tuple[float, float]:
+    ok = isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) for v in value)
+    _require(ok and 0 <= value[0] < value[1] <= 1, where, "two rising shares of 0 to 1", value)  # type: ignore[index]
+    assert isinstance(value, list)
+    return float(value[0]), float(value[1])
+
+
+def _only(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for name in table:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            then = f"Did you mean {near[0]}" if near else "Remove it"
+            raise SpecError.expected(where, f"keys out of {', '.join(known)}", name, then)
+
+
+def _require(ok: bool, where: str, what: str, got: object) -> None:
+    if not ok:
+        raise SpecError.expected(where, what, got, "Correct the spec")
+
+
+def difficulty_of(word: str) -> str:
+    """Return the difficulty that a word of the command line means.
+
+    Raises:
+        SpecError: It means none.
+
+    >>> difficulty_of("hard")
+    'difficult'
+    """
+    name = HARD.get(word, word)
+    _only({name: None}, (*DIFFICULTIES, *HARD, "all"), "--difficulty")
+    return name

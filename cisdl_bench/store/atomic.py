@@ -1,0 +1,136 @@
+"""Files that are either whole or not there, and one writer at a time."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import StoreError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write a file under a temporary name, flush it to disk and give it its name.
+
+    Args:
+        path: The file.
+        pieces: Its content in order.
+
+    Raises:
+        StoreError: The disk is full or the folder cannot be written; nothing is left behind.
+    """
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+        partial = Path(name)
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            for piece in pieces:
+                rest = memoryview(piece).cast("B")
+                while rest:
+                    rest = rest[file.write(rest) :]
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        partial.replace(path)
+        partial = None
+    except OSError as error:
+        size = sum(memoryview(piece).nbytes for piece in pieces)
+        raise _unwritable(path, error, size) from error
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+
+
+def write_shard(path: Path, *pieces: bytes | memoryview) -> dict[str, Any]:
+    """Write a shard, see ``write_whole``; return its size in bytes and its SHA-256."""
+    total = hashlib.sha256()
+    for piece in pieces:
+        total.update(piece)
+    write_whole(path, *pieces)
+    size = sum(memoryview(piece).nbytes for piece in pieces)
+    return {"bytes": size, "sha256": total.hexdigest()}
+
+
+def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
+    if error.errno in _FULL:
+        return StoreError(
+            f"{path}: expected room for {size / 1e6:.1f} MB, got '{error.strerror}'. What is "
+            "finished is kept: free some space and run the same command again."
+        )
+    return StoreError.expected(
+        path, "a folder to write to", f"'{error.strerror}'", "Choose another --out"
+    )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as readable JSON, whole or not at all; see ``write_whole``."""
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        StoreError: It is missing, cannot be read or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError.expected(
+            path, what, "no such file", "Give the folder of a generated set"
+        ) from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StoreError.expected(
+            path, what, error, "Generate the set again with --overwrite"
+        ) from error
+    if not isinstance(value, dict):
+        raise StoreError.expected(path, what, type(value).__name__, "Generate the set again")
+    return value
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for one run; the lock falls with the process, however it ends.
+
+    Raises:
+        StoreError: Another run holds it, or the folder cannot be written.
+    """
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise _unwritable(folder, error, 0) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(handle, 32, 0).decode() or "another one"
+            raise StoreError.expected(
+                folder,
+                "no other run writing there",
+                f"process {holder}",
+                "Wait for it, or choose another --out",
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        _sweep(folder)
+        yield
+        os.ftruncate(handle, 0)
+    finally:
+        with suppress(OSError):
+            os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left half-written."""
+    for partial in folder.rglob(".*.part"):
+        with suppress(OSError):
+            partial.unlink()

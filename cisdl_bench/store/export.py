@@ -1,0 +1,163 @@
+"""Writing a set in formats that other programs read."""
+
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.errors import StoreError
+from cisdl_bench.records import Pair
+from cisdl_bench.store.reader import PairSet
+
+FORMATS = ("pairs-h5", "release", "webdataset")
+_PAIRS_A_TAR = 1000
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+Advance = Callable[[int], None]
+
+
+def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
+    """Write a whole set in one of ``FORMATS``; what is there when it ends is whole.
+
+    - ``pairs-h5``: one HDF5 file, each pair in full: ``probe`` and ``donor`` uint8 (n, S, S, 3)
+      RGB, ``probe_mask`` and ``donor_mask`` uint8 0 or 1 (n, S, S), ``label``, ``kind``, and
+      ``numbers``, a table of the composite's ids and parameters.
+    - ``release``: a folder as the DMAC authors' release has it, their CSV (``image1`` the donor,
+      ``image2`` the composite, ``label``, ``gt1``, ``gt2``, paths relative to the folder) and
+      PNG files, so that nothing is lost.
+    - ``webdataset``: a folder of tar files of 1,000 pairs, ``KEY.probe.png``, ``KEY.donor.png``,
+      ``KEY.probe_mask.png``, ``KEY.donor_mask.png`` and ``KEY.json``.
+
+    Args:
+        pairs: The set.
+        target: The file or folder to write.
+        form: One of ``FORMATS``.
+        advance: Told how many pairs are done.
+
+    Raises:
+        StoreError: The target exists or cannot be written.
+    """
+    if target.exists():
+        raise StoreError.expected(
+            target, "a name that is free", "one in use", "Remove it, or choose another -o"
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            made = partial / "out"
+            if form == "pairs-h5":
+                _whole_pairs(pairs, made, advance)
+            elif form == "release":
+                _release(pairs, made, target.name, advance)
+            else:
+                _tars(pairs, made, advance)
+            made.replace(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise StoreError.expected(
+            target, "room to write", error.strerror or error, "Free some space or choose another -o"
+        ) from error
+
+
+def _whole_pairs(pairs: PairSet, path: Path, advance: Advance) -> None:
+    n, size = len(pairs), pairs.size
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = "cisdl-bench pairs"
+        file.attrs["fingerprint"] = pairs.manifest["fingerprint"]
+        pictures = [
+            file.create_dataset(name, (n, size, size, 3), "u1", chunks=(1, size, size, 3))
+            for name in ("probe", "donor")
+        ]
+        masks = [
+            file.create_dataset(name, (n, size, size), "u1", chunks=(1, size, size))
+            for name in ("probe_mask", "donor_mask")
+        ]
+        kinds = len(pairs.kinds)
+        file["label"] = np.array([pairs.label(i) for i in range(n)], dtype=np.uint8)
+        file["kind"] = [pairs.kinds[i % kinds] for i in range(n)]
+        dropped = ("start", *(f"patch_{s}" for s in ("top", "left", "height", "width")))
+        names = [name for name in pairs.rows.dtype.names or () if name not in dropped]
+        file["numbers"] = np.repeat(_packed(pairs.rows[names]), kinds)
+        for i, pair in enumerate(pairs):
+            pictures[0][i], pictures[1][i] = pair.probe, pair.donor
+            masks[0][i], masks[1][i] = pair.probe_mask, pair.donor_mask
+            advance(1)
+
+
+def _packed(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    from numpy.lib.recfunctions import repack_fields
+
+    return np.asarray(repack_fields(rows))
+
+
+def _png(picture: npt.NDArray[Any]) -> bytes:
+    grey = picture.dtype == bool
+    pixels = picture.astype(np.uint8) * 255 if grey else picture[..., ::-1]
+    return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels), _PNG)[1])
+
+
+def _release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
+    split, size = pairs.manifest["source"]["name"], pairs.size
+    folders = (f"{split}resize_{size}", "combine", "gt_combine")
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+    lines = ["image1,image2,label,gt1,gt2"]
+    for pair in pairs:
+        donor, probe = _release_names(pair, split)
+        where = folders[0] if pair.kind == "negative" else folders[1]
+        files = (
+            (f"{folders[0]}/{donor}.png", pair.donor),
+            (f"{where}/{probe}.png", pair.probe),
+            (f"{folders[2]}/{donor}_{probe}.png", pair.donor_mask),
+            (f"{folders[2]}/{probe}_{donor}.png", pair.probe_mask),
+        )
+        for path, picture in files:
+            if not (root / path).exists():
+                (root / path).write_bytes(_png(picture))
+        paths = [path for path, _ in files]
+        lines.append(",".join([*paths[:2], str(pair.label), *paths[2:]]))
+        advance(1)
+    (root / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _release_names(pair: Pair, split: str) -> tuple[str, str]:
+    """Return the stems of the donor and of the probe, after the release's pattern."""
+    numbers = pair.numbers
+    donor, background = (
+        f"COCO_{split}_{numbers[name]:012d}" for name in ("donor_id", "background_id")
+    )
+    composite = f"{donor}_{numbers['annotation_id']}_{background}_{numbers['index']}_combine"
+    first = background if pair.kind == "background" else donor
+    return first, background if pair.kind == "negative" else composite
+
+
+def _tars(pairs: PairSet, root: Path, advance: Advance) -> None:
+    root.mkdir()
+    for first in range(0, len(pairs), _PAIRS_A_TAR):
+        with tarfile.open(root / f"pairs-{first // _PAIRS_A_TAR:05d}.tar", "w") as tar:
+            for i in range(first, min(first + _PAIRS_A_TAR, len(pairs))):
+                pair = pairs[i]
+                about = {**pair.numbers, "label": pair.label, "kind": pair.kind}
+                parts = {
+                    "probe.png": _png(pair.probe),
+                    "donor.png": _png(pair.donor),
+                    "probe_mask.png": _png(pair.probe_mask),
+                    "donor_mask.png": _png(pair.donor_mask),
+                    "json": json.dumps(about).encode(),
+                }
+                for ending, data in parts.items():
+                    entry = tarfile.TarInfo(f"{i:08d}.{ending}")
+                    entry.size = len(data)
+                    tar.addfile(entry, io.BytesIO(data))
+                advance(1)

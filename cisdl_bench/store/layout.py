@@ -1,0 +1,199 @@
+"""The layout of what is on disk, enough to write a reader from.
+
+::
+
+    OUT/
+      pictures/SOURCE-SIZE-RESIZE/        one picture store for each source and canvas
+        manifest.json                     {"shards": [{"name", "rows", "bytes", "sha256"}], ...}
+        pictures-00000.h5
+      rotation-difficult/                 a set
+        manifest.json                     spec, seed, source, counts, fingerprint, shards
+        shard-00000.h5
+
+A **picture shard** holds, for n pictures on a canvas of S by S px:
+
+- ``id``: int64 (n,), the picture's id in the source;
+- ``pixels``: uint8 (n, S, S, 3), RGB, contiguous, not compressed;
+- ``digest``: uint8 (n, 32), SHA-256 of the picture's pixels in C order.
+
+A **composite shard** holds, for n composites:
+
+- ``composites``: a table of n rows with the fields of ``ROW``: ids, difficulty (0 difficult,
+  1 normal, 2 easy), parameters, areas, three boxes (top, left, height, width), ``opaque``, and
+  ``start``;
+- ``bytes``: uint8, one flat array; from ``start`` on lie, without gaps, the patch (height x width
+  x 3, RGB, C order), the probe mask and the donor mask of the row, each mask cut to its box, its
+  rows packed eight pixels a byte, the leftmost in the highest bit, the last byte filled with 0;
+- ``digest``: uint8 (n, 32); see ``composite_digest``.
+
+The composite is its background picture with the patch put at ``patch_*`` where the probe mask is
+set (everywhere in the box where ``opaque`` is 1). From composite c and the set's K kinds come the
+pairs ``c * K + k`` (the records module says which pictures and masks each kind has; the background
+kind's masks are both the complement of the probe mask, the negative kind's are empty). Shards
+follow each other in the order of the manifest. The set's fingerprint is ``set_fingerprint``.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.records import DIFFICULTIES, Box, Composite, Mask, Parameters
+
+LAYOUT = 1
+SET_FORMAT = "cisdl-bench set"
+PICTURES_FORMAT = "cisdl-bench pictures"
+MANIFEST = "manifest.json"
+
+_BOXES = ("patch", "probe", "donor")
+_SIDES = ("top", "left", "height", "width")
+
+ROW = np.dtype(
+    [
+        ("index", "<i8"),
+        ("donor_id", "<i8"),
+        ("background_id", "<i8"),
+        ("annotation_id", "<i8"),
+        ("difficulty", "u1"),
+        ("opaque", "u1"),
+        ("probe_area_px", "<i4"),
+        ("donor_area_px", "<i4"),
+        *[(name, "<f8") for name in Parameters._fields],
+        *[(f"{box}_{side}", "<i2") for box in _BOXES for side in _SIDES],
+        ("start", "<i8"),
+    ]
+)
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def row_of(composite: Composite, start: int) -> tuple[Any, ...]:
+    """Return a composite's row of the table ``composites``."""
+    return (
+        composite.index,
+        composite.donor_id,
+        composite.background_id,
+        composite.annotation_id,
+        DIFFICULTIES.index(composite.difficulty),
+        composite.opaque,
+        np.count_nonzero(composite.probe_mask.bits),
+        np.count_nonzero(composite.donor_mask.bits),
+        *composite.parameters,
+        *composite.patch_box,
+        *composite.probe_mask.box,
+        *composite.donor_mask.box,
+        start,
+    )
+
+
+def bytes_of(composite: Composite) -> bytes:
+    """Return what a composite puts into the flat array ``bytes``."""
+    return b"".join(
+        [
+            composite.patch.tobytes(),
+            np.packbits(composite.probe_mask.bits, axis=1).tobytes(),
+            np.packbits(composite.donor_mask.bits, axis=1).tobytes(),
+        ]
+    )
+
+
+def lengths_of(row: Any) -> tuple[Any, Any, Any]:
+    """Return the lengths in bytes of the patch, probe mask and donor mask of a row or of rows."""
+    patch = row["patch_height"].astype(np.int64) * row["patch_width"] * 3
+    masks = (
+        row[f"{name}_height"].astype(np.int64) * ((row[f"{name}_width"] + np.int64(7)) // 8)
+        for name in ("probe", "donor")
+    )
+    return (patch, *masks)
+
+
+def box_of(row: Any, name: str) -> Box:
+    """Return one of a row's boxes: ``patch``, ``probe`` or ``donor``."""
+    return Box(*(int(row[f"{name}_{side}"]) for side in _SIDES))
+
+
+def unpacked(bits: Bytes, box: Box) -> Mask:
+    """Return a packed mask, uint8 (n,), as bool of shape (box.height, box.width)."""
+    rows = bits.reshape(box.height, -1)
+    return np.unpackbits(rows, axis=1, count=box.width).view(bool)
+
+
+def composite_digest(donor: bytes, background: bytes, composite: bytes, boxes: bytes) -> bytes:
+    """Return the SHA-256 of what a composite's pairs are made of.
+
+    Args:
+        donor: Digest of the donor picture, 32 bytes.
+        background: Digest of the background picture, 32 bytes.
+        composite: Its part of the array ``bytes``.
+        boxes: The row's ``opaque`` (one byte) and its twelve box fields, int16 little-endian.
+    """
+    return hashlib.sha256(donor + background + boxes + composite).digest()
+
+
+def boxes_of(rows: npt.NDArray[Any]) -> list[bytes]:
+    """Return, for each row, ``opaque`` and the box fields as ``composite_digest`` takes them."""
+    names = [f"{box}_{side}" for box in _BOXES for side in _SIDES]
+    sides = np.stack([rows[name] for name in names], axis=1).astype("<i2")
+    return [
+        bytes([opaque]) + side.tobytes() for opaque, side in zip(rows["opaque"], sides, strict=True)
+    ]
+
+
+def set_fingerprint(digests: Iterable[Bytes], kinds: Sequence[str], size: int) -> str:
+    """Return the fingerprint of a set's content: pixels, masks and labels in their order.
+
+    It does not depend on shards, compression or parameters: SHA-256 over one line that names
+    the size and the kinds, then the digests of all composites.
+
+    Args:
+        digests: uint8 arrays of shape (n, 32), together all composites in order.
+        kinds: The set's kinds in order.
+        size: Side of the canvas in px.
+    """
+    total = hashlib.sha256(f"cisdl-bench pairs {size} {' '.join(kinds)}\n".encode())
+    for block in digests:
+        total.update(np.ascontiguousarray(block).tobytes())
+    return total.hexdigest()
+
+
+def h5_header(
+    small: dict[str, Any], large: str, shape: tuple[int, ...], attributes: dict[str, Any]
+) -> bytes:
+    """Return the beginning of an HDF5 file, to be followed by one large uint8 dataset's bytes.
+
+    HDF5 itself never sees the large dataset, so a full disk cannot catch it half-way, and its
+    bytes are copied once. The same content gives the same file: no times are stored.
+
+    Args:
+        small: Datasets that come whole in the header.
+        large: Name of the uint8 dataset that follows.
+        shape: Its shape.
+        attributes: The file's attributes.
+
+    >>> data = np.arange(5, dtype=np.uint8)
+    >>> file = h5_header({"id": [7]}, "bytes", (5,), {"layout": 1}) + data.tobytes()
+    >>> h5py.File(BytesIO(file))["bytes"][:].tolist()
+    [0, 1, 2, 3, 4]
+    """
+    memory = BytesIO()
+    with h5py.File(memory, "w") as file:
+        file.attrs.update(attributes)
+        for name, value in small.items():
+            file.create_dataset(name, data=value)
+        file.flush()
+        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_layout(h5py.h5d.CONTIGUOUS)
+        created.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        created.set_obj_track_times(False)
+        space = h5py.h5s.create_simple(shape)
+        kind = h5py.h5t.STD_U8LE
+        offset = h5py.h5d.create(file.id, large.encode(), kind, space, dcpl=created).get_offset()
+    header = memory.getvalue()
+    if offset is None or len(header) > offset:
+        raise AssertionError(f"HDF5 put {large} at {offset} of {len(header)}")
+    return header + bytes(offset - len(header))

@@ -1,0 +1,174 @@
+"""Reading a set back as pairs, exact to the bit."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.records import DIFFICULTIES, Mask, Pair, Pixels, label_of, pairs_of
+from cisdl_bench.store.flat import OpenFiles, open_shard
+from cisdl_bench.store.layout import (
+    ROW,
+    box_of,
+    boxes_of,
+    composite_digest,
+    lengths_of,
+    unpacked,
+)
+from cisdl_bench.store.pictures import PictureReader
+from cisdl_bench.store.sets import Manifest, read_manifest
+
+
+def open_pairs(path: str | Path) -> "PairSet":
+    """Return the pairs of a generated set, such as ``cisdl-data/rotation-difficult``.
+
+    Raises:
+        StoreError: There is no finished set, or a shard is missing or broken.
+    """
+    return PairSet(Path(path))
+
+
+class PairSet(Sequence[Pair]):
+    """The pairs of one set; pair i is kind ``i % K`` of composite ``i // K``.
+
+    Reading is safe after fork and in threads; pickled, it carries its path alone and opens
+    again where it is read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest: Manifest = read_manifest(path)
+        spec = self.manifest["spec"]
+        self.kinds: tuple[str, ...] = tuple(spec["kinds"])
+        self.size = int(spec["size"])
+        self._files = OpenFiles()
+        self._shards: list[tuple[Path, int]] = []
+        tables, digests = [np.zeros(0, dtype=ROW)], [np.zeros((0, 32), dtype=np.uint8)]
+        for entry in self.manifest["shards"]:
+            shard = path / entry["name"]
+            offset, (table, digest) = open_shard(shard, "bytes", ("composites", "digest"))
+            self._shards.append((shard, offset))
+            tables.append(table)
+            digests.append(digest)
+        #: The table of all composites, one row each, with the fields of ``layout.ROW``.
+        self.rows: npt.NDArray[Any] = np.concatenate(tables)
+        #: uint8, (n, 32): what each composite's content hashes to.
+        self.digests: npt.NDArray[np.uint8] = np.concatenate(digests)
+        counts = [len(table) for table in tables[1:]]
+        self._shard = np.repeat(np.arange(len(counts)), counts)
+        self._ends = np.cumsum(np.stack(lengths_of(self.rows), axis=1), axis=1)
+        self._donor = self.pictures.positions(self.rows["donor_id"])
+        self._background = self.pictures.positions(self.rows["background_id"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PairSet, (self.path,)
+
+    @cached_property
+    def pictures(self) -> PictureReader:
+        """The picture store that the set is built on."""
+        return PictureReader((self.path / self.manifest["pictures"]).resolve())
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return pairs_of(len(self.rows), self.kinds)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pair]: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        """Return one pair, or a list of them for a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        composite, kind = divmod(at, len(self.kinds))
+        shape = (self.size, self.size)
+        probe, donor = (np.empty((*shape, 3), dtype=np.uint8) for _ in range(2))
+        masks = np.empty((2, *shape), dtype=bool)
+        self.read_into(at, probe, donor, masks[0], masks[1])
+        name = self.kinds[kind]
+        return Pair(probe, donor, masks[0], masks[1], label_of(name), name, self.numbers(composite))
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Yield every pair in order."""
+        return (self[i] for i in range(len(self)))
+
+    def numbers(self, composite: int) -> dict[str, float | int | str]:
+        """Return a composite's ids, class, areas and parameters by name."""
+        row = self.rows[composite]
+        names = [name for name in ROW.names or () if not name.startswith(("patch_", "start"))]
+        values: dict[str, float | int | str] = {name: row[name].item() for name in names}
+        values["difficulty"] = DIFFICULTIES[int(row["difficulty"])]
+        return values
+
+    def label(self, index: int) -> int:
+        """Return the label of a pair without reading its pictures."""
+        return label_of(self.kinds[index % len(self.kinds)])
+
+    def read_into(
+        self, index: int, probe: Pixels, donor: Pixels, probe_mask: Mask, donor_mask: Mask
+    ) -> int:
+        """Fill arrays with one pair; return its label.
+
+        Args:
+            index: The pair, 0 or more.
+            probe: uint8, (size, size, 3), contiguous.
+            donor: The same.
+            probe_mask: bool or uint8, (size, size), contiguous.
+            donor_mask: The same.
+        """
+        composite, number = divmod(index, len(self.kinds))
+        kind = self.kinds[number]
+        self.pictures.read_into(int(self._background[composite]), probe)
+        first = self._background if kind == "background" else self._donor
+        if kind == "background":
+            donor[:] = probe
+        else:
+            self.pictures.read_into(int(first[composite]), donor)
+        probe_mask[:] = 0
+        donor_mask[:] = 0
+        if kind == "negative":
+            return 0
+        row = self.rows[composite]
+        blob = self.blob(composite)
+        patch_end, probe_end, _ = self.ends(composite)
+        box, patch_box = box_of(row, "probe"), box_of(row, "patch")
+        inside = unpacked(blob[patch_end:probe_end], box)
+        patch = blob[:patch_end].reshape(patch_box.height, patch_box.width, 3)
+        target = probe[patch_box.slices]
+        if row["opaque"]:
+            target[:] = patch
+        else:
+            cv2.copyTo(patch, inside.view(np.uint8), target)
+        probe_mask[box.slices] = inside
+        if kind == "background":
+            np.equal(probe_mask, 0, out=probe_mask)
+            donor_mask[:] = probe_mask
+        else:
+            donor_box = box_of(row, "donor")
+            donor_mask[donor_box.slices] = unpacked(blob[probe_end:], donor_box)
+        return 1
+
+    def blob(self, composite: int) -> npt.NDArray[np.uint8]:
+        """Return the bytes that a composite has in its shard."""
+        shard, offset = self._shards[self._shard[composite]]
+        start = offset + int(self.rows["start"][composite])
+        return self._files.read(shard, start, int(self._ends[composite, 2]))
+
+    def ends(self, composite: int) -> list[int]:
+        """Return where the patch, the probe mask and the donor mask end in its ``blob``."""
+        ends: list[int] = self._ends[composite].tolist()
+        return ends
+
+    def digest(self, composite: int) -> bytes:
+        """Return the digest of a composite's content as it is on disk now."""
+        boxes = boxes_of(self.rows[composite : composite + 1])[0]
+        sources = (self._donor[composite], self._background[composite])
+        donor, background = (self.pictures.digests[at].tobytes() for at in sources)
+        return composite_digest(donor, background, self.blob(composite).tobytes(), boxes)

@@ -1,0 +1,216 @@
+"""A set's folder as writers see it: its manifest, its shards, and how a run goes on."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cisdl_bench.errors import StoreError
+from cisdl_bench.records import DIFFICULTIES, Composite
+from cisdl_bench.store.atomic import read_json, write_json, write_shard, write_whole
+from cisdl_bench.store.flat import open_shard
+from cisdl_bench.store.layout import (
+    LAYOUT,
+    MANIFEST,
+    ROW,
+    SET_FORMAT,
+    boxes_of,
+    bytes_of,
+    composite_digest,
+    h5_header,
+    row_of,
+    set_fingerprint,
+)
+from cisdl_bench.store.pictures import PictureReader
+
+Manifest = dict[str, Any]
+
+SKIPPED = "skipped.csv"
+
+
+def read_manifest(folder: Path, *, finished: bool = True) -> Manifest:
+    """Return a set's manifest.
+
+    Raises:
+        StoreError: There is none, it is of another layout, or the set is not finished.
+    """
+    manifest = read_json(folder / MANIFEST, "a set's manifest")
+    found = manifest.get("format"), manifest.get("layout")
+    if found != (SET_FORMAT, LAYOUT):
+        raise StoreError.expected(
+            folder / MANIFEST,
+            f"{SET_FORMAT} of layout {LAYOUT}",
+            f"{found[0]} {found[1]}",
+            "Give the folder of a set that this version generated",
+        )
+    if finished and not manifest["complete"]:
+        raise StoreError.expected(
+            folder,
+            "a finished set",
+            f"one of {len(manifest['shards'])} shards so far",
+            "Run its `generate` command again to finish it",
+        )
+    return manifest
+
+
+def find_sets(folder: Path) -> list[Path]:
+    """Return the set folders at a path: itself, or those directly below it, by name.
+
+    Raises:
+        StoreError: There is none.
+    """
+    if (folder / MANIFEST).exists():
+        return [folder]
+    found = [
+        path.parent
+        for path in sorted(folder.glob(f"*/{MANIFEST}"))
+        if read_json(path, "a manifest").get("format") == SET_FORMAT
+    ]
+    if not found:
+        raise StoreError.expected(
+            folder, "a generated set or a folder of sets", "none", "Run `cisdl-bench generate`"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class SetFolder:
+    """Where one set is written; the parent keeps the manifest, workers write shards."""
+
+    path: Path
+
+    def begin(self, request: Manifest, *, overwrite: bool) -> Manifest:
+        """Return the manifest to go on with: what an earlier run of the same request finished.
+
+        Shards that are missing or whose hash is wrong are taken off it and named under
+        ``damaged``.
+
+        Args:
+            request: What decides the content: spec, seed, source, number of pairs.
+            overwrite: Throw away what another request left.
+
+        Raises:
+            StoreError: The folder holds another request's set.
+        """
+        fresh = {"format": SET_FORMAT, "layout": LAYOUT, "complete": False, "request": request}
+        fresh["shards"] = []
+        if not (self.path / MANIFEST).exists():
+            self._clear()
+            return fresh
+        try:
+            manifest = read_manifest(self.path, finished=False)
+        except StoreError:
+            if not overwrite:
+                raise
+            manifest = fresh
+        if overwrite:
+            self._clear()
+            return fresh
+        differing = [key for key in request if manifest["request"].get(key) != request[key]]
+        if differing:
+            key = differing[0]
+            was, now = manifest["request"].get(key), request[key]
+            raise StoreError.expected(
+                self.path,
+                f"the set of this command ({key}: {_short(now)})",
+                f"another one ({key}: {_short(was)})",
+                "Use --overwrite to replace it, or choose another --out",
+            )
+        damaged = [entry for entry in manifest["shards"] if not self._intact(entry, manifest)]
+        if damaged:
+            manifest["complete"] = False
+            manifest["shards"] = [e for e in manifest["shards"] if e not in damaged]
+        manifest["damaged"] = [entry["name"] for entry in damaged]
+        return manifest
+
+    def _intact(self, entry: Manifest, manifest: Manifest) -> bool:
+        if not entry["rows"]:
+            return True
+        path = self.path / entry["name"]
+        if not path.exists() or path.stat().st_size != entry["bytes"]:
+            return False
+        if manifest["complete"]:
+            return True  # `verify` reads them; asking twice for a finished set stays quick
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == str(entry["sha256"])
+
+    def _clear(self) -> None:
+        for path in self.path.glob("shard-*.h5"):
+            path.unlink()
+        (self.path / MANIFEST).unlink(missing_ok=True)
+
+    def save(self, manifest: Manifest) -> None:
+        """Write the manifest, whole or not at all."""
+        write_json(self.path / MANIFEST, manifest)
+
+    def write(
+        self, name: str, composites: Sequence[Composite], pictures: PictureReader
+    ) -> Manifest:
+        """Write one shard of composites; return its manifest entry."""
+        if not composites:
+            return {"name": name, "rows": 0, "bytes": 0, "sha256": "", "difficulty": {}}
+        blobs = [bytes_of(composite) for composite in composites]
+        starts = np.cumsum([0, *map(len, blobs)])
+        rows = np.array(
+            [row_of(c, int(start)) for c, start in zip(composites, starts[:-1], strict=True)],
+            dtype=ROW,
+        )
+        donors = pictures.digests[pictures.positions(rows["donor_id"])]
+        backgrounds = pictures.digests[pictures.positions(rows["background_id"])]
+        digests = [
+            composite_digest(donor.tobytes(), background.tobytes(), blob, boxes)
+            for donor, background, blob, boxes in zip(
+                donors, backgrounds, blobs, boxes_of(rows), strict=True
+            )
+        ]
+        small = {
+            "composites": rows,
+            "digest": np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32),
+        }
+        attributes = {"format": SET_FORMAT, "layout": LAYOUT}
+        header = h5_header(small, "bytes", (int(starts[-1]),), attributes)
+        counts = np.bincount(rows["difficulty"], minlength=len(DIFFICULTIES)).tolist()
+        return {
+            "name": name,
+            "rows": len(rows),
+            **write_shard(self.path / name, header, *blobs),
+            "difficulty": dict(zip(DIFFICULTIES, counts, strict=True)),
+        }
+
+    def finish(
+        self,
+        manifest: Manifest,
+        kinds: Sequence[str],
+        size: int,
+        skipped: Sequence[tuple[str, int, str]],
+    ) -> Manifest:
+        """Write the final manifest with the fingerprint; remove shards that it does not name.
+
+        Args:
+            manifest: With the entries of all shards, in order.
+            kinds: The set's kinds.
+            size: Side of the canvas in px.
+            skipped: What of the source could not be used, for ``skipped.csv``.
+        """
+        kept = [entry for entry in manifest["shards"] if entry["rows"]]
+        digests = (
+            open_shard(self.path / entry["name"], "bytes", ("digest",))[1][0] for entry in kept
+        )
+        fingerprint = set_fingerprint(digests, kinds, size)
+        final = {**manifest, "shards": kept, "complete": True, "fingerprint": fingerprint}
+        lines = [f"{what},{key},{reason}\n" for what, key, reason in skipped]
+        write_whole(self.path / SKIPPED, "".join(["what,id,reason\n", *lines]).encode())
+        self.save(final)
+        names = {entry["name"] for entry in kept}
+        for path in self.path.glob("shard-*.h5"):
+            if path.name not in names:
+                path.unlink()
+        return final
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,109 @@
+"""One or several sets as a torch ``Dataset`` that fetches whole batches at once."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cisdl_bench.errors import StoreError
+from cisdl_bench.records import KINDS
+from cisdl_bench.store.reader import PairSet, open_pairs
+
+Batch = dict[str, Tensor]
+
+
+class PairDataset(Dataset[Batch]):
+    """Pairs of sets, one after the other, as uint8 tensors.
+
+    A batch of B pairs is one dictionary, gathered in one go where it is fetched:
+
+    - ``probe``, ``donor``: uint8, (B, 3, S, S), RGB, channels-last in memory;
+    - ``probe_mask``, ``donor_mask``: uint8 0 or 1, (B, S, S);
+    - ``label``: int64, (B,); ``kind``: int64, (B,), an index into ``records.KINDS``;
+    - ``index``: int64, (B,), the pair's number in this dataset.
+
+    It pickles as its paths and holds no picture between batches, so it is safe with workers
+    under fork and spawn and its memory stays flat. Use ``pair_loader``, or give a ``DataLoader``
+    its ``collate``.
+
+    Args:
+        paths: Set folders of one canvas size.
+
+    Raises:
+        StoreError: A folder is no finished set, or the sizes differ.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self.sets: list[PairSet] = [open_pairs(path) for path in paths]
+        if not self.sets:
+            raise StoreError.expected("PairDataset", "at least one set", "none", "Name a set")
+        self.size = self.sets[0].size
+        for each in self.sets:
+            if each.size != self.size:
+                raise StoreError.expected(
+                    each.path, f"pairs of {self.size} px", f"{each.size} px", "Load them apart"
+                )
+        self._ends = np.cumsum([len(each) for each in self.sets]).tolist()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PairDataset, ([each.path for each in self.sets],)
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return one pair without the batch dimension."""
+        return {name: value[0] for name, value in self.__getitems__([index]).items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return a batch of pairs."""
+        n, size = len(indices), self.size
+        # In a worker, straight into the memory that the main process will read.
+        shared = torch.utils.data.get_worker_info() is not None
+        probe, donor = (_empty((n, size, size, 3), shared) for _ in range(2))
+        probe_mask, donor_mask = (_empty((n, size, size), shared) for _ in range(2))
+        labels, kinds = [], []
+        arrays = [each.numpy() for each in (probe, donor, probe_mask, donor_mask)]
+        for k, index in enumerate(indices):
+            at = range(len(self))[index]
+            number = bisect_right(self._ends, at)
+            pairs = self.sets[number]
+            within = at - (self._ends[number - 1] if number else 0)
+            labels.append(pairs.read_into(within, *(array[k] for array in arrays)))
+            kinds.append(KINDS.index(pairs.kinds[within % len(pairs.kinds)]))
+        return {
+            "probe": probe.permute(0, 3, 1, 2),
+            "donor": donor.permute(0, 3, 1, 2),
+            "probe_mask": probe_mask,
+            "donor_mask": donor_mask,
+            "label": torch.tensor(labels),
+            "kind": torch.tensor(kinds),
+            "index": torch.tensor(list(indices)),
+        }
+
+
+def _empty(shape: tuple[int, ...], shared: bool) -> Tensor:
+    tensor = torch.empty(shape, dtype=torch.uint8)
+    if shared:
+        tensor.untyped_storage().share_memory_()
+    return tensor
+
+
+def collate(batch: Any) -> Any:
+    """Return a batch as it is: ``PairDataset`` fetches whole ones."""
+    return batch
+
+
+def pair_loader(
+    dataset: PairDataset, batch_size: int = 24, *, shuffle: bool = False, **settings: Any
+) -> DataLoader[Batch]:
+    """Return a ``DataLoader`` of whole batches; further settings are torch's own."""
+    return DataLoader(
+        dataset, batch_size=batch_size, shuffle=shuffle, collate_fn=collate, **settings
+    )

@@ -1,0 +1,157 @@
+"""``cisdl-bench generate``."""
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import click
+from cisdl_bench.cli.progress import Bars
+
+from cisdl_bench.errors import CisdlError
+
+
+@click.command()
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A set that `cisdl-bench specs` lists, or a .toml file of your own; "
+    "`all` means the paper's seven test sets. May be repeated.",
+)
+@click.option(
+    "--difficulty",
+    "difficulties",
+    multiple=True,
+    metavar="WORD",
+    help="difficult (or hard), normal, easy or all. May be repeated. Default: all.",
+)
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Build a set again from the table that `info --parameters` wrote.",
+)
+@click.option(
+    "--coco",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="COCO folder. Default: the variable CISDL_COCO, else built-in pictures.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("cisdl-data"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the sets are written.",
+)
+@click.option("--pairs", type=click.IntRange(min=1), help="Pairs of each set. Default: the set's.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another seed gives another set of the same kind.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    help="Worker processes; the result does not depend on it. Default: all cores.",
+)
+@click.option(
+    "--resume/--overwrite",
+    default=True,
+    help="Go on with what an interrupted run left (default), or throw it away.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be written, how much, how long.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def generate(
+    settings: dict[str, Any],
+    sets: tuple[str, ...],
+    difficulties: tuple[str, ...],
+    recipe: Path | None,
+    coco: Path | None,
+    out: Path,
+    pairs: int | None,
+    seed: int,
+    jobs: int,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    r"""Make test sets or the training set from photographs with instance masks.
+
+    \b
+    Examples:
+      cisdl-bench generate --set rotation --difficulty hard
+      cisdl-bench generate --set all --coco coco2014
+      cisdl-bench generate --set training --coco coco2014 --jobs 16
+      cisdl-bench generate --set all --pairs 200 --dry-run
+    """
+    from cisdl_bench.generate.orders import drawn_orders, recipe_order
+    from cisdl_bench.generate.run import run
+    from cisdl_bench.sources.find import find_source
+    from cisdl_bench.store.folder import DataFolder
+
+    if bool(sets) == (recipe is not None):
+        raise click.UsageError("give --set NAME (see `cisdl-bench specs`) or --recipe FILE.csv")
+    bars = Bars(settings["quiet"])
+
+    @lru_cache(maxsize=2)
+    def source_of(split: str) -> Any:
+        source = find_source(coco, split, out)
+        for note in source.notes:
+            bars.say(f"note: {note}")
+        return source
+
+    fingerprint = None
+    if recipe is not None:
+        order, fingerprint = recipe_order(recipe, source_of)
+        orders = [order]
+    else:
+        orders = drawn_orders(sets, difficulties, source_of, seed=seed, pairs=pairs)
+    if dry_run:
+        _show_estimate(orders, jobs, out, as_json)
+        return
+    manifests = run(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
+    if as_json:
+        click.echo(json.dumps(manifests, indent=1))
+    else:
+        for order, manifest in zip(orders, manifests, strict=True):
+            n = manifest["counts"]["pairs"]
+            click.echo(f"{out / order.folder}: {n:,} pairs, fingerprint {manifest['fingerprint']}")
+    if fingerprint is not None and manifests[0]["fingerprint"] != fingerprint:
+        raise CisdlError.expected(
+            out / orders[0].folder,
+            f"the recipe's fingerprint {fingerprint}",
+            manifests[0]["fingerprint"],
+            "Its pictures, or the versions in its manifest, are not those of the recipe",
+        )
+
+
+def _show_estimate(orders: Any, jobs: int, out: Path, as_json: bool) -> None:
+    import shutil
+    from dataclasses import asdict
+
+    from cisdl_bench.generate.estimate import estimate
+
+    total = estimate(orders, jobs)
+    if as_json:
+        click.echo(json.dumps({**asdict(total), "bytes": total.bytes}, indent=1))
+        return
+    for each in total.sets:
+        size = each.set_bytes / 1e9
+        click.echo(f"{out / each.folder}: {each.pairs:,} pairs, about {size:.2f} GB")
+    pictures = f"{total.pictures:,} pictures, about {total.picture_bytes / 1e9:.2f} GB"
+    click.echo(f"{out / 'pictures'}: {pictures}")
+    parent = next(path for path in (out, *out.absolute().parents) if path.exists())
+    free = shutil.disk_usage(parent).free / 1e9
+    click.echo(
+        f"in all about {total.bytes / 1e9:.2f} GB ({free:.1f} GB free) and "
+        f"{total.seconds / 60:.1f} minutes with {jobs} workers; nothing was written"
+    )

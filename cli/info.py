@@ -1,0 +1,82 @@
+"""``cisdl-bench info``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cisdl_bench.errors import StoreError
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--parameters",
+    is_flag=True,
+    help="Write every composite's parameters as CSV, which `generate --recipe` reads.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write there instead of to stdout.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> None:
+    r"""Count and describe a set, or write its parameters as CSV.
+
+    \b
+    Examples:
+      cisdl-bench info cisdl-data
+      cisdl-bench info cisdl-data/rotation-difficult --parameters -o rotation.csv
+    """
+    from cisdl_bench.store.atomic import write_whole
+    from cisdl_bench.store.sets import find_sets
+    from cisdl_bench.store.summary import parameter_lines, summarise
+
+    sets = find_sets(folder)
+    if parameters:
+        if len(sets) > 1:
+            raise StoreError.expected(
+                folder, "one set with --parameters", f"{len(sets)}", f"Name one, such as {sets[0]}"
+            )
+        text = "\n".join(parameter_lines(sets[0])) + "\n"
+    elif as_json:
+        text = json.dumps([summarise(path) for path in sets], indent=1) + "\n"
+    else:
+        text = "\n".join(_described(path, summarise(path)) for path in sets)
+    if output:
+        write_whole(output, text.encode())
+    else:
+        click.echo(text, nl=False)
+
+
+def _described(path: Path, summary: dict[str, Any]) -> str:
+    counts, request = summary["counts"], summary["request"]
+    lines = [
+        f"{path}: {counts['pairs']:,} pairs of {summary['size']} px from "
+        f"{counts['composites']:,} composites, {summary['bytes'] / 1e6:.1f} MB "
+        f"in {summary['shards']} shards",
+        f"  spec         {request['spec']} version {request['spec_version']}, seed "
+        f"{request['seed']}",
+        f"  source       {summary['source']['name']} {summary['source']['sha256'][:12]}, "
+        f"{summary['source']['pictures']:,} pictures, {summary['source']['instances']:,} instances",
+        f"  fingerprint  {summary['fingerprint']}",
+        f"  kinds        {_counted(counts['kinds'])}",
+        f"  classes      {_counted(counts['difficulties'])}",
+        f"  candidates   {counts['candidates']:,}; refused: {_counted(counts['refused'])}",
+        f"  pictures     cannot be used: {_counted(counts['unusable_pictures'])}",
+        f"  annotations  {_counted(summary['source']['skipped'])}",
+        *[f"  note         {note}" for note in summary["notes"]],
+    ]
+    for name, histogram in summary["histograms"].items():
+        edges, most = histogram["edges"], max(histogram["counts"])
+        bars = "".join("▁▂▃▄▅▆▇█"[round(7 * n / most)] for n in histogram["counts"])
+        lines.append(f"  {name:16} {edges[0]:9.3f} {bars} {edges[-1]:.3f}")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "none"

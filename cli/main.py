@@ -1,0 +1,83 @@
+"""The command ``cisdl-bench``."""
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+import click
+
+from cisdl_bench import __version__
+from cisdl_bench.errors import CisdlError
+
+_COMMANDS = {
+    "specs": "List the sets, or print one's description.",
+    "fetch": "Download COCO 2014 or VGG-16's weights.",
+    "generate": "Make test sets or the training set from photographs.",
+    "info": "Count and describe a set, or write its parameters as CSV.",
+    "preview": "Draw a contact sheet of pairs with their masks outlined.",
+    "verify": "Check sets on disk: structure, hashes, fingerprint.",
+    "export": "Write a set in another format.",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, each imported when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"cisdl_bench.cli.{name}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from difflib import get_close_matches
+
+        if args and args[0] not in _COMMANDS:
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"no such command: {args[0]}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CisdlError as error:
+            click.echo(f"cisdl-bench: {error}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo(
+                "cisdl-bench: stopped; what is finished is kept, the same command goes on", err=True
+            )
+            ctx.exit(130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            ctx.exit(141)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="cisdl-bench")
+@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors; no progress bars.")
+@click.pass_context
+def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
+    r"""Generate and score data sets for constrained image splicing detection and localization.
+
+    \b
+    Example:
+      cisdl-bench generate --set rotation --difficulty hard
+      cisdl-bench preview cisdl-data/rotation-difficult -o sheet.png
+    """
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(name)s: %(message)s")
+    ctx.obj = {"quiet": quiet, "verbose": verbose}
