@@ -87,7 +87,8 @@ def _rows(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, skiprows=1, float_precision="round_trip")
+        # As text, so that numpy reads every real number back to the last bit.
+        table = pd.read_csv(path, skiprows=1, dtype=str, keep_default_na=False)
         columns = {name: table[name].to_numpy() for name in table.columns}
         whole = {name: columns[name].astype(np.int64) for name in _IDS if name in columns}
         parts = Parameters._fields

@@ -131,6 +131,6 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Remove what killed runs left half-written."""
-    for partial in folder.rglob(".*.part"):
-        with suppress(OSError):
-            partial.unlink()
+    for pattern in ("*/.*.part", "pictures/*/.*.part"):
+        for partial in folder.glob(pattern):
+            partial.unlink(missing_ok=True)

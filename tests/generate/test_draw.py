@@ -1,0 +1,147 @@
+"""The distribution of what is drawn, and what is admissible."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cisdl_bench.generate.affine import affine_of
+from cisdl_bench.generate.draw import class_of, draw_parameters, draw_switches
+from cisdl_bench.generate.outline import extent, outline_of
+from cisdl_bench.records import Parameters
+from cisdl_bench.seeding import stream
+from cisdl_bench.specs import SetSpec, load_spec
+
+LEVEL = 1e-3  # of every Kolmogorov-Smirnov test below; the streams are fixed
+
+
+def box_mask(size: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+    mask = np.zeros((size, size), dtype=np.uint8)
+    mask[top : top + height, left : left + width] = 1
+    return mask
+
+
+def drawn(
+    spec: SetSpec, mask: np.ndarray, n: int, area_range: tuple[float, float] = (0, 1)
+) -> dict[str, np.ndarray]:
+    """The first admissible parameters of n composites."""
+    outline = outline_of(mask)
+    found = []
+    for k in range(n):
+        rng = stream(3, spec.full_name, "test", index=k)
+        found += itertools.islice(
+            draw_parameters(rng, spec, draw_switches(rng, spec), outline, area_range), 1
+        )
+    assert len(found) == n
+    return dict(zip(Parameters._fields, np.array(found).T, strict=True))
+
+
+SMALL = box_mask(256, 124, 124, 8, 8)  # at the centre: it stays whole under everything but shifts
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "low", "high"),
+    [
+        ("rotation", "rotation_deg", -30, 30),
+        ("scale", "scale", 0.5, 4),
+        ("deformation", "width_factor", 0.5, 2),
+    ],
+)
+def test_what_admissibility_does_not_cut_is_uniform(name, column, low, high) -> None:
+    values = drawn(load_spec(name), SMALL, 2000)[column]
+    assert stats.kstest(values, stats.uniform(low, high - low).cdf).pvalue > LEVEL
+
+
+def test_luminance_is_uniform_over_whole_grey_levels() -> None:
+    values = drawn(load_spec("luminance"), SMALL, 6500)["luminance"]
+    counts = [int((values == level).sum()) for level in range(-32, 33)]
+    assert sum(counts) == 6500
+    assert stats.chisquare(counts).pvalue > LEVEL
+
+
+def test_shift_is_uniform_over_the_positions_that_keep_the_region_whole() -> None:
+    mask = box_mask(256, 10, 30, 50, 80)
+    values = drawn(load_spec("shift"), mask, 4000)
+    for column, low, high in (("shift_x_px", -30, 127), ("shift_y_px", -10, 127)):
+        shifts = values[column]
+        assert np.array_equal(shifts, np.rint(shifts))
+        assert (shifts.min(), shifts.max()) == (low, high)
+        counts = np.bincount((shifts - low).astype(int), minlength=high - low + 1)
+        assert stats.chisquare(counts).pvalue > LEVEL
+
+
+def test_a_cut_parameter_is_uniform_over_what_is_left() -> None:
+    """A box of 128 px half-way to the border may grow to 1.5 at most; its area allows 1.4."""
+    mask = box_mask(256, 64, 64, 128, 128)
+    values = drawn(load_spec("scale"), mask, 2000, (0.0, 0.49))["scale"]
+    assert stats.kstest(values, stats.uniform(0.5, 0.9).cdf).pvalue > LEVEL
+
+
+def test_joint_draws_do_not_shrink_the_angles() -> None:
+    """Given any angle, the region near the centre is admissible for the same share of shifts."""
+    spec = load_spec("combination")
+    values = drawn(spec, SMALL, 4000)
+    turned = values["rotation_deg"] != 0
+    assert turned.mean() == pytest.approx(0.5, abs=4 * np.sqrt(0.25 / 4000))
+    angles = values["rotation_deg"][turned]
+    assert np.abs(angles).mean() == pytest.approx(15, abs=0.6)
+
+
+def test_every_switch_has_its_own_probability() -> None:
+    spec = load_spec("combination")
+    switches = [draw_switches(stream(0, "s", index=k), spec) for k in range(4000)]
+    table = np.array([[s[name] for name in s] for s in switches], dtype=float)
+    assert table[:, 0].all()
+    assert np.abs(table[:, 1:].mean(0) - 0.5).max() < 4 * np.sqrt(0.25 / 4000)
+    assert np.abs(np.corrcoef(table[:, 1:].T) - np.eye(4)).max() < 0.07
+
+
+def test_the_release_draws_reciprocals_and_either_side() -> None:
+    factors = drawn(load_spec("release/scale"), box_mask(512, 240, 240, 30, 30), 3000)["scale"]
+    grown, shrunk = factors[factors > 1], factors[factors < 1]
+    assert len(grown) / 3000 == pytest.approx(0.5, abs=0.04)
+    assert stats.kstest(grown, stats.uniform(1.1, 2.9).cdf).pvalue > LEVEL
+    assert stats.kstest(1 / shrunk, stats.uniform(1.1, 2.9).cdf).pvalue > LEVEL
+    values = drawn(load_spec("release/deformation"), box_mask(512, 240, 240, 30, 30), 3000)
+    wide, high = values["width_factor"] != 1, values["height_factor"] != 1
+    assert not (wide & high).any()
+    assert wide.mean() == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_shift_grows_with_the_canvas() -> None:
+    spec = replace(load_spec("shift"), size=512)
+    values = drawn(spec, box_mask(512, 250, 250, 8, 8), 3000)
+    assert values["shift_x_px"].min() < -245
+    assert values["shift_x_px"].max() > 245
+
+
+def test_everything_yielded_is_whole_and_in_its_class() -> None:
+    spec = load_spec("combination")
+    mask = box_mask(256, 60, 90, 90, 60)
+    outline = outline_of(mask)
+    for k in range(50):
+        rng = stream(1, "whole", index=k)
+        for drawing in itertools.islice(
+            draw_parameters(rng, spec, draw_switches(rng, spec), outline, (0.01, 0.1)), 5
+        ):
+            x0, y0, x1, y1 = extent(outline, affine_of(drawing, 256))
+            assert min(x0, y0) >= 0
+            assert max(x1, y1) <= 256
+            factor = drawing.scale**2 * drawing.width_factor * drawing.height_factor
+            assert 0.01 < mask.sum() * factor / 256**2 <= 0.1
+
+
+def test_tries_run_out() -> None:
+    spec = load_spec("rotation")
+    whole = np.ones((256, 256), dtype=np.uint8)
+    rng = stream(0, "none")
+    assert not list(draw_parameters(rng, spec, draw_switches(rng, spec), outline_of(whole), (0, 1)))
+
+
+def test_classes_open_below_and_closed_above() -> None:
+    classes = load_spec("raw").areas
+    expected = {655: None, 656: "difficult", 6553: "difficult", 6554: "normal", 16384: "normal"}
+    expected |= {16385: "easy", 32768: "easy", 32769: None, 0: None}
+    assert {area: class_of(area, 256, classes) for area in expected} == expected

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cisdl_bench.errors import StoreError
+from cisdl_bench.report.sheet import OUTLINE, draw_sheet, save_sheet
+from cisdl_bench.store import open_pairs
+
+
+def test_a_sheet_shows_pairs_and_outlines(made: Path, tmp_path: Path) -> None:
+    pairs = open_pairs(made / "combination-normal")
+    sheet = draw_sheet(pairs, 6, 3)
+    assert sheet.size == (3 * 396 + 10, 2 * 218 + 10)
+    pixels = np.asarray(sheet)
+    for k in range(6):
+        y, x = 10 + k // 3 * 218, 10 + k % 3 * 396
+        for left in (x, x + 194):
+            tile = pixels[y : y + 192, left : left + 192]
+            assert (tile == OUTLINE).all(-1).sum() > 100
+    save_sheet(sheet, tmp_path / "a" / "sheet.png")
+    assert (tmp_path / "a" / "sheet.png").exists()
+    assert np.array_equal(np.asarray(draw_sheet(pairs, 6, 3)), pixels)
+    assert not np.array_equal(np.asarray(draw_sheet(pairs, 6, 3, seed=1)), pixels)
+
+
+def test_more_than_there_are(made: Path) -> None:
+    pairs = open_pairs(made / "combination-normal")
+    assert draw_sheet(pairs, 400, 4).size == (4 * 396 + 10, 5 * 218 + 10)
+
+
+def test_a_file_that_is_no_picture(made: Path, tmp_path: Path) -> None:
+    sheet = draw_sheet(open_pairs(made / "combination-normal"), 1, 1)
+    with pytest.raises(StoreError, match=r"sheet.xyz: expected a picture file to write"):
+        save_sheet(sheet, tmp_path / "sheet.xyz")

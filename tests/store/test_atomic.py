@@ -1,0 +1,88 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cisdl_bench.errors import StoreError
+from cisdl_bench.store.atomic import locked, read_json, write_shard, write_whole
+
+
+def test_pieces_are_joined_and_hashed(tmp_path: Path) -> None:
+    import hashlib
+
+    entry = write_shard(tmp_path / "a" / "b.h5", b"one", memoryview(b"two"), b"")
+    assert (tmp_path / "a" / "b.h5").read_bytes() == b"onetwo"
+    assert entry == {"bytes": 6, "sha256": hashlib.sha256(b"onetwo").hexdigest()}
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.h5"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "expected room for 0.0 MB, got 'No space left on device'. What is finished"),
+        (errno.EDQUOT, "expected room for"),
+        (errno.EIO, "expected a folder to write to, got 'Input/output error'"),
+    ],
+)
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, number, text) -> None:
+    path = tmp_path / "a"
+    write_whole(path, b"old")
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match=text):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_real_full_disk(tmp_path: Path) -> None:
+    """On a memory disk of 64 KB, where this machine lets us mount one."""
+    import subprocess
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a memory disk is not allowed here")
+    try:
+        write_whole(disk / "small", b"x" * 1000)
+        with pytest.raises(StoreError, match=r"large: expected room for 0.1 MB, got 'No space lef"):
+            write_whole(disk / "large", b"x" * 100_000)
+        assert [path.name for path in disk.iterdir()] == ["small"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_the_lock_names_its_holder_and_falls(tmp_path: Path) -> None:
+    taken = pytest.raises(StoreError, match=f"got process {os.getpid()}. Wait for it")
+    with locked(tmp_path), taken, locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass
+
+
+def test_the_lock_sweeps_up_what_killed_runs_left(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    left = tmp_path / "set" / ".shard-00000.h5-x.part"
+    left.touch()
+    with locked(tmp_path):
+        assert not left.exists()
+
+
+def test_json_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for text in ("{", "[1]", "\xff"):
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(StoreError, match="expected a manifest, got"):
+            read_json(path, "a manifest")
+    path.write_text(json.dumps({"a": 1}))
+    assert read_json(path, "a manifest") == {"a": 1}

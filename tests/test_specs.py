@@ -1,0 +1,104 @@
+import tomllib
+
+import pytest
+
+from cisdl_bench.errors import SpecError
+from cisdl_bench.specs import difficulty_of, load_spec, parse_spec, spec_names, spec_text
+
+PAPER = ["training", "combination", "raw", "shift", "rotation", "scale", "luminance", "deformation"]
+
+
+def table(name: str = "rotation") -> dict:
+    return tomllib.loads(spec_text(name))
+
+
+def test_the_paper_has_one_training_set_and_21_test_sets_of_63000_pairs() -> None:
+    names = [name for name in spec_names() if "/" not in name]
+    assert names == PAPER
+    tests = [load_spec(name) for name in names[1:]]
+    assert sum(len(spec.difficulties) for spec in tests) == 21
+    assert sum(len(spec.difficulties) * spec.pairs for spec in tests) == 63_000
+    assert load_spec("training").pairs == 1_035_255
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_numbers_that_all_sets_of_a_variant_share(name: str) -> None:
+    spec = load_spec(name)
+    assert spec.areas == {"difficult": (0.01, 0.1), "normal": (0.1, 0.25), "easy": (0.25, 0.5)}
+    drawn = spec.transformations
+    assert (drawn["shift"].low, drawn["shift"].high) == (-127, 127)
+    assert (drawn["rotation"].low, drawn["rotation"].high) == (-30, 30)
+    assert (drawn["luminance"].low, drawn["luminance"].high) == (-32, 32)
+    assert (drawn["deformation"].low, drawn["deformation"].high) == (0.5, 2)
+    scale = drawn["scale"]
+    expected = (1.1, 4, 0.5) if spec.variant == "release" else (0.5, 4, 0)
+    assert (scale.low, scale.high, scale.reciprocal) == expected
+    on = {key for key, value in drawn.items() if value.probability}
+    if spec.name in ("training", "combination"):
+        assert [drawn[key].probability for key in drawn] == [1, 0.5, 0.5, 0.5, 0.5]
+    else:
+        assert on == ({spec.name} - {"raw"})
+        assert spec.kinds == ("foreground",)
+
+
+def test_folder_names() -> None:
+    assert load_spec("rotation").folder("difficult") == "rotation-difficult"
+    assert load_spec("release/rotation").folder("easy") == "release-rotation-easy"
+    assert load_spec("training").folder("all") == "training"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"sized": 3}, "rotation: expected keys out of .*, got sized. Did you mean size."),
+        ({"size": "256"}, "rotation: size: expected a whole number, got '256'"),
+        ({"size": 8}, "rotation: size: expected 32 to 4096 px, got 8"),
+        ({"resize": "lanczos"}, "resize: expected bicubic or area, got lanczos"),
+        ({"kinds": ["foregrounds"]}, "kinds: expected a list out of foreground"),
+        ({"areas": {"difficult": [0.1, 0.01]}}, "areas.difficult: expected two rising shares"),
+        ({"composite_jpeg_quality": 0}, "composite_jpeg_quality: expected 1 to 100, got 0"),
+        ({"pairs": True}, "pairs: expected a whole number, got True"),
+        ({"pairs": None}, "pairs: expected a whole number, got None"),
+        ({"name": "../up"}, "name: expected lower-case letters"),
+    ],
+)
+def test_a_wrong_value_is_refused_where_it_stands(change: dict, text: str) -> None:
+    with pytest.raises(SpecError, match=text):
+        parse_spec({**table(), **change}, "rotation")
+
+
+def test_a_missing_key_and_an_unknown_one_in_a_transformation_are_refused() -> None:
+    lacking = table()
+    del lacking["split"]
+    with pytest.raises(SpecError, match="expected the key split, got none. Add split"):
+        parse_spec(lacking, "mine")
+    odd = table()
+    odd["transformations"]["scale"]["probabilty"] = 1
+    with pytest.raises(SpecError, match="mine: scale: .*got probabilty. Did you mean probability"):
+        parse_spec(odd, "mine")
+
+
+def test_a_users_file_works_where_a_name_does(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(spec_text("rotation").replace("size = 256", "size = 512"))
+    assert load_spec(str(path)).size == 512
+    assert load_spec(str(path)).sha256 != load_spec("rotation").sha256
+    with pytest.raises(SpecError, match=r"gone.toml: expected a readable TOML file"):
+        load_spec(str(tmp_path / "gone.toml"))
+    path.write_text("size = = 3")
+    with pytest.raises(SpecError, match="expected valid TOML"):
+        load_spec(str(path))
+
+
+def test_the_hash_is_of_the_meaning() -> None:
+    spec = load_spec("rotation")
+    assert parse_spec({**table(), "title": "another"}, "x").sha256 == spec.sha256
+    assert parse_spec({**table(), "pairs": 2999}, "x").sha256 != spec.sha256
+
+
+def test_unknown_names_get_a_hint() -> None:
+    with pytest.raises(SpecError, match=r"--set rotatoin: .*Did you mean rotation\?"):
+        load_spec("rotatoin")
+    with pytest.raises(SpecError, match="got hrad. Did you mean hard"):
+        difficulty_of("hrad")
+    assert difficulty_of("hard") == "difficult"
