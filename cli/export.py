@@ -26,7 +26,7 @@ from cisdl_bench.cli.progress import Bars
 )
 @click.pass_obj
 def export(settings: dict[str, Any], folder: Path, form: str, output: Path | None) -> None:
-    r"""Write a set in another format.
+    """Write a set in another format.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ def fetch(
     mirror: str | None,
     keep_archives: bool,
 ) -> None:
-    r"""Download COCO 2014 (20 GB; 7 GB with --val-only) or VGG-16's weights.
+    """Download COCO 2014 (20 GB; 7 GB with --val-only) or VGG-16's weights.
 
     Interrupted, the same command goes on; sizes and SHA-256 are checked.
 

@@ -84,7 +84,7 @@ def generate(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    r"""Make test sets or the training set from photographs with instance masks.
+    """Make test sets or the training set from photographs with instance masks.
 
     \b
     Examples:

@@ -25,7 +25,7 @@ from cisdl_bench.errors import StoreError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> None:
-    r"""Count and describe a set, or write its parameters as CSV.
+    """Count and describe a set, or write its parameters as CSV.
 
     \b
     Examples:

@@ -71,7 +71,7 @@ class _Commands(click.Group):
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors; no progress bars.")
 @click.pass_context
 def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
-    r"""Generate and score data sets for constrained image splicing detection and localization.
+    """Generate and score data sets for constrained image splicing detection and localization.
 
     \b
     Example:

@@ -34,7 +34,7 @@ import click
     help="Another seed chooses other pairs.",
 )
 def preview(folder: Path, output: Path, count: int, columns: int, seed: int) -> None:
-    r"""Draw a contact sheet of pairs: donor left, probe right, masks outlined.
+    """Draw a contact sheet of pairs: donor left, probe right, masks outlined.
 
     \b
     Example:

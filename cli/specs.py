@@ -10,7 +10,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def specs(ctx: click.Context, as_json: bool) -> None:
-    r"""List the sets that can be generated.
+    """List the sets that can be generated.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def specs(ctx: click.Context, as_json: bool) -> None:
 @specs.command()
 @click.argument("name")
 def show(name: str) -> None:
-    r"""Print one set's description, TOML.
+    """Print one set's description, TOML.
 
     \b
     Example:

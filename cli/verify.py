@@ -11,7 +11,7 @@ from cisdl_bench.cli.progress import Bars
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.pass_context
 def verify(ctx: click.Context, folder: Path) -> None:
-    r"""Check sets on disk: structure, hashes, fingerprint.
+    """Check sets on disk: structure, hashes, fingerprint.
 
     DIR is a set or a folder of sets. Exits with 1 and says which shard is bad where one is.
 

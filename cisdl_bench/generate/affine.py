@@ -37,15 +37,18 @@ def affine_of(parameters: Parameters, size: int) -> Affine:
     """
     shift_x, shift_y, degrees, scale, _, wide, high = parameters
     angle = degrees * (math.pi / 180)
-    cos = np.rint(np.cos(angle) * _GRID) / _GRID
-    sin = np.rint(np.sin(angle) * _GRID) / _GRID
+    if isinstance(angle, np.ndarray):
+        cos = np.rint(np.cos(angle) * _GRID) / _GRID
+        sin = np.rint(np.sin(angle) * _GRID) / _GRID
+    else:
+        cos = round(math.cos(angle) * _GRID) / _GRID
+        sin = round(math.sin(angle) * _GRID) / _GRID
     wide, high = scale * wide, scale * high
     xx, xy = wide * cos, wide * sin
     yx, yy = 0.0 - high * sin, high * cos
     centre = size / 2
     x, y = shift_x - centre, shift_y - centre
-    made = Affine(xx, xy, centre + (xx * x + xy * y), yx, yy, centre + (yx * x + yy * y))
-    return made if isinstance(angle, np.ndarray) else Affine(*map(float, made))
+    return Affine(xx, xy, centre + (xx * x + xy * y), yx, yy, centre + (yx * x + yy * y))
 
 
 def inverse(affine: Affine) -> Affine:

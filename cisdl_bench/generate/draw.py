@@ -1,6 +1,7 @@
 """Drawing a region's parameters, uniform over those under which it stays whole and in its class."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from cisdl_bench.generate.affine import affine_of
 from cisdl_bench.generate.outline import Outline, extent
 from cisdl_bench.records import Parameters
-from cisdl_bench.specs import SetSpec
+from cisdl_bench.specs import SetSpec, Transformation
 
 REFERENCE_PX = 256  # the canvas that a shift's range is said for
 _BATCHES = (48, 256, 512)
@@ -59,7 +60,7 @@ def draw_parameters(
     """
     size = spec.size
     low, high = (share * size * size for share in area_range)
-    ranges = _ranges(spec, switches)
+    ranges = _ranges(size, tuple(spec.transformations.items()), tuple(switches.values()))
     left_to_try = spec.max_tries
     batch = iter(_BATCHES)
     tries = 0
@@ -71,9 +72,9 @@ def draw_parameters(
         fitting = np.flatnonzero((area > low) & (area <= high))
         if len(fitting):
             drawn = drawn[:, fitting]
-            x0, y0, x1, y1 = extent(outline, affine_of(Parameters(*drawn), size))
-            whole = (x0 >= 0) & (y0 >= 0) & (x1 <= size) & (y1 <= size)
-            for k in np.flatnonzero(whole).tolist():
+            low_corner, high_corner = extent(outline, affine_of(Parameters(*drawn), size))
+            whole = (low_corner >= 0) & (high_corner <= size)
+            for k in np.flatnonzero(whole[0] & whole[1]).tolist():
                 yield Parameters(*drawn[:, k].tolist())
         if not any(switches.values()):
             return  # every further try is the same
@@ -103,23 +104,26 @@ class _Ranges(NamedTuple):
     height: float
 
 
-def _ranges(spec: SetSpec, switches: Mapping[str, bool]) -> _Ranges:
+@lru_cache(maxsize=256)
+def _ranges(
+    size: int, table: tuple[tuple[str, Transformation], ...], switches: tuple[bool, ...]
+) -> _Ranges:
     low, span = np.array(_NEUTRAL)[:, None], np.zeros((7, 1))
     stepped = []
+    applied = {name: of for (name, of), on in zip(table, switches, strict=True) if on}
     for row, name in enumerate(_DRAWS):
-        of = spec.transformations[name]
-        if not switches[name]:
+        if name not in applied:
             continue
-        factor = spec.size / REFERENCE_PX if name == "shift" else 1.0
+        of = applied[name]
+        factor = size / REFERENCE_PX if name == "shift" else 1.0
         low[row], span[row] = of.low * factor, (of.high - of.low) * factor
         if of.step:
             span[row] = (round(float(span[row, 0]) / of.step) + 1) * of.step
             stepped.append((row, of.step))
     scale, side = (
-        spec.transformations[name].reciprocal if switches[name] else 0.0
-        for name in ("scale", "deformation")
+        applied[name].reciprocal if name in applied else 0.0 for name in ("scale", "deformation")
     )
-    either = spec.transformations["deformation"].axis == "either"
+    either = "deformation" in applied and applied["deformation"].axis == "either"
     return _Ranges(low, span, tuple(stepped), (scale, side), 0.5 if either else 0.0)
 
 

@@ -44,7 +44,7 @@ def plan_warp(affine: Affine, outline: Outline, size: int) -> Warp:
     A region that shrinks by a factor f along an axis of the composite gets ceil(1 / f) samples
     a pixel there, averaged afterwards: an area filter on top of bilinear interpolation.
     """
-    x0, y0, x1, y1 = (float(value) for value in extent(outline, affine))
+    (x0, y0), (x1, y1) = (corner.tolist() for corner in extent(outline, affine))
     left, top = max(0, math.floor(x0)), max(0, math.floor(y0))
     right, bottom = min(size, math.ceil(x1)), min(size, math.ceil(y1))
     box = Box(top, left, bottom - top, right - left)

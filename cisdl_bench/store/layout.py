@@ -90,15 +90,10 @@ def row_of(composite: Composite, start: int) -> tuple[Any, ...]:
     )
 
 
-def bytes_of(composite: Composite) -> bytes:
-    """Return what a composite puts into the flat array ``bytes``."""
-    return b"".join(
-        [
-            composite.patch.tobytes(),
-            np.packbits(composite.probe_mask.bits, axis=1).tobytes(),
-            np.packbits(composite.donor_mask.bits, axis=1).tobytes(),
-        ]
-    )
+def bytes_of(composite: Composite) -> tuple[Bytes, Bytes, Bytes]:
+    """Return what a composite puts into the flat array ``bytes``, three arrays in order."""
+    probe, donor = composite.probe_mask.bits, composite.donor_mask.bits
+    return composite.patch, np.packbits(probe, axis=1), np.packbits(donor, axis=1)
 
 
 def lengths_of(row: Any) -> tuple[Any, Any, Any]:
@@ -122,16 +117,18 @@ def unpacked(bits: Bytes, box: Box) -> Mask:
     return np.unpackbits(rows, axis=1, count=box.width).view(bool)
 
 
-def composite_digest(donor: bytes, background: bytes, composite: bytes, boxes: bytes) -> bytes:
+def composite_digest(donor: bytes, background: bytes, composite: Bytes, boxes: bytes) -> bytes:
     """Return the SHA-256 of what a composite's pairs are made of.
 
     Args:
         donor: Digest of the donor picture, 32 bytes.
         background: Digest of the background picture, 32 bytes.
-        composite: Its part of the array ``bytes``.
+        composite: Its part of the array ``bytes``, contiguous.
         boxes: The row's ``opaque`` (one byte) and its twelve box fields, int16 little-endian.
     """
-    return hashlib.sha256(donor + background + boxes + composite).digest()
+    total = hashlib.sha256(donor + background + boxes)
+    total.update(composite.data)
+    return total.digest()
 
 
 def boxes_of(rows: npt.NDArray[Any]) -> list[bytes]:

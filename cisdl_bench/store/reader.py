@@ -171,4 +171,4 @@ class PairSet(Sequence[Pair]):
         boxes = boxes_of(self.rows[composite : composite + 1])[0]
         sources = (self._donor[composite], self._background[composite])
         donor, background = (self.pictures.digests[at].tobytes() for at in sources)
-        return composite_digest(donor, background, self.blob(composite).tobytes(), boxes)
+        return composite_digest(donor, background, self.blob(composite), boxes)

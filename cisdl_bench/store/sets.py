@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cisdl_bench.store.layout import (
     MANIFEST,
     ROW,
     SET_FORMAT,
+    Bytes,
     boxes_of,
     bytes_of,
     composite_digest,
@@ -152,8 +154,12 @@ class SetFolder:
         """Write one shard of composites; return its manifest entry."""
         if not composites:
             return {"name": name, "rows": 0, "bytes": 0, "sha256": "", "difficulty": {}}
-        blobs = [bytes_of(composite) for composite in composites]
-        starts = np.cumsum([0, *map(len, blobs)])
+        pieces = [bytes_of(composite) for composite in composites]
+        starts = np.cumsum([0, *(sum(piece.size for piece in three) for three in pieces)])
+        flat = np.concatenate(
+            [piece.reshape(-1) for three in pieces for piece in three],
+            out=_memory(int(starts[-1]).bit_length())[: starts[-1]],
+        )
         rows = np.array(
             [row_of(c, int(start)) for c, start in zip(composites, starts[:-1], strict=True)],
             dtype=ROW,
@@ -161,9 +167,9 @@ class SetFolder:
         donors = pictures.digests[pictures.positions(rows["donor_id"])]
         backgrounds = pictures.digests[pictures.positions(rows["background_id"])]
         digests = [
-            composite_digest(donor.tobytes(), background.tobytes(), blob, boxes)
-            for donor, background, blob, boxes in zip(
-                donors, backgrounds, blobs, boxes_of(rows), strict=True
+            composite_digest(donor.tobytes(), background.tobytes(), flat[start:stop], boxes)
+            for donor, background, start, stop, boxes in zip(
+                donors, backgrounds, starts, starts[1:], boxes_of(rows), strict=False
             )
         ]
         small = {
@@ -176,7 +182,7 @@ class SetFolder:
         return {
             "name": name,
             "rows": len(rows),
-            **write_shard(self.path / name, header, *blobs),
+            **write_shard(self.path / name, header, flat.data),
             "difficulty": dict(zip(DIFFICULTIES, counts, strict=True)),
         }
 
@@ -209,6 +215,12 @@ class SetFolder:
             if path.name not in names:
                 path.unlink()
         return final
+
+
+@lru_cache(maxsize=1)
+def _memory(bits: int) -> Bytes:
+    # Kept from shard to shard: touching fresh memory costs more than filling it.
+    return np.empty(1 << bits, dtype=np.uint8)
 
 
 def _short(value: object) -> str:

@@ -126,9 +126,9 @@ def test_everything_yielded_is_whole_and_in_its_class() -> None:
         for drawing in itertools.islice(
             draw_parameters(rng, spec, draw_switches(rng, spec), outline, (0.01, 0.1)), 5
         ):
-            x0, y0, x1, y1 = extent(outline, affine_of(drawing, 256))
-            assert min(x0, y0) >= 0
-            assert max(x1, y1) <= 256
+            low, high = extent(outline, affine_of(drawing, 256))
+            assert low.min() >= 0
+            assert high.max() <= 256
             factor = drawing.scale**2 * drawing.width_factor * drawing.height_factor
             assert 0.01 < mask.sum() * factor / 256**2 <= 0.1
 

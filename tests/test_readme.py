@@ -1,0 +1,52 @@
+"""The README's code blocks, run in their order."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from cisdl_bench.cli.main import main
+from click.testing import CliRunner
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)
+
+
+def blocks() -> list[tuple[str, str, str]]:
+    return BLOCK.findall((ROOT / "README.md").read_text("utf-8"))
+
+
+def typed(line: str) -> None:
+    words = shlex.split(line)
+    assert words.pop(0) == "cisdl-bench", line
+    if words[0] == "fetch":
+        words.append("--help")  # tests/sources/test_fetch.py downloads from loopback
+    if words[0] == "generate" and "--recipe" not in words and "--pairs" not in words:
+        words += ["--pairs", "24"]
+    shown = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert shown.exit_code == 0, (line, shown.output)
+
+
+def test_every_block_runs(
+    coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("coco2014").symlink_to(coco)
+    found = [(kind, code) for kind, name, code in blocks() if not name]
+    assert {kind for kind, _ in found} == {"sh", "python"}
+    for kind, code in found:
+        if kind == "python":
+            exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+            continue
+        for line in code.splitlines():
+            typed(line)
+    assert "24 foreground 1 " in capsys.readouterr().out
+    assert Path("sheet.png").exists()
+
+
+def test_the_two_lines_are_one_line_each_and_ci_takes_the_second() -> None:
+    named = {name.strip(): code for _, name, code in blocks() if name}
+    assert set(named) == {"install-and-run", "install-and-test"}
+    assert all(code.count("\n") == 1 for code in named.values())
+    assert "sh install-and-test" in (ROOT / ".ci" / "run").read_text()
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
