@@ -98,17 +98,17 @@ def main() -> None:
     out = options.work / "out"
     source = open_coco(root, "train", out / "index")
 
-    def make(jobs: int) -> tuple[float, dict, Path]:
+    def make(jobs: int) -> tuple[float, dict]:
         shutil.rmtree(out / "training", ignore_errors=True)
         shutil.rmtree(out / "pictures", ignore_errors=True)
         orders = drawn_orders(["training"], [], lambda _: source, seed=0, pairs=None)
         begun = time.perf_counter()
         manifest = run(orders, DataFolder(out), Silent(), jobs=jobs)[0]
-        return time.perf_counter() - begun, manifest, out / "training"
+        return time.perf_counter() - begun, manifest
 
     limits = [decode_all(source, options.jobs)]
     with Peak() as peak:
-        seconds, manifest, folder = make(options.jobs)
+        seconds, manifest = make(options.jobs)
     limits.append(decode_all(source, options.jobs))
     pairs, limit = manifest["counts"]["pairs"], sum(limits) / 2
     composites = sum(entry["bytes"] for entry in manifest["shards"])
@@ -130,15 +130,13 @@ def main() -> None:
     )
     spent: dict[str, float] = defaultdict(float)
     with timed_steps(spent):
-        alone, _, _ = make(1)
+        alone, _ = make(1)
     inner = ("instance masks", "outlines", "plan warp", "render")
     spent["draws and the rest"] = spent.pop("compose, all of it") - sum(spent[n] for n in inner)
     spent["anything else"] = alone - sum(spent.values())
     print(f"one worker                {alone:.2f} s; of that, a picture:")
     for name, value in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"  {name:22} {value / options.count * 1e3:6.2f} ms {value / alone:6.1%}")
-    shutil.rmtree(out / "pictures")
-    del folder
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def read_recipe(path: Path) -> Recipe:
             repr(line[:40]),
             "Write the recipe by `cisdl-bench info DIR --parameters` and keep its first line",
         )
-    recipe = Recipe(path, hashlib.sha256(data).hexdigest(), head)
+    recipe = Recipe(path.absolute(), hashlib.sha256(data).hexdigest(), head)
     lacking = [name for name in COLUMNS if name not in recipe.rows]
     if lacking:
         raise SourceError.expected(

@@ -112,7 +112,9 @@ def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
         raise SourceError.expected(
             pictures, "the folder of the pictures", "none", "Unpack the pictures there"
         )
-    folder = cached_index(years[year], cache)
+    # Workers may have been started elsewhere: what they are sent holds no relative path.
+    pictures = pictures.absolute()
+    folder = cached_index(years[year], cache.absolute())
     notes = []
     if year != PAPER_YEAR:
         notes.append(f"{split}{year} stands in for {split}{PAPER_YEAR}: not the paper's pictures")

@@ -15,6 +15,10 @@ class DataFolder:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        # Workers may have been started elsewhere: what they are sent holds no relative path.
+        object.__setattr__(self, "root", self.root.absolute())
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the folder for one run; see ``locked``."""
         return locked(self.root)
