@@ -101,11 +101,11 @@ def main() -> None:
     dataset = PairDataset([options.set])
     for workers in sorted({0, 1, options.workers}):
         reached = through_torch(dataset, options.batches, workers)
-        bound = hand_over(pairs.size, options.batches, workers)
-        print(
-            f"torch, batches of {BATCH}, {workers} workers {reached:9,.0f} pairs/s; "
-            f"empty batches {bound:9,.0f}"
-        )
+        line = f"torch, batches of {BATCH}, {workers} workers {reached:8,.0f} pairs/s"
+        if workers:
+            bound = hand_over(pairs.size, options.batches, workers)
+            line += f", {reached / bound:.2f} of empty batches' {bound:,.0f}"
+        print(line)
 
 
 if __name__ == "__main__":

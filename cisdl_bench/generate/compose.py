@@ -77,12 +77,13 @@ def compose(plan: Plan, candidate: Candidate, donor: Pixels, canvas: Canvas) -> 
         return "background cannot be used"
     mask = source.mask(candidate.annotation, candidate.donor, spec.size)
     region = region_of(mask)
-    area = int(np.count_nonzero(region.bits))
-    difficulty = class_of(area, spec.size, spec.classes(candidate.difficulty))
+    if not region.bits.size:
+        return "instance covers no pixel of the canvas"
+    outline = outline_of(region)
+    difficulty = class_of(outline.area_px, spec.size, spec.classes(candidate.difficulty))
     if difficulty is None:
         return "instance's area on the canvas is in no class of the set"
     area_range = spec.areas[difficulty]
-    outline = outline_of(mask)
     cut_out(donor, mask)
     for parameters in plan.parameters(candidate, outline, area_range):
         warp = plan_warp(affine_of(parameters, spec.size), outline, spec.size)

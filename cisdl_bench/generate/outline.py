@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.generate.affine import Affine
-from cisdl_bench.records import Pixels
+from cisdl_bench.records import Region
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,16 +24,18 @@ class Outline(NamedTuple):
     area_px: int
 
 
-def outline_of(mask: Pixels) -> Outline:
-    """Return the outline of a mask, uint8 (H, W), that is not empty.
+def outline_of(region: Region) -> Outline:
+    """Return the outline of a region that is not empty.
 
-    >>> outline_of(np.ones((2, 3), dtype=np.uint8)).points.max(axis=1).tolist()
+    >>> from cisdl_bench.records import region_of
+    >>> outline_of(region_of(np.ones((2, 3), dtype=np.uint8))).points.max(axis=1).tolist()
     [2.5, 1.5]
     """
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    bits, origin = region.bits.view(np.uint8), (region.box.left, region.box.top)
+    contours, _ = cv2.findContours(bits, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=origin)
     points = np.concatenate(contours) if len(contours) > 1 else contours[0]
-    hull = cv2.convexHull(points).reshape(-1, 2).T + 0.5
-    return Outline(hull, cv2.countNonZero(mask))
+    hull = cv2.convexHull(points).reshape(-1, 2).T.astype(np.float64) + 0.5
+    return Outline(hull, cv2.countNonZero(bits))
 
 
 def extent(outline: Outline, affine: Affine) -> tuple[Floats, Floats]:

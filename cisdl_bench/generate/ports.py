@@ -75,6 +75,10 @@ class SetSink(Protocol):
         """Write a shard; return its entry."""
         ...
 
+    def settle(self, entry: Manifest) -> None:
+        """Wait until a shard is on the disk; before the manifest names it."""
+        ...
+
     def finish(
         self,
         manifest: Manifest,

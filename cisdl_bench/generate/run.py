@@ -197,6 +197,7 @@ def _store_composites(active: Sequence[_Making], parallel: Any, progress: Progre
     for task, entry in _results(parallel, tasks):
         making = of_path[task.sink.path]
         before = _shown(making)
+        making.sink.settle(entry)
         making.entries[task.start] = entry
         making.save()
         progress.advance(_shown(making) - before)
@@ -234,6 +235,7 @@ def _finish(making: _Making, progress: Progress) -> Manifest:
                 lacking,
             )
             entry = task.run()
+            making.sink.settle(entry)
         kept.append(entry)
         lacking -= entry["rows"]
     composites = order.composites - lacking

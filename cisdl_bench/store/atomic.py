@@ -16,12 +16,13 @@ from cisdl_bench.errors import StoreError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
+def write_whole(path: Path, *pieces: bytes | memoryview, flush: bool = True) -> None:
     """Write a file under a temporary name, flush it to disk and give it its name.
 
     Args:
         path: The file.
         pieces: Its content in order.
+        flush: False leaves it to ``flushed`` to wait for the disk.
 
     Raises:
         StoreError: The disk is full or the folder cannot be written; nothing is left behind.
@@ -37,7 +38,8 @@ def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
                 while rest:
                     rest = rest[file.write(rest) :]
             os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
         partial.replace(path)
         partial = None
     except OSError as error:
@@ -48,12 +50,31 @@ def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
             partial.unlink(missing_ok=True)
 
 
+def flushed(path: Path) -> None:
+    """Wait until a file is on the disk: before a manifest names it.
+
+    Raises:
+        StoreError: The disk cannot take it.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _unwritable(path, error, 0) from error
+
+
 def write_shard(path: Path, *pieces: bytes | memoryview) -> dict[str, Any]:
-    """Write a shard, see ``write_whole``; return its size in bytes and its SHA-256."""
+    """Write a shard, see ``write_whole``; return its size in bytes and its SHA-256.
+
+    The parent waits for the disk, see ``flushed``, while the worker makes the next shard.
+    """
     total = hashlib.sha256()
     for piece in pieces:
         total.update(piece)
-    write_whole(path, *pieces)
+    write_whole(path, *pieces, flush=False)
     size = sum(memoryview(piece).nbytes for piece in pieces)
     return {"bytes": size, "sha256": total.hexdigest()}
 

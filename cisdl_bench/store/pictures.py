@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import Pixels
-from cisdl_bench.store.atomic import read_json, write_json, write_shard
+from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard
 from cisdl_bench.store.flat import OpenFiles, open_shard
 from cisdl_bench.store.layout import LAYOUT, MANIFEST, PICTURES_FORMAT, h5_header
 
@@ -99,6 +99,8 @@ class PictureFolder:
 
     def add(self, entry: dict[str, Any] | None, unusable: dict[int, str], name: str) -> None:
         """Note a finished shard and the pictures of its block that cannot be used."""
+        if entry:
+            flushed(self.path / name)
         manifest = self.manifest()
         entry = entry or {"name": name, "rows": 0, "bytes": 0, "sha256": ""}
         shards = [*manifest["shards"], entry]

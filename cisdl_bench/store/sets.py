@@ -11,7 +11,7 @@ import numpy as np
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import DIFFICULTIES, Composite
-from cisdl_bench.store.atomic import read_json, write_json, write_shard, write_whole
+from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard, write_whole
 from cisdl_bench.store.flat import open_shard
 from cisdl_bench.store.layout import (
     LAYOUT,
@@ -185,6 +185,11 @@ class SetFolder:
             **write_shard(self.path / name, header, flat.data),
             "difficulty": dict(zip(DIFFICULTIES, counts, strict=True)),
         }
+
+    def settle(self, entry: Manifest) -> None:
+        """Wait until a shard is on the disk; before the manifest names it."""
+        if entry["rows"]:
+            flushed(self.path / entry["name"])
 
     def finish(
         self,

@@ -10,7 +10,7 @@ from scipy import stats
 from cisdl_bench.generate.affine import affine_of
 from cisdl_bench.generate.draw import class_of, draw_parameters, draw_switches
 from cisdl_bench.generate.outline import extent, outline_of
-from cisdl_bench.records import Parameters
+from cisdl_bench.records import Parameters, region_of
 from cisdl_bench.seeding import stream
 from cisdl_bench.specs import SetSpec, load_spec
 
@@ -27,7 +27,7 @@ def drawn(
     spec: SetSpec, mask: np.ndarray, n: int, area_range: tuple[float, float] = (0, 1)
 ) -> dict[str, np.ndarray]:
     """The first admissible parameters of n composites."""
-    outline = outline_of(mask)
+    outline = outline_of(region_of(mask))
     found = []
     for k in range(n):
         rng = stream(3, spec.full_name, "test", index=k)
@@ -120,7 +120,7 @@ def test_a_shift_grows_with_the_canvas() -> None:
 def test_everything_yielded_is_whole_and_in_its_class() -> None:
     spec = load_spec("combination")
     mask = box_mask(256, 60, 90, 90, 60)
-    outline = outline_of(mask)
+    outline = outline_of(region_of(mask))
     for k in range(50):
         rng = stream(1, "whole", index=k)
         for drawing in itertools.islice(
@@ -137,7 +137,9 @@ def test_tries_run_out() -> None:
     spec = load_spec("rotation")
     whole = np.ones((256, 256), dtype=np.uint8)
     rng = stream(0, "none")
-    assert not list(draw_parameters(rng, spec, draw_switches(rng, spec), outline_of(whole), (0, 1)))
+    assert not list(
+        draw_parameters(rng, spec, draw_switches(rng, spec), outline_of(region_of(whole)), (0, 1))
+    )
 
 
 def test_classes_open_below_and_closed_above() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cisdl_bench.generate.affine import affine_of, inverse
 from cisdl_bench.generate.outline import extent, outline_of
-from cisdl_bench.records import Parameters
+from cisdl_bench.records import Parameters, region_of
 
 
 def moved(affine, x: float, y: float) -> tuple[float, float]:
@@ -73,7 +73,7 @@ def test_extent_is_that_of_every_pixel_square() -> None:
         corners = [moved(affine, columns + dx, rows + dy) for dx in (0, 1) for dy in (0, 1)]
         x = np.concatenate([c[0] for c in corners])
         y = np.concatenate([c[1] for c in corners])
-        outline = outline_of(mask)
+        outline = outline_of(region_of(mask))
         assert outline.area_px == mask.sum()
         low, high = extent(outline, affine)
         assert low == pytest.approx([x.min(), y.min()], abs=1e-9)
@@ -83,7 +83,7 @@ def test_extent_is_that_of_every_pixel_square() -> None:
 def test_one_pixel_has_an_outline() -> None:
     mask = np.zeros((9, 9), dtype=np.uint8)
     mask[2, 3] = 1
-    outline = outline_of(mask)
+    outline = outline_of(region_of(mask))
     assert (outline.points.tolist(), outline.area_px) == ([[3.5], [2.5]], 1)
     low, high = extent(outline, affine_of(Parameters(rotation_deg=45), 9))
     assert high - low == pytest.approx([math.sqrt(2)] * 2)
