@@ -1,6 +1,6 @@
 """How fast the training set is made, where the time goes, and how far that is from the limit.
 
-    python benchmarks/generation.py PHOTOS [--count 2000] [--jobs 2] [--work DIR]
+    python benchmarks/generation.py PHOTOS [--count 4000] [--jobs 2] [--work DIR]
 
 PHOTOS is a folder in COCO's layout; 640x480 JPEGs are made out of it. The limit is decoding and
 resizing each picture once, by the same function and workers, measured before and after.
@@ -90,7 +90,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "cisdl-photos")
     options = parser.parse_args()

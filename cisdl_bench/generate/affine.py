@@ -38,8 +38,7 @@ def affine_of(parameters: Parameters, size: int) -> Affine:
     shift_x, shift_y, degrees, scale, _, wide, high = parameters
     angle = degrees * (math.pi / 180)
     if isinstance(angle, np.ndarray):
-        cos = np.rint(np.cos(angle) * _GRID) / _GRID
-        sin = np.rint(np.sin(angle) * _GRID) / _GRID
+        cos, sin = np.rint(np.array((np.cos(angle), np.sin(angle))) * _GRID) / _GRID
     else:
         cos = round(math.cos(angle) * _GRID) / _GRID
         sin = round(math.sin(angle) * _GRID) / _GRID

@@ -5,12 +5,11 @@ from typing import Protocol
 
 import numpy as np
 
-from cisdl_bench.generate.affine import affine_of
 from cisdl_bench.generate.draw import class_of
 from cisdl_bench.generate.outline import outline_of
 from cisdl_bench.generate.plan import Candidate, Plan
 from cisdl_bench.generate.render import cut_out, framed, jpeg_of, plan_warp, render
-from cisdl_bench.records import Box, Composite, Parameters, Pixels, Region, region_of
+from cisdl_bench.records import Box, Composite, Pixels, Region, region_of
 
 
 class Canvas(Protocol):
@@ -85,8 +84,9 @@ def compose(plan: Plan, candidate: Candidate, donor: Pixels, canvas: Canvas) -> 
         return "instance's area on the canvas is in no class of the set"
     area_range = spec.areas[difficulty]
     cut_out(donor, mask)
-    for parameters in plan.parameters(candidate, outline, area_range):
-        warp = plan_warp(affine_of(parameters, spec.size), outline, spec.size)
+    for placement in plan.placements(candidate, outline, area_range):
+        parameters = placement.parameters
+        warp = plan_warp(placement, spec.size)
         pasted, patch = render(donor, warp, parameters.luminance)
         area = int(np.count_nonzero(pasted.bits))
         if class_of(area, spec.size, {difficulty: area_range}):
@@ -106,7 +106,7 @@ def compose(plan: Plan, candidate: Candidate, donor: Pixels, canvas: Canvas) -> 
         background_id=int(ids.picture_id[candidate.background]),
         annotation_id=int(ids.annotation_id[candidate.annotation]),
         difficulty=difficulty,
-        parameters=Parameters(*parameters),
+        parameters=parameters,
         donor_mask=region,
         probe_mask=pasted,
         patch_box=box,

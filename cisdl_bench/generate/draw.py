@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.generate.affine import affine_of
-from cisdl_bench.generate.outline import Outline, extent
+from cisdl_bench.generate.affine import Affine, affine_of
+from cisdl_bench.generate.outline import Outline, Placement, extent
 from cisdl_bench.records import Parameters
 from cisdl_bench.specs import SetSpec, Transformation
 
@@ -38,14 +38,14 @@ def draw_switches(rng: np.random.Generator, spec: SetSpec) -> dict[str, bool]:
     return {name: u < t.probability for u, (name, t) in zip(draws, table, strict=True)}
 
 
-def draw_parameters(
+def draw_placements(
     rng: np.random.Generator,
     spec: SetSpec,
     switches: Mapping[str, bool],
     outline: Outline,
     area_range: tuple[float, float],
-) -> Iterator[Parameters]:
-    """Yield admissible parameters, each an independent draw, until the spec's tries run out.
+) -> Iterator[Placement]:
+    """Yield admissible placements, each an independent draw, until the spec's tries run out.
 
     All parameters of a try are drawn together; a try is refused where the transformed outline
     leaves the canvas or the area that it predicts leaves ``area_range``, so what is yielded is
@@ -72,10 +72,16 @@ def draw_parameters(
         fitting = np.flatnonzero((area > low) & (area <= high))
         if len(fitting):
             drawn = drawn[:, fitting]
-            low_corner, high_corner = extent(outline, affine_of(Parameters(*drawn), size))
-            whole = (low_corner >= 0) & (high_corner <= size)
-            for k in np.flatnonzero(whole[0] & whole[1]).tolist():
-                yield Parameters(*drawn[:, k].tolist())
+            affine = affine_of(Parameters(*drawn), size)
+            low_px, high_px = extent(outline, affine)
+            whole = ((low_px >= 0) & (high_px <= size)).all(axis=0)
+            for k in np.flatnonzero(whole).tolist():
+                yield Placement(
+                    Parameters(*drawn[:, k].tolist()),
+                    Affine(*(float(field[k]) for field in affine)),  # type: ignore[index]
+                    tuple(low_px[:, k].tolist()),
+                    tuple(high_px[:, k].tolist()),
+                )
         if not any(switches.values()):
             return  # every further try is the same
 
@@ -92,14 +98,14 @@ class _Ranges(NamedTuple):
     Attributes:
         low: float64, (7, 1).
         span: float64, (7, 1); one step more than the range where there are steps.
-        stepped: Rows and step of those.
+        stepped: Rows and step of those; neighbours of one step together.
         reciprocal: Share of the scales, and of the factors of a side, that are turned over.
         height: Share of the deformations that are of the height.
     """
 
     low: Floats
     span: Floats
-    stepped: tuple[tuple[int, float], ...]
+    stepped: tuple[tuple[slice, float], ...]
     reciprocal: tuple[float, float]
     height: float
 
@@ -109,7 +115,7 @@ def _ranges(
     size: int, table: tuple[tuple[str, Transformation], ...], switches: tuple[bool, ...]
 ) -> _Ranges:
     low, span = np.array(_NEUTRAL)[:, None], np.zeros((7, 1))
-    stepped = []
+    stepped: list[tuple[slice, float]] = []
     applied = {name: of for (name, of), on in zip(table, switches, strict=True) if on}
     for row, name in enumerate(_DRAWS):
         if name not in applied:
@@ -119,7 +125,10 @@ def _ranges(
         low[row], span[row] = of.low * factor, (of.high - of.low) * factor
         if of.step:
             span[row] = (round(float(span[row, 0]) / of.step) + 1) * of.step
-            stepped.append((row, of.step))
+            rows = slice(row, row + 1)
+            if stepped and stepped[-1][0].stop == row and stepped[-1][1] == of.step:
+                rows = slice(stepped.pop()[0].start, row + 1)
+            stepped.append((rows, of.step))
     scale, side = (
         applied[name].reciprocal if name in applied else 0.0 for name in ("scale", "deformation")
     )
@@ -130,8 +139,9 @@ def _ranges(
 def _drawn(u: Floats, ranges: _Ranges) -> Floats:
     """Turn uniform numbers, (10, T), into T sets of parameters, (7, T)."""
     drawn = u[:7] * ranges.span
-    for row, step in ranges.stepped:
-        drawn[row] = np.floor(drawn[row] / step) * step
+    for rows, step in ranges.stepped:
+        steps = np.floor(drawn[rows] / step, out=drawn[rows])
+        steps *= step
     drawn += ranges.low
     for row, share, choice in ((3, ranges.reciprocal[0], u[7]), (5, ranges.reciprocal[1], u[8])):
         if share:

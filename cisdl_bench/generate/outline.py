@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.generate.affine import Affine
-from cisdl_bench.records import Region
+from cisdl_bench.generate.affine import Affine, affine_of
+from cisdl_bench.records import Parameters, Region
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +22,22 @@ class Outline(NamedTuple):
 
     points: Floats
     area_px: int
+
+
+class Placement(NamedTuple):
+    """Parameters and where they put an outline.
+
+    Attributes:
+        parameters: One set of them.
+        affine: Their map.
+        low: Left and top of the transformed region, px.
+        high: Right and bottom, px.
+    """
+
+    parameters: Parameters
+    affine: Affine
+    low: tuple[float, float]
+    high: tuple[float, float]
 
 
 def outline_of(region: Region) -> Outline:
@@ -55,3 +71,10 @@ def extent(outline: Outline, affine: Affine) -> tuple[Floats, Floats]:
     moved = np.multiply.outer(outline.points[0], by_x)
     moved += np.multiply.outer(outline.points[1], by_y)
     return moved.min(0) + (origin - half), moved.max(0) + (origin + half)
+
+
+def placed(parameters: Parameters, outline: Outline, size: int) -> Placement:
+    """Return where parameters, plain floats, put an outline."""
+    affine = affine_of(parameters, size)
+    (left, top), (right, bottom) = (corner.tolist() for corner in extent(outline, affine))
+    return Placement(parameters, affine, (left, top), (right, bottom))

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import SourceError
-from cisdl_bench.generate.draw import draw_parameters, draw_switches
-from cisdl_bench.generate.outline import Outline
-from cisdl_bench.records import Parameters
+from cisdl_bench.generate.draw import draw_placements, draw_switches
+from cisdl_bench.generate.outline import Outline, Placement
 from cisdl_bench.seeding import permutation, stream
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import SetSpec
@@ -67,10 +66,10 @@ class Plan(Protocol):
         """Return a candidate, or the reason why there is none."""
         ...
 
-    def parameters(
+    def placements(
         self, candidate: Candidate, outline: Outline, area_range: tuple[float, float]
-    ) -> Iterator[Parameters]:
-        """Yield the parameters to try for it."""
+    ) -> Iterator[Placement]:
+        """Yield the placements to try for it."""
         ...
 
 
@@ -184,13 +183,13 @@ class DrawnPlan:
         background = int(here.backgrounds[at])
         return Candidate(number, donor, background, annotation, self.difficulty, rng)
 
-    def parameters(
+    def placements(
         self, candidate: Candidate, outline: Outline, area_range: tuple[float, float]
-    ) -> Iterator[Parameters]:
-        """Yield admissible parameters until the spec's tries run out."""
+    ) -> Iterator[Placement]:
+        """Yield admissible placements until the spec's tries run out."""
         assert candidate.rng is not None
         switches = draw_switches(candidate.rng, self.spec)
-        return draw_parameters(candidate.rng, self.spec, switches, outline, area_range)
+        return draw_placements(candidate.rng, self.spec, switches, outline, area_range)
 
 
 _PLANS: dict[Any, DrawnPlan] = {}

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import SourceError
-from cisdl_bench.generate.outline import Outline
+from cisdl_bench.generate.outline import Outline, Placement, placed
 from cisdl_bench.generate.plan import Candidate, Ints
 from cisdl_bench.records import DIFFICULTIES, Parameters
 from cisdl_bench.sources.coco import CocoSource
@@ -146,12 +146,13 @@ class RecipePlan:
             index, at["donor"], at["background"], at["annotation"], difficulty, row=number
         )
 
-    def parameters(
+    def placements(
         self, candidate: Candidate, outline: Outline, area_range: tuple[float, float]
-    ) -> Iterator[Parameters]:
-        """Yield the row's own parameters."""
+    ) -> Iterator[Placement]:
+        """Yield the placement by the row's own parameters."""
         rows = self.recipe.rows
-        yield Parameters(*(float(rows[name][candidate.row]) for name in Parameters._fields))
+        values = (float(rows[name][candidate.row]) for name in Parameters._fields)
+        yield placed(Parameters(*values), outline, self.spec.size)
 
 
 def _found(ids: Ints, wanted: Ints) -> Ints:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cisdl_bench.generate.affine import affine_of
-from cisdl_bench.generate.draw import class_of, draw_parameters, draw_switches
-from cisdl_bench.generate.outline import extent, outline_of
+from cisdl_bench.generate.draw import class_of, draw_placements, draw_switches
+from cisdl_bench.generate.outline import outline_of, placed
 from cisdl_bench.records import Parameters, region_of
 from cisdl_bench.seeding import stream
 from cisdl_bench.specs import SetSpec, load_spec
@@ -31,9 +30,8 @@ def drawn(
     found = []
     for k in range(n):
         rng = stream(3, spec.full_name, "test", index=k)
-        found += itertools.islice(
-            draw_parameters(rng, spec, draw_switches(rng, spec), outline, area_range), 1
-        )
+        placements = draw_placements(rng, spec, draw_switches(rng, spec), outline, area_range)
+        found += [placement.parameters for placement in itertools.islice(placements, 1)]
     assert len(found) == n
     return dict(zip(Parameters._fields, np.array(found).T, strict=True))
 
@@ -123,12 +121,13 @@ def test_everything_yielded_is_whole_and_in_its_class() -> None:
     outline = outline_of(region_of(mask))
     for k in range(50):
         rng = stream(1, "whole", index=k)
-        for drawing in itertools.islice(
-            draw_parameters(rng, spec, draw_switches(rng, spec), outline, (0.01, 0.1)), 5
+        for placement in itertools.islice(
+            draw_placements(rng, spec, draw_switches(rng, spec), outline, (0.01, 0.1)), 5
         ):
-            low, high = extent(outline, affine_of(drawing, 256))
-            assert low.min() >= 0
-            assert high.max() <= 256
+            drawing = placement.parameters
+            assert min(placement.low) >= 0
+            assert max(placement.high) <= 256
+            assert placement == placed(drawing, outline, 256)
             factor = drawing.scale**2 * drawing.width_factor * drawing.height_factor
             assert 0.01 < mask.sum() * factor / 256**2 <= 0.1
 
@@ -138,7 +137,7 @@ def test_tries_run_out() -> None:
     whole = np.ones((256, 256), dtype=np.uint8)
     rng = stream(0, "none")
     assert not list(
-        draw_parameters(rng, spec, draw_switches(rng, spec), outline_of(region_of(whole)), (0, 1))
+        draw_placements(rng, spec, draw_switches(rng, spec), outline_of(region_of(whole)), (0, 1))
     )
 
 

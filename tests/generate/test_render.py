@@ -11,7 +11,7 @@ import pytest
 from skimage.transform import AffineTransform, warp
 
 from cisdl_bench.generate.affine import affine_of, inverse
-from cisdl_bench.generate.outline import outline_of
+from cisdl_bench.generate.outline import outline_of, placed
 from cisdl_bench.generate.render import cut_out, framed, jpeg_of, plan_warp, render
 from cisdl_bench.records import Parameters, Region, region_of
 
@@ -37,7 +37,7 @@ def rendered(picture, mask, **parameters: float) -> tuple[Region, np.ndarray]:
     drawn = Parameters(**parameters)
     frame = framed(picture)
     cut_out(frame, mask)
-    plan = plan_warp(affine_of(drawn, SIZE), outline_of(region_of(mask)), SIZE)
+    plan = plan_warp(placed(drawn, outline_of(region_of(mask)), SIZE), SIZE)
     return render(frame, plan, drawn.luminance)
 
 
@@ -149,8 +149,7 @@ PROBE = """
 import hashlib, sys
 import cv2, numpy as np
 sys.path.insert(0, {tests!r})
-from cisdl_bench.generate.affine import affine_of
-from cisdl_bench.generate.outline import outline_of
+from cisdl_bench.generate.outline import outline_of, placed
 from cisdl_bench.generate.render import cut_out, framed, plan_warp, render
 from cisdl_bench.records import Parameters, region_of
 rng = np.random.default_rng(0)
@@ -162,7 +161,7 @@ cut_out(frame, mask)
 total = hashlib.sha256()
 for k in range(40):
     drawn = Parameters(*rng.uniform([-9, -9, -30, .3, -32, .5, .5], [9, 9, 30, 1.2, 32, 1.1, 1]))
-    plan = plan_warp(affine_of(drawn, 256), outline_of(region_of(mask)), 256)
+    plan = plan_warp(placed(drawn, outline_of(region_of(mask)), 256), 256)
     region, patch = render(frame, plan, drawn.luminance)
     total.update(region.bits.tobytes() + patch.tobytes())
 print(total.hexdigest())
