@@ -119,6 +119,7 @@ def generate(
         _show_estimate(orders, jobs, out, as_json)
         return
     manifests = run(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
+    _say_skipped(manifests, bars, settings["verbose"])
     if as_json:
         click.echo(json.dumps(manifests, indent=1))
     else:
@@ -132,6 +133,21 @@ def generate(
             manifests[0]["fingerprint"],
             "Its pictures, or the versions in its manifest, are not those of the recipe",
         )
+
+
+def _say_skipped(manifests: list[dict[str, Any]], bars: Bars, verbose: int) -> None:
+    """Say what of each source was not used; with -v, what of each set was refused."""
+    told = set()
+    for manifest in manifests:
+        source, counts = manifest["source"], manifest["counts"]
+        unused = {**source["skipped"], **counts["unusable_pictures"]}
+        line = ", ".join(f"{reason}: {n}" for reason, n in unused.items() if n)
+        if line and line not in told:
+            bars.say(f"skipped of {source['name']}, see skipped.csv: {line}")
+        told.add(line)
+        if verbose:
+            refused = ", ".join(f"{reason}: {n}" for reason, n in counts["refused"].items())
+            bars.say(f"{manifest['name']}: of {counts['candidates']} candidates refused {refused}")
 
 
 def _show_estimate(orders: Any, jobs: int, out: Path, as_json: bool) -> None:

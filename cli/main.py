@@ -1,7 +1,6 @@
 """The command ``cisdl-bench``."""
 
 import importlib
-import logging
 import sys
 from typing import Any
 
@@ -67,7 +66,9 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="cisdl-bench")
-@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
+@click.option(
+    "-v", "--verbose", count=True, help="Say more on stderr, such as why candidates were refused."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors; no progress bars.")
 @click.pass_context
 def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
@@ -78,6 +79,4 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
       cisdl-bench generate --set rotation --difficulty hard
       cisdl-bench preview cisdl-data/rotation-difficult -o sheet.png
     """
-    level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(name)s: %(message)s")
     ctx.obj = {"quiet": quiet, "verbose": verbose}
