@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cisdl_bench.cli.main import _COMMANDS, main
 from click.testing import CliRunner, Result
-from conftest import content
+from conftest import content, write_coco
 
 from cisdl_bench.specs import spec_text
 
@@ -180,6 +180,19 @@ def test_what_is_wrong_ends_in_one_line(tmp_path: Path, coco: Path, words, text)
     assert shown.exit_code == 2
     assert len(shown.stderr.strip().splitlines()) == 1
     assert re.search(f"^cisdl-bench: {text}", shown.stderr)
+
+
+def test_what_is_skipped_is_said_once_and_what_is_refused_with_v(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "coco")
+    picture = root / "val2014" / f"COCO_val2014_{3:012d}.jpg"
+    picture.write_bytes(picture.read_bytes()[:2000])
+    words = ["generate", "--set", "raw", "--pairs", 30, "--coco", root, "--jobs", 1]
+    shown = typed(*words, "--out", tmp_path / "a")
+    lines = [line for line in shown.stderr.splitlines() if line.startswith("skipped")]
+    assert lines == ["skipped of val2014, see skipped.csv: cut short: 1"]
+    assert "refused" not in shown.stderr
+    shown = typed("-v", *words, "--out", tmp_path / "b")
+    assert re.search(r"^raw: of \d+ candidates refused .*cannot be used: \d+", shown.stderr, re.M)
 
 
 def test_generate_wants_a_set_or_a_recipe() -> None:

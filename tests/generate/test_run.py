@@ -1,5 +1,6 @@
 """Whole runs: the same bytes however they come about, and nothing lost."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -31,6 +32,23 @@ def test_one_and_two_workers_give_the_same_bytes(coco: Path, tmp_path: Path) -> 
         make(coco, tmp_path / str(jobs), "training", pairs=900, jobs=jobs)
         make(coco, tmp_path / str(jobs), "scale", "raw", pairs=50, jobs=jobs)
     assert content(tmp_path / "1") == content(tmp_path / "2")
+
+
+def test_a_shard_is_on_the_disk_before_a_manifest_names_it(coco, tmp_path, monkeypatch) -> None:
+    settled = []
+
+    def flushed(path: Path) -> None:
+        manifest = path.parent / "manifest.json"
+        named = json.loads(manifest.read_text())["shards"] if manifest.exists() else []
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert digest not in [entry["sha256"] for entry in named]
+        settled.append(path.name)
+
+    monkeypatch.setattr("cisdl_bench.store.sets.flushed", flushed)
+    monkeypatch.setattr("cisdl_bench.store.pictures.flushed", flushed)
+    manifest = make(coco, tmp_path, "raw")[0]
+    names = [entry["name"] for entry in manifest["shards"]]
+    assert {"pictures-00000.h5", *names} <= set(settled)
 
 
 def test_asked_twice_it_is_done_once(coco: Path, tmp_path: Path) -> None:
