@@ -36,3 +36,11 @@ class DownloadError(CisdlError):
 
 class StoreError(CisdlError):
     """A data set on disk is broken, unfinished or cannot be written."""
+
+
+class ModelError(CisdlError):
+    """A checkpoint or detector cannot be used."""
+
+
+class RunError(CisdlError):
+    """A folder of results is missing, stale or of another kind."""

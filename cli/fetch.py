@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from cisdl_bench.cli.progress import Bars
 
 

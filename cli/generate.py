@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from cisdl_bench.cli.progress import Bars
 
+from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import CisdlError
 
 

@@ -5,8 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from cisdl_bench.cli.main import main
 from click.testing import CliRunner
+
+from cisdl_bench.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cisdl_bench.cli.main import _COMMANDS, main
 from click.testing import CliRunner, Result
 from conftest import content, write_coco
 
+from cisdl_bench.cli.main import _COMMANDS, main
 from cisdl_bench.specs import spec_text
 
 

@@ -1,0 +1,1 @@
+"""Exact metrics of masks and scores, numpy alone."""

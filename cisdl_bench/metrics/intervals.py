@@ -1,0 +1,150 @@
+"""Bootstrap intervals over pairs, and a paired test between two detectors on the same pairs.
+
+A pair is drawn as a whole, with both its masks. Resamples are keyed by a seed and drawn with
+``random()`` alone, so an interval is the same on every machine.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.seeding import stream
+
+Floats = npt.NDArray[np.float64]
+_BLOCK = 256
+
+
+class Interval(NamedTuple):
+    """The percentile interval of a statistic; NaN where fewer than two values stand."""
+
+    low: float
+    high: float
+
+
+def weights(n: int, resamples: int = 2000, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Return how often each of n pairs is drawn in each resample, (resamples, n).
+
+    >>> weights(5, resamples=3).sum(axis=1)
+    array([5., 5., 5.], dtype=float32)
+    """
+    rng = stream(seed, "bootstrap")
+    result = np.empty((resamples, n), dtype=np.float32)
+    for start in range(0, resamples, _BLOCK):
+        rows = min(_BLOCK, resamples - start)
+        drawn = (rng.random((rows, n)) * n).astype(np.int64)
+        drawn += n * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n)
+        result[start : start + rows] = counts.reshape(rows, n)
+    return result
+
+
+def mean_of(values: npt.ArrayLike) -> float:
+    """Return the mean of what is not NaN; NaN where nothing is left."""
+    array = np.asarray(values, dtype=np.float64)
+    there = ~np.isnan(array)
+    return float(array[there].mean()) if there.any() else float("nan")
+
+
+def of_means(
+    values: npt.ArrayLike, drawn: npt.NDArray[np.float32], level: float = 0.95
+) -> list[Interval]:
+    """Return the interval of the mean of each column.
+
+    Args:
+        values: (n, k, m): k metrics of n pairs, of m masks each; NaN is undefined and left out.
+        drawn: ``weights(n)``.
+        level: How much of the bootstrap distribution lies inside.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    there = ~np.isnan(array)
+    totals = drawn @ np.where(there, array, 0).sum(axis=2)
+    counts = drawn @ there.sum(axis=2).astype(np.float64)
+    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    return [_percentiles(column, level) for column in means.T]
+
+
+def of_auc(
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    drawn: npt.NDArray[np.float32],
+    level: float = 0.95,
+) -> Interval:
+    """Return the interval of the AUC; resamples of one class alone are left out."""
+    truth, values = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
+    if truth.all() or not truth.any():
+        return Interval(float("nan"), float("nan"))
+    order = np.argsort(values, kind="stable")
+    truth = truth[order]
+    starts = np.concatenate([[0], np.nonzero(np.diff(values[order]))[0] + 1]).astype(int)
+    found = []
+    for start in range(0, len(drawn), _BLOCK):
+        w = drawn[start : start + _BLOCK, order].astype(np.float64)
+        positive = np.add.reduceat(w * truth, starts, axis=1)
+        negative = np.add.reduceat(w * ~truth, starts, axis=1)
+        below = np.cumsum(negative, axis=1) - negative
+        wins = (positive * (below + negative / 2)).sum(axis=1)
+        pairs = positive.sum(axis=1) * negative.sum(axis=1)
+        found.append(wins[pairs > 0] / pairs[pairs > 0])
+    return _percentiles(np.concatenate(found), level)
+
+
+class PairedTest(NamedTuple):
+    """What a paired comparison of two detectors says, b minus a.
+
+    Attributes:
+        difference: Mean difference over the pairs where both are defined.
+        interval: Its bootstrap interval.
+        p_value: Two-sided, of the sign-flip permutation test, (1 + more extreme) / (1 + flips).
+        n: Pairs where both are defined.
+    """
+
+    difference: float
+    interval: Interval
+    p_value: float
+    n: int
+
+
+def paired_test(
+    a: npt.ArrayLike, b: npt.ArrayLike, *, resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> PairedTest:
+    """Return the comparison of two detectors' values on the same pairs.
+
+    Under the null hypothesis a pair's difference is as likely to have either sign (Fisher's
+    permutation test).
+
+    Args:
+        a: The first detector's value of each pair, (n,); NaN is undefined.
+        b: The second's.
+        resamples: Of the bootstrap, and flips of the test.
+        seed: Which resamples.
+        level: Of the interval.
+
+    >>> paired_test([0.0, 0.5, 0.25], [0.5, 1.0, 0.75]).difference
+    0.5
+    """
+    first, second = (np.asarray(x, dtype=np.float64) for x in (a, b))
+    difference = second - first
+    difference = difference[~np.isnan(difference)]
+    n = len(difference)
+    nan = float("nan")
+    if not n:
+        return PairedTest(nan, Interval(nan, nan), nan, 0)
+    mean = float(difference.mean())
+    interval = of_means(difference[:, None, None], weights(n, resamples, seed), level)[0]
+    rng = stream(seed, "sign flips")
+    extreme = 0
+    for start in range(0, resamples, _BLOCK):
+        rows = min(_BLOCK, resamples - start)
+        signs = np.where(rng.random((rows, n)) < 0.5, -1.0, 1.0)
+        # Sums that are equal in mathematics may differ in the last bits.
+        extreme += int(np.sum(np.abs(signs @ difference) / n >= abs(mean) * (1 - 1e-12)))
+    return PairedTest(mean, interval, (1 + extreme) / (1 + resamples), n)
+
+
+def _percentiles(values: Floats, level: float) -> Interval:
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return Interval(float("nan"), float("nan"))
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))

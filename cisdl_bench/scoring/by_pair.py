@@ -1,0 +1,84 @@
+"""Scoring a detector that looks at one pair at a time, in processes of its own."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from cisdl_bench.metrics.counts import count
+from cisdl_bench.metrics.mask_score import mean_inside
+from cisdl_bench.models.pair_detector import Masks, PairDetector, View
+from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.rows import Answer
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.store.reader import PairSet, open_pairs
+
+_TASK = 16
+
+
+def look(
+    detector: PairDetector,
+    pairs: PairSet,
+    index: int,
+    perturbation: Perturbation,
+    settings: Settings,
+) -> tuple[Masks, Answer]:
+    """Return a detector's masks of one pair, and what they are worth."""
+    pair = pairs[index]
+    name = f"{pairs.path.name}/{index}"
+    probe = perturbation.apply(pair.probe, f"{name}/probe")
+    donor = pair.donor
+    if settings.perturb_donor:
+        donor = perturbation.apply(donor, f"{name}/donor")
+    truth = (pair.probe_mask, pair.donor_mask)
+    masks = detector.look(View(probe, donor, name, truth if detector.sees_truth else None))
+    called = [mask > settings.threshold for mask in (masks.probe, masks.donor)]
+    counts = [count(pred, target) for pred, target in zip(called, truth, strict=True)]
+    inside = [float(mean_inside(mask, settings.threshold)) for mask in (masks.probe, masks.donor)]
+    numbers = tuple(int(np.asarray(value)) for each in counts for value in each)
+    return masks, Answer(numbers, (inside[0], inside[1]), masks.score)
+
+
+def score_pairs(
+    detector: PairDetector,
+    path: Path,
+    perturbation: Perturbation,
+    indices: Sequence[int],
+    settings: Settings,
+    masks: MaskFolder | None = None,
+) -> Iterator[list[tuple[int, Answer]]]:
+    """Yield the answers to pairs, some at a time, in order.
+
+    Args:
+        detector: What looks at them.
+        path: The set's folder.
+        perturbation: What happens to the pictures before.
+        indices: Which pairs.
+        settings: What a user chose; ``workers`` 0 and 1 are this process.
+        masks: Where masks are written; None does not.
+    """
+    tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
+    jobs = (delayed(_task)(detector, path, perturbation, t, settings, masks) for t in tasks)
+    parallel = Parallel(n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs")
+    yield from parallel(jobs)
+
+
+def _task(
+    detector: PairDetector,
+    path: Path,
+    perturbation: Perturbation,
+    indices: Sequence[int],
+    settings: Settings,
+    masks: MaskFolder | None,
+) -> list[tuple[int, Answer]]:
+    pairs = open_pairs(path)
+    answers = []
+    for index in indices:
+        found, answer = look(detector, pairs, index, perturbation, settings)
+        if masks is not None:
+            masks.save_one(index, "probe", found.probe)
+            masks.save_one(index, "donor", found.donor)
+        answers.append((index, answer))
+    return answers

@@ -1,0 +1,103 @@
+"""What decides a result, and where it is computed."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cisdl_bench.errors import CisdlError
+
+#: Rises whenever the same masks would give other rows.
+ROWS_VERSION = 1
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user chooses beside the detector and the data.
+
+    Attributes:
+        threshold: A pixel above it is tampered.
+        precision: One of ``PRECISIONS``.
+        window: Side of sliding windows in px; None matches whole pictures.
+        stride: Between windows in px.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        batch_size: Pairs a batch; changes no row on the CPU.
+        workers: Processes that read, or that run a detector without a network.
+        compile: Whether the network is compiled.
+        save_masks: Whether masks are written as pictures.
+        perturb_donor: Whether the donor is perturbed as the probe is.
+    """
+
+    threshold: float = 0.5
+    precision: str = "fp32"
+    window: int | None = None
+    stride: int | None = None
+    device: str = "cpu"
+    batch_size: int = 8
+    workers: int = 0
+    compile: bool = False
+    save_masks: bool = False
+    perturb_donor: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """Return the part that decides rows."""
+        return {
+            "rows_version": ROWS_VERSION,
+            "threshold": self.threshold,
+            "precision": self.precision,
+            "window": self.window,
+            "stride": (self.stride or self.window) if self.window else None,
+        }
+
+
+def choose_device(text: str) -> str:
+    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    ``auto`` is a CUDA device where there is one: under torchrun the one of this process.
+
+    Raises:
+        CisdlError: A device is asked for that this machine lacks; nothing falls back.
+    """
+    local = os.environ.get("LOCAL_RANK", "0")
+    if text == "auto":
+        return f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+    if text == "cuda":
+        text = f"cuda:{local}"
+    try:
+        torch.empty(0, device=text)
+    except (RuntimeError, AssertionError) as error:
+        raise CisdlError.expected(
+            "--device", "a device of this machine", text, "Use --device cpu"
+        ) from error
+    return text
+
+
+def device_name(device: str) -> str:
+    """Return a device in words."""
+    if device.startswith("cuda"):
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)"
+
+
+@contextlib.contextmanager
+def computing(settings: Settings) -> Iterator[None]:
+    """Compute in the chosen precision without gradients; float32 is float32, never TF32."""
+    exact = settings.precision == "fp32"
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    benchmark = torch.backends.cudnn.benchmark
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = not exact
+    torch.backends.cudnn.benchmark = not exact
+    kind = torch.device(settings.device).type
+    try:
+        with (
+            torch.inference_mode(),
+            torch.autocast(kind, dtype=PRECISIONS[settings.precision], enabled=not exact),
+        ):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+        torch.backends.cudnn.benchmark = benchmark

@@ -1,0 +1,198 @@
+"""Checkpoints: written with what they are, read without executing anything.
+
+Ours, ``.pt`` or ``.safetensors``, carry the architecture, its configuration, the training record
+and the versions. Read are also the DMAC authors' bare state dicts and DMVN's Keras file.
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cisdl_bench import __version__
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.keras_weights import read_dmvn
+from cisdl_bench.models.networks import build
+from cisdl_bench.models.published import our_name, recognised
+from cisdl_bench.store.atomic import write_whole
+
+FORMAT = "cisdl-bench checkpoint"
+LAYOUT = 1
+_KEY = "cisdl-bench"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its weights, in evaluation mode, and where it comes from.
+
+    Attributes:
+        network: One of ``models.networks``.
+        sha256: Of the file.
+        about: Its architecture, configuration, training record and versions.
+    """
+
+    network: nn.Module
+    sha256: str
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) -> None:
+    """Write a network's weights, whole or not at all; the ending says the format.
+
+    Args:
+        path: ``.pt``, or ``.safetensors``.
+        network: One of ``models.networks``.
+        training: How it was trained, as JSON can say it.
+
+    Raises:
+        ModelError: The ending is another one.
+        StoreError: The file cannot be written.
+    """
+    about = {
+        "format": FORMAT,
+        "layout": LAYOUT,
+        "architecture": network.architecture,
+        "configuration": {},
+        "training": training,
+        "versions": {
+            "cisdl-bench": __version__,
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+    }
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    if path.suffix == ".pt":
+        buffer = io.BytesIO()
+        torch.save({**about, "state": state}, buffer)
+        write_whole(path, buffer.getbuffer())
+    elif path.suffix == ".safetensors":
+        from safetensors.torch import save
+
+        write_whole(path, save(state, {_KEY: json.dumps(about)}))
+    else:
+        raise ModelError.expected(
+            path, "a name that ends in .pt or .safetensors", path.name, "Rename it"
+        )
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Return the network of a checkpoint.
+
+    Raises:
+        ModelError: The file is broken, holds code, or is of no known network.
+    """
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError.expected(
+            path, "a checkpoint", error.strerror, "Give the path of a file that is there"
+        ) from error
+    if path.suffix in (".h5", ".hdf5", ".keras"):
+        about: dict[str, Any] = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
+        state = read_dmvn(path)
+    else:
+        about, state = _ours_or_published(path)
+    network = build(about["architecture"], f"{path}: architecture")
+    _fill(network, state, path)
+    return Checkpoint(network.eval(), sha256, about)
+
+
+def _ours_or_published(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    if content.get("format") == FORMAT:
+        if content.get("layout") != LAYOUT:
+            raise ModelError.expected(
+                path, f"layout {LAYOUT}", content.get("layout"), "Use the version that wrote it"
+            )
+        state = content.pop("state")
+        return content, state
+    state = {key.removeprefix("module."): value for key, value in content.items()}
+    architecture = recognised(state)
+    if architecture is None or not all(isinstance(value, Tensor) for value in state.values()):
+        first = ", ".join(list(map(str, content))[:3]) or "nothing"
+        raise ModelError.expected(
+            path,
+            "a checkpoint of cisdl-bench or the published keys of DMAC-adv.pth or DMVN-BN.pth",
+            f"the keys {first}",
+            "For another network write a factory, see the README, Score your own network",
+        )
+    about = {"architecture": architecture, "origin": "published state dict"}
+    return about, {our_name(architecture, key): value for key, value in state.items()}
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    whole = "Copy or download it again"
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        asked = next((line for line in str(error).splitlines() if "GLOBAL" in line), "")
+        if asked:
+            name = asked.split("GLOBAL ")[1].split(" ")[0]
+            raise ModelError.expected(
+                path,
+                "tensors and plain values alone",
+                f"a pickle that asks to run {name}",
+                "It was not run. Save `model.state_dict()` instead",
+            ) from error
+        raise ModelError.expected(path, "a whole torch file", "a broken one", whole) from error
+    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        size = path.stat().st_size
+        raise ModelError.expected(
+            path, "a whole torch file", f"{size:,} bytes that are cut short or no such file", whole
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelError.expected(
+            path, "a dictionary of tensors", type(content).__name__, "Save `model.state_dict()`"
+        )
+    return content
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise ModelError.expected(
+            path, "a whole safetensors file", error, "Copy or download it again"
+        ) from error
+    return {**about, "state": state} if about else state
+
+
+def _fill(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    expected = network.state_dict()
+    name = network.architecture
+    for what, odd in (
+        ("missing", [key for key in expected if key not in state]),
+        ("not of it", [key for key in state if key not in expected]),
+    ):
+        if odd:
+            more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+            raise ModelError.expected(
+                path,
+                f"the {len(expected)} tensors of {name}",
+                f"{len(odd)} {what}: {odd[0]}{more}",
+                "Give the checkpoint of that network, whole",
+            )
+    for key, value in state.items():
+        if value.shape != expected[key].shape:
+            raise ModelError.expected(
+                f"{path}: {key}",
+                f"the shape {tuple(expected[key].shape)}",
+                tuple(value.shape),
+                f"Give a checkpoint of {name} as published",
+            )
+    network.load_state_dict(state)

@@ -1,0 +1,103 @@
+"""From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
+
+import hashlib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.pair_detector import PairDetector
+from cisdl_bench.models.reference_detectors import Empty, Oracle, Random
+from cisdl_bench.models.sift_ransac import SiftRansac
+
+PAIR_DETECTORS = {
+    "oracle": Oracle,
+    "empty": Empty,
+    "random": Random,
+    "sift-ransac": SiftRansac.from_specs,
+}
+
+
+@dataclass(frozen=True)
+class NetworkDetector:
+    """A network that ``detect``s batches of pairs.
+
+    Attributes:
+        name: What results are filed under: the file's stem, or the factory's name.
+        identity: SHA-256 of the checkpoint or program.
+        network: In evaluation mode, on the CPU.
+        about: Architecture and training record, for the result's summary.
+    """
+
+    name: str
+    identity: str
+    network: nn.Module
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+Detector = PairDetector | NetworkDetector
+
+
+def find_detector(text: str, device: str = "cpu") -> Detector:
+    """Return the detector that a user names.
+
+    Args:
+        text: One of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
+            ``torch.export`` file, or ``module:factory``.
+        device: Where a TorchScript file is loaded to.
+
+    Raises:
+        ModelError: It is none of these, or cannot be used.
+    """
+    if text in PAIR_DETECTORS:
+        return PAIR_DETECTORS[text]()
+    path = Path(text)
+    if path.is_file():
+        return _of_file(path, device)
+    if ":" in text and not path.suffix.startswith(".pt"):
+        return _of_factory(text)
+    near = get_close_matches(text, PAIR_DETECTORS, n=1)
+    raise ModelError.expected(
+        text,
+        f"a checkpoint file, module:factory, or one of {', '.join(PAIR_DETECTORS)}",
+        "no such file",
+        f"Did you mean {near[0]}" if near else "Check the path",
+    )
+
+
+def _of_file(path: Path, device: str) -> NetworkDetector:
+    from cisdl_bench.models.checkpoint import load_checkpoint
+    from cisdl_bench.models.foreign import file_kind, from_file
+
+    kind = file_kind(path)
+    if kind == "checkpoint":
+        loaded = load_checkpoint(path)
+        if not hasattr(loaded.network, "detect"):
+            name = loaded.about["architecture"]
+            raise ModelError.expected(
+                path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
+            )
+        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about)
+    network = from_file(path, kind, torch.device(device))
+    return NetworkDetector(path.stem, _sha256(path), network, {"architecture": kind})
+
+
+def _of_factory(text: str) -> NetworkDetector:
+    from cisdl_bench.models.foreign import from_factory
+
+    network = from_factory(text)
+    identity = hashlib.sha256(text.encode())
+    for name, value in sorted(network.state_dict().items()):
+        identity.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return NetworkDetector(
+        text.replace(":", "."), identity.hexdigest(), network, {"architecture": text}
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,106 @@
+"""DMAC, the deep matching network based on atrous convolution (paper, sections III-A to III-C)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cisdl_bench.models.correlation import MAPS, correlate
+from cisdl_bench.models.detection import Detection, upsampled
+from cisdl_bench.models.vgg import AtrousFeatures, Prepare
+
+RATES = (6, 12, 18, 24)
+
+
+class Aspp(nn.Module):
+    """Atrous spatial pyramid pooling (section III-C, Fig. 4): four branches, added.
+
+    A branch: 3x3 convolution of one rate, batch normalisation, ReLU; 1x1 convolution, batch
+    normalisation, ReLU; 1x1 convolution to two classes.
+
+    Args:
+        channels: Of the input, and of each branch twice as many.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        width = 2 * channels
+        self.branches = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, width, 3, padding=rate, dilation=rate),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(width, width, 1),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(width, 2, 1),
+            )
+            for rate in RATES
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, 2, h, w) of correlation maps (N, channels, h, w)."""
+        total: Tensor = self.branches[0](x)
+        for branch in self.branches[1:]:
+            total = total + branch(x)
+        return total
+
+
+class Dmac(nn.Module):
+    """DMAC: 14,920,520 trainable parameters.
+
+    >>> sum(p.numel() for p in Dmac().parameters())
+    14920520
+    """
+
+    architecture = "dmac"
+    #: Sides of the input are any multiple of this number.
+    multiple = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepare = Prepare()
+        self.features = AtrousFeatures()
+        self.aspp = Aspp(3 * 2 * MAPS)
+
+    def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both masks at 1/8 of the resolution; class 1 is 'tampered'.
+
+        Args:
+            probe: RGB, 0 to 255, uint8 or float, (N, 3, H, W).
+            donor: The same.
+
+        Returns:
+            float32, (N, 2, H/8, W/8) of the probe, and the same of the donor.
+        """
+        both = self.describe(torch.cat((probe, donor)))
+        n = len(probe)
+        return self.match([level[:n] for level in both], [level[n:] for level in both])
+
+    def describe(self, pictures: Tensor) -> Sequence[Tensor]:
+        """Return F3, F4 and F5 of pictures: Algorithm 1, lines 1 and 2."""
+        levels: tuple[Tensor, ...] = self.features(self.prepare(pictures))
+        return levels
+
+    def match(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the logits of both masks from the features: Algorithm 1 from line 3, and ASPP."""
+        levels = [correlate(a, b) for a, b in zip(probe, donor, strict=True)]
+        of_probe = torch.cat([maps for c in levels for maps in (c.ab, c.aa)], dim=1)
+        of_donor = torch.cat([maps for c in levels for maps in (c.ba, c.bb)], dim=1)
+        logits: Tensor = self.aspp(torch.cat((of_probe, of_donor)))
+        first, second = logits.chunk(2)
+        return first, second
+
+    @staticmethod
+    def probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return a mask's probabilities (N, H, W) from its logits.
+
+        Softmax over two classes is the sigmoid of their difference; the logits are upsampled,
+        as in the release.
+        """
+        return upsampled(logits[:, 1:] - logits[:, :1], size).sigmoid().squeeze(1)
+
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+        """Return both masks' probabilities at the pictures' own size."""
+        size = probe.shape[-2:]
+        return Detection(*(self.probability(logits, size) for logits in self(probe, donor)))

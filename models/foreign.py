@@ -1,0 +1,134 @@
+"""A user's own network: a factory in Python, a TorchScript or a ``torch.export`` file.
+
+The interface: called with two float32 tensors (N, 3, H, W), RGB in 0 to 1, probe and donor, it
+returns two mask probabilities, each (N, h, w) or (N, 1, h, w) of any resolution, and optionally a
+third tensor (N,), the probability that the two share a region.
+"""
+
+import importlib
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.detection import Detection, upsampled
+
+
+class ForeignNetwork(nn.Module):
+    """Any callable of that interface as a network that ``detect``s.
+
+    Args:
+        call: The callable; a module moves to a device with this one.
+        where: What messages call it.
+    """
+
+    def __init__(self, call: Callable[..., Any], where: str) -> None:
+        super().__init__()
+        self.call = call
+        self.architecture = where
+
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+        """Return what the callable says of uint8 pictures (N, 3, H, W).
+
+        Raises:
+            ModelError: Its answer is not two masks in 0 to 1 of these pictures.
+        """
+        answer = self.call(probe.to(torch.float32) / 255, donor.to(torch.float32) / 255)
+        if not isinstance(answer, (tuple, list)) or len(answer) not in (2, 3):
+            got = f"{len(answer)} values" if isinstance(answer, (tuple, list)) else type(answer)
+            raise self._wrong("two masks, or two masks and a score", got)
+        n, size = len(probe), probe.shape[-2:]
+        self._check_ranges(answer)
+        masks = [self._mask(mask, n, size) for mask in answer[:2]]
+        score = answer[2].reshape(-1).float() if len(answer) == 3 else None
+        if score is not None and len(score) != n:
+            raise self._wrong(f"{n} scores, one a pair", len(score))
+        return Detection(masks[0], masks[1], score)
+
+    def _check_ranges(self, answer: Sequence[Any]) -> None:
+        for value in answer:
+            if not isinstance(value, Tensor):
+                raise self._wrong("tensors", type(value).__name__)
+        ends = torch.stack([end.float() for value in answer for end in value.aminmax()]).tolist()
+        low, high = min(ends), max(ends)  # one synchronisation for all of them
+        if not (low >= 0 and high <= 1) or any(end != end for end in ends):
+            raise self._wrong("probabilities in 0 to 1", f"{low:.3g} to {high:.3g}")
+
+    def _mask(self, mask: Tensor, n: int, size: tuple[int, int]) -> Tensor:
+        mask = mask.unsqueeze(1) if mask.ndim == 3 else mask
+        if mask.ndim != 4 or mask.shape[:2] != (n, 1):
+            raise self._wrong(f"masks ({n}, h, w) or ({n}, 1, h, w)", tuple(mask.shape))
+        return upsampled(mask, size).squeeze(1) if mask.shape[-2:] != size else mask[:, 0].float()
+
+    def _wrong(self, what: str, got: object) -> ModelError:
+        return ModelError.expected(
+            self.architecture, what, got, "See the README, Score your own network"
+        )
+
+
+def from_factory(text: str) -> ForeignNetwork:
+    """Return what ``module:factory`` makes; the working folder is searched too.
+
+    Raises:
+        ModelError: There is no such module or factory, or it makes nothing callable.
+    """
+    module_name, _, name = text.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ModelError.expected(
+            text, "a module that can be imported", error, "Install it, or run from its folder"
+        ) from error
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        raise ModelError.expected(
+            text,
+            f"a factory {name!r} in {module_name}",
+            "none",
+            "Name a function without arguments",
+        )
+    made = factory()
+    if not callable(made):
+        raise ModelError.expected(
+            text, "a network or another callable", type(made).__name__, "Return one"
+        )
+    if isinstance(made, nn.Module):
+        made.eval()
+    return ForeignNetwork(made, text)
+
+
+def file_kind(path: Path) -> str:
+    """Return 'torchscript', 'export' or 'checkpoint', by what a file holds."""
+    if not zipfile.is_zipfile(path):
+        return "checkpoint"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any("/code/" in name for name in names):
+        return "torchscript"
+    return "export" if any(name.endswith("/models/model.json") for name in names) else "checkpoint"
+
+
+def from_file(path: Path, kind: str, device: torch.device) -> ForeignNetwork:
+    """Return the network of a TorchScript or ``torch.export`` file.
+
+    Such a file is a program: unlike a checkpoint it runs when it is scored.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
+    try:
+        if kind == "torchscript":
+            return ForeignNetwork(torch.jit.load(str(path), map_location=device).eval(), str(path))
+        return ForeignNetwork(torch.export.load(path).module(), str(path))
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ModelError.expected(
+            path, f"a whole {kind} file", str(error).splitlines()[0], "Export it again"
+        ) from error

@@ -1,0 +1,38 @@
+"""The networks by the name that checkpoints and commands know them by."""
+
+from difflib import get_close_matches
+
+from torch import nn
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.detection_network import DetectionNetwork
+from cisdl_bench.models.discriminative_network import DiscriminativeNetwork
+from cisdl_bench.models.dmac import Dmac
+from cisdl_bench.models.dmvn import Dmvn
+from cisdl_bench.models.dmvn_bn import DmvnBn
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "dmac": Dmac,
+    "dmvn-bn": DmvnBn,
+    "dmvn": Dmvn,
+    "detection": DetectionNetwork,
+    "discriminative": DiscriminativeNetwork,
+}
+
+
+def build(architecture: str, where: object = "architecture") -> nn.Module:
+    """Return a network with weights not yet meant for anything.
+
+    Raises:
+        ModelError: There is no such architecture.
+    """
+    if architecture not in NETWORKS:
+        near = get_close_matches(architecture, NETWORKS, n=1)
+        then = f"Did you mean {near[0]}" if near else "Choose one of those"
+        raise ModelError.expected(where, f"one of {', '.join(NETWORKS)}", architecture, then)
+    return NETWORKS[architecture]()
+
+
+def parameters_of(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -1,0 +1,136 @@
+"""``sift-ransac``: key points matched both ways, one affine map by RANSAC, a dense mask.
+
+A classical baseline without training: SIFT (Lowe, IJCV 2004; scikit-image), nearest neighbours
+that choose each other and pass Lowe's ratio test, RANSAC (Fischler and Bolles, 1981) for an
+affine map from donor to probe. The mask: where the donor and the probe taken back by that map
+look alike, in the parts that hold inliers.
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.models.pair_detector import Masks, Probability, View
+from cisdl_bench.records import Pixels
+from cisdl_bench.seeding import stream
+
+Points = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SiftRansac:
+    """The detector with its parameters; ``data_specs/detectors/sift-ransac.toml`` explains them."""
+
+    version: int
+    upsampling: int
+    max_ratio: float
+    min_matches: int
+    residual_px: float
+    trials: int
+    min_scale: float
+    max_scale: float
+    window_px: int
+    half_level: float
+    open_px: int
+    name: str = "sift-ransac"
+    identity: str = "sift-ransac"
+    sees_truth: bool = False
+
+    @classmethod
+    def from_specs(cls) -> "SiftRansac":
+        """Return it with the parameters in ``data_specs``."""
+        text = (files("cisdl_bench.data_specs") / "detectors" / "sift-ransac.toml").read_text()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(**tomllib.loads(text), identity=f"sift-ransac {digest[:16]}")
+
+    def look(self, view: View) -> Masks:
+        """Return both masks, empty where no region of four matches or more is found."""
+        empty = (np.zeros(p.shape[:2], dtype=np.float32) for p in (view.probe, view.donor))
+        donor_points, probe_points = self.matched(view.donor, view.probe)
+        found = self.affine(donor_points, probe_points)
+        if found is None:
+            return Masks(*empty)
+        matrix, inliers = found
+        donor = self.alike(view.donor, view.probe, matrix, donor_points[inliers])
+        height, width = view.probe.shape[:2]
+        probe = cv2.warpAffine(donor, matrix, (width, height), flags=cv2.INTER_LINEAR)
+        return Masks(probe.astype(np.float32), donor)
+
+    def matched(self, donor: Pixels, probe: Pixels) -> tuple[Points, Points]:
+        """Return the matched key points of two pictures, float64 (M, 2) each: x and y in px."""
+        from skimage.feature import SIFT, match_descriptors
+
+        found = []
+        for picture in (donor, probe):
+            sift = SIFT(upsampling=self.upsampling)
+            try:
+                sift.detect_and_extract(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+            except RuntimeError:  # scikit-image: not a single key point, as in a flat picture
+                return np.zeros((0, 2)), np.zeros((0, 2))
+            found.append((sift.keypoints[:, ::-1].astype(np.float64), sift.descriptors))
+        (donor_points, first), (probe_points, second) = found
+        pairs = match_descriptors(first, second, max_ratio=self.max_ratio, cross_check=True)
+        return donor_points[pairs[:, 0]], probe_points[pairs[:, 1]]
+
+    def affine(self, source: Points, target: Points) -> tuple[Points, npt.NDArray[np.bool_]] | None:
+        """Return the affine map (2, 3) of most inliers and which those are, or None.
+
+        Of maps with equally many inliers the first drawn is kept; the draws depend on the number
+        of matches alone.
+        """
+        n = len(source)
+        if n < self.min_matches:
+            return None
+        rng = stream(0, "sift-ransac", index=n)
+        chosen = np.argsort(rng.random((self.trials, n)), axis=1)[:, :3]
+        homogeneous = np.concatenate([source, np.ones((n, 1))], axis=1)
+        triples = homogeneous[chosen]
+        solvable = np.abs(np.linalg.det(triples)) > 1.0
+        if not solvable.any():
+            return None
+        maps = np.linalg.solve(triples[solvable], target[chosen[solvable]])  # (trials, 3, 2)
+        stretch = np.linalg.svd(maps[:, :2], compute_uv=False)
+        sane = (stretch[:, 0] <= self.max_scale) & (stretch[:, 1] >= self.min_scale)
+        maps = maps[sane]
+        if not len(maps):
+            return None
+        distance = np.linalg.norm(homogeneous @ maps - target, axis=2)
+        counts = (distance < self.residual_px).sum(axis=1)
+        inliers = distance[counts.argmax()] < self.residual_px
+        if inliers.sum() < self.min_matches:
+            return None
+        fitted = np.linalg.lstsq(homogeneous[inliers], target[inliers], rcond=None)[0]
+        return fitted.T, inliers
+
+    def alike(self, donor: Pixels, probe: Pixels, matrix: Points, inliers: Points) -> Probability:
+        """Return where the donor looks like the probe taken back by the map, float32 (H, W).
+
+        The mean absolute difference over colours and a window, after the median difference at
+        the inliers (a change of luminance) is taken off, is 0 at probability 1 and ``half_level``
+        at one half; parts of that without an inlier are emptied.
+        """
+        height, width = donor.shape[:2]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        back = cv2.warpAffine(probe.astype(np.float32), matrix, (width, height), flags=flags)
+        full = np.ones(probe.shape[:2], dtype=np.uint8)
+        inside = cv2.warpAffine(
+            full, matrix, (width, height), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        )
+        difference = back - donor
+        x, y = np.clip(inliers.round().astype(int), 0, [width - 1, height - 1]).T
+        difference -= np.median(difference[y, x], axis=0)
+        window = (self.window_px, self.window_px)
+        level = cv2.blur(np.abs(difference).mean(axis=2), window)
+        chance = np.clip(1 - level / (2 * self.half_level), 0, 1) * inside
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (self.open_px, self.open_px))
+        solid = cv2.morphologyEx((chance > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc)
+        _, parts = cv2.connectedComponents(solid)
+        held = np.unique(parts[y, x])
+        kept = np.isin(parts, held[held > 0])
+        result: Probability = np.where(kept, chance, 0).astype(np.float32)
+        return result
