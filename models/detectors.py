@@ -101,3 +101,20 @@ def _of_factory(text: str) -> NetworkDetector:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def networked(text: str) -> tuple[nn.Module, str]:
+    """Return a network and its architecture: of a detector, or fresh by the architecture's name.
+
+    Raises:
+        ModelError: The detector has no network.
+    """
+    from cisdl_bench.models.networks import NETWORKS, build
+
+    if text in NETWORKS and hasattr(NETWORKS[text], "detect"):
+        torch.manual_seed(0)
+        return build(text).eval(), text
+    detector = find_detector(text)
+    if not isinstance(detector, NetworkDetector):
+        raise ModelError.expected(text, "a network", "a detector without one", "Name a checkpoint")
+    return detector.network, str(detector.about.get("architecture", detector.name))

@@ -4,6 +4,7 @@ A pair is drawn as a whole, with both its masks. Resamples are keyed by a seed a
 ``random()`` alone, so an interval is the same on every machine.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from cisdl_bench.seeding import stream
 
 Floats = npt.NDArray[np.float64]
-_BLOCK = 256
+_BLOCK = 1_000_000  # numbers drawn at a time
 
 
 class Interval(NamedTuple):
@@ -22,21 +23,19 @@ class Interval(NamedTuple):
     high: float
 
 
-def weights(n: int, resamples: int = 2000, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Return how often each of n pairs is drawn in each resample, (resamples, n).
+def weights(n: int, resamples: int = 2000, seed: int = 0) -> Iterator[Floats]:
+    """Yield how often each of n pairs is drawn in each resample, blocks of (some, n).
 
-    >>> weights(5, resamples=3).sum(axis=1)
-    array([5., 5., 5.], dtype=float32)
+    >>> [block.sum(axis=1).tolist() for block in weights(5, resamples=3)]
+    [[5.0, 5.0, 5.0]]
     """
     rng = stream(seed, "bootstrap")
-    result = np.empty((resamples, n), dtype=np.float32)
-    for start in range(0, resamples, _BLOCK):
-        rows = min(_BLOCK, resamples - start)
-        drawn = (rng.random((rows, n)) * n).astype(np.int64)
-        drawn += n * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n)
-        result[start : start + rows] = counts.reshape(rows, n)
-    return result
+    rows = max(1, _BLOCK // max(n, 1))
+    for start in range(0, resamples, rows):
+        m = min(rows, resamples - start)
+        drawn = (rng.random((m, n)) * n).astype(np.int64)
+        drawn += n * np.arange(m)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=m * n).reshape(m, n).astype(np.float64)
 
 
 def mean_of(values: npt.ArrayLike) -> float:
@@ -47,27 +46,34 @@ def mean_of(values: npt.ArrayLike) -> float:
 
 
 def of_means(
-    values: npt.ArrayLike, drawn: npt.NDArray[np.float32], level: float = 0.95
+    values: npt.ArrayLike, *, resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> list[Interval]:
     """Return the interval of the mean of each column.
 
     Args:
         values: (n, k, m): k metrics of n pairs, of m masks each; NaN is undefined and left out.
-        drawn: ``weights(n)``.
+        resamples: How many times the pairs are drawn.
+        seed: Which resamples.
         level: How much of the bootstrap distribution lies inside.
     """
     array = np.asarray(values, dtype=np.float64)
     there = ~np.isnan(array)
-    totals = drawn @ np.where(there, array, 0).sum(axis=2)
-    counts = drawn @ there.sum(axis=2).astype(np.float64)
-    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    sums = np.where(there, array, 0).sum(axis=2)
+    counts = there.sum(axis=2).astype(np.float64)
+    blocks = []
+    for drawn in weights(len(array), resamples, seed):
+        total, n = drawn @ sums, drawn @ counts
+        blocks.append(np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0))
+    means = np.concatenate(blocks)
     return [_percentiles(column, level) for column in means.T]
 
 
 def of_auc(
     labels: npt.ArrayLike,
     scores: npt.ArrayLike,
-    drawn: npt.NDArray[np.float32],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
     """Return the interval of the AUC; resamples of one class alone are left out."""
@@ -78,8 +84,8 @@ def of_auc(
     truth = truth[order]
     starts = np.concatenate([[0], np.nonzero(np.diff(values[order]))[0] + 1]).astype(int)
     found = []
-    for start in range(0, len(drawn), _BLOCK):
-        w = drawn[start : start + _BLOCK, order].astype(np.float64)
+    for drawn in weights(len(truth), resamples, seed):
+        w = drawn[:, order]
         positive = np.add.reduceat(w * truth, starts, axis=1)
         negative = np.add.reduceat(w * ~truth, starts, axis=1)
         below = np.cumsum(negative, axis=1) - negative
@@ -131,12 +137,12 @@ def paired_test(
     if not n:
         return PairedTest(nan, Interval(nan, nan), nan, 0)
     mean = float(difference.mean())
-    interval = of_means(difference[:, None, None], weights(n, resamples, seed), level)[0]
+    interval = of_means(difference[:, None, None], resamples=resamples, seed=seed, level=level)[0]
     rng = stream(seed, "sign flips")
     extreme = 0
-    for start in range(0, resamples, _BLOCK):
-        rows = min(_BLOCK, resamples - start)
-        signs = np.where(rng.random((rows, n)) < 0.5, -1.0, 1.0)
+    rows = max(1, _BLOCK // n)
+    for start in range(0, resamples, rows):
+        signs = np.where(rng.random((min(rows, resamples - start), n)) < 0.5, -1.0, 1.0)
         # Sums that are equal in mathematics may differ in the last bits.
         extreme += int(np.sum(np.abs(signs @ difference) / n >= abs(mean) * (1 - 1e-12)))
     return PairedTest(mean, interval, (1 + extreme) / (1 + resamples), n)

@@ -81,7 +81,12 @@ def score_batches(
                 cut = {name: value[piece] for name, value in batch.items()}
                 detection = _detected(detect, cut, settings)
                 if masks is not None:
-                    masks.save(numbers[piece], detection)
+                    for side, found_masks in (
+                        ("probe", detection.probe),
+                        ("donor", detection.donor),
+                    ):
+                        for number, mask in zip(numbers[piece], found_masks.cpu(), strict=True):
+                            masks.save(number, side, mask.numpy())
                 found.append(measured(detection, cut, settings.threshold))
             if waiting is not None:
                 yield list(zip(waiting[0], answers_of(waiting[1]), strict=True))

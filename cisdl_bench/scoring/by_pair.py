@@ -61,7 +61,9 @@ def score_pairs(
     """
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
     jobs = (delayed(_task)(detector, path, perturbation, t, settings, masks) for t in tasks)
-    parallel = Parallel(n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs")
+    parallel = Parallel(
+        n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs"
+    )
     yield from parallel(jobs)
 
 
@@ -78,7 +80,7 @@ def _task(
     for index in indices:
         found, answer = look(detector, pairs, index, perturbation, settings)
         if masks is not None:
-            masks.save_one(index, "probe", found.probe)
-            masks.save_one(index, "donor", found.donor)
+            masks.save(index, "probe", found.probe)
+            masks.save(index, "donor", found.donor)
         answers.append((index, answer))
     return answers

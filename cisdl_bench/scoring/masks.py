@@ -1,6 +1,5 @@
 """A detector's masks as pictures: 8-bit PNG, 255 is probability 1."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -20,19 +19,8 @@ class MaskFolder:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "masks"
 
-    def save(self, indices: Sequence[int], detection: object) -> None:
-        """Write the masks of pairs; ``detection`` has ``probe`` and ``donor``, (N, H, W)."""
-        for side in ("probe", "donor"):
-            for index, mask in zip(indices, np.asarray(_on_cpu(detection, side)), strict=True):
-                self.save_one(index, side, mask)
-
-    def save_one(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:
+    def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:
         """Write one mask, float32 (H, W)."""
         grey = np.rint(np.asarray(mask) * 255).astype(np.uint8)
         _, data = cv2.imencode(".png", grey)
         write_whole(self.path / f"{index:06d}-{side}.png", data.tobytes(), flush=False)
-
-
-def _on_cpu(detection: object, side: str) -> object:
-    mask = getattr(detection, side)
-    return mask.float().cpu().numpy() if hasattr(mask, "cpu") else mask

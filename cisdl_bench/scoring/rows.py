@@ -120,7 +120,10 @@ def read_rows(path: Path) -> Rows:
         ) from error
     if list(table.columns) != list(COLUMNS):
         raise RunError.expected(
-            path, f"{len(COLUMNS)} columns from index to own_score", len(table.columns), "Score again"
+            path,
+            f"{len(COLUMNS)} columns from index to own_score",
+            len(table.columns),
+            "Score again",
         )
     return Rows({name: table[name].to_numpy() for name in COLUMNS})
 

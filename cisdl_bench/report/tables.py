@@ -1,0 +1,239 @@
+"""Tables as the paper prints them, from the rows of scoring runs."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.localization import Convention
+from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.report import published
+from cisdl_bench.scoring.results import Result, find_results
+from cisdl_bench.scoring.summary import LOCALIZATION, RULES, summarise
+
+LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")
+MEASURED, PUBLISHED = "measured", "published"
+_LOWER_IS_BETTER = ("eer",)
+_SHOWN = ("iou", "mcc", "nmm")
+_TRANSFORMATIONS = (
+    "combination",
+    "raw",
+    "shift",
+    "rotation",
+    "scale",
+    "luminance",
+    "deformation",
+)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How a table is made.
+
+    Attributes:
+        layout: One of ``LAYOUTS``.
+        published: Whether the paper's rows stand beside the measured ones.
+        intervals: Whether each value carries its 95% bootstrap interval.
+        rules: Which detection scores, of ``summary.RULES``; none given: ``mask``, and ``own``
+            where the detector has one.
+        convention: For what NIST and the DMAC release define differently.
+    """
+
+    layout: str
+    published: bool = False
+    intervals: bool = False
+    rules: tuple[str, ...] = ()
+    convention: Convention = "nist"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before it is written.
+
+    Attributes:
+        title: What it shows.
+        labels: Columns that name a row, such as method and transformation.
+        values: Columns of numbers, each a path of headings, such as (difficult, iou).
+        frame: One row a line: the labels, ``source``, and the values as float or text; with
+            intervals also ``<column>_low`` and ``<column>_high`` under the same path.
+        note: What the published rows are; empty where there are none.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    frame: pd.DataFrame
+    note: str = ""
+
+    def best(self) -> set[tuple[int, tuple[str, ...]]]:
+        """Return the (line, column) of each best measured value, where two or more compare.
+
+        Lines compare with those of the same labels but the first, the method. Published rows
+        were measured on other pairs and do not take part.
+        """
+        chosen = set()
+        measured = self.frame[self.frame["source"] == MEASURED]
+        others = list(self.labels[1:])
+        groups = measured.groupby(others, sort=False) if others else [((), measured)]
+        for _, group in groups:
+            for column in self.values:
+                key = "/".join(column)
+                numbers = pd.to_numeric(group[key], errors="coerce").dropna()
+                if len(numbers) < 2 or column[-1] not in (*LOCALIZATION, *_DETECTION):
+                    continue
+                top = numbers.min() if column[-1] in _LOWER_IS_BETTER else numbers.max()
+                chosen |= {(int(line), column) for line in numbers.index[numbers == top]}
+        return chosen
+
+
+_DETECTION = ("precision", "recall", "f1", "auc", "eer", "ap")
+
+
+def make_table(runs: Sequence[Path], choices: Choices) -> Table:
+    """Return the table of runs in a layout.
+
+    Raises:
+        RunError: A folder holds no results, or none of the sets that the layout shows.
+    """
+    results = [result for run in runs for result in find_results(run)]
+    names = _method_names(results)
+    if choices.layout == "wide":
+        return _wide(results, names, choices)
+    spec = published.tables()[choices.layout]
+    kind = _localization if spec["kind"] == "localization" else _detection
+    labels, columns, lines = kind(results, names, spec, choices)
+    if not lines:
+        wanted = ", ".join(spec.get("transformations", ["sets with positive and negative pairs"]))
+        raise RunError.expected(
+            ", ".join(map(str, runs)),
+            f"results of {wanted}",
+            ", ".join(sorted({result.set for result in results})),
+            "Score those sets, or choose --layout wide",
+        )
+    note = ""
+    if choices.published:
+        lines = _with_published(lines, labels, choices.layout, spec)
+        note = f"published: {spec['origin']} of {published.tables()['source']}, on other pairs"
+    frame = pd.DataFrame(lines)
+    for column in ("source", *labels, *map("/".join, columns)):
+        if column not in frame:
+            frame[column] = None
+    return Table(spec["title"], labels, columns, frame.reset_index(drop=True), note)
+
+
+def _method_names(results: Sequence[Result]) -> dict[Path, str]:
+    """Return each run's name: its detector's, with the folder where two runs share one."""
+    runs = {result.path.parent: result.detector for result in results}
+    names = list(runs.values())
+    return {
+        run: name if names.count(name) == 1 else f"{name} ({run.name})"
+        for run, name in runs.items()
+    }
+
+
+def _name(result: Result, names: Mapping[Path, str]) -> str:
+    name = names[result.path.parent]
+    return f"{name} @ {result.perturbation}" if result.perturbation else name
+
+
+def _numbers(result: Result, choices: Choices) -> dict[str, Any]:
+    resamples = 2000 if choices.intervals else 0
+    return summarise(result.rows(), convention=choices.convention, resamples=resamples)
+
+
+def _localization(
+    results: Sequence[Result], names: Mapping[Path, str], spec: Mapping[str, Any], choices: Choices
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[dict[str, Any]]]:
+    parameters = tuple(spec.get("parameters", ()))
+    several = len(spec["transformations"]) > 1
+    labels = ("method", "transformation") if several else ("method",)
+    columns = (
+        *((difficulty, metric) for difficulty in DIFFICULTIES for metric in _SHOWN),
+        *((name,) for name in parameters),
+    )
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for result in results:
+        transformation, _, difficulty = result.set.rpartition("-")
+        if transformation not in spec["transformations"] or difficulty not in DIFFICULTIES:
+            continue
+        name = _name(result, names)
+        line = lines.setdefault(
+            (transformation, name),
+            {"source": MEASURED, "method": name, "transformation": transformation},
+        )
+        training = result.record["about"].get("training", {})
+        line.update({key: training.get(key) for key in parameters})
+        numbers = _numbers(result, choices)
+        for metric in _SHOWN:
+            for ending in ("", "_low", "_high") if choices.intervals else ("",):
+                line[f"{difficulty}/{metric}{ending}"] = numbers[f"{metric}{ending}"]
+    order = {name: k for k, name in enumerate(_TRANSFORMATIONS)}
+    found = sorted(lines, key=lambda key: order[key[0]])
+    return labels, columns, [lines[key] for key in found]
+
+
+def _detection(
+    results: Sequence[Result], names: Mapping[Path, str], spec: Mapping[str, Any], choices: Choices
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[dict[str, Any]]]:
+    lines = []
+    for result in results:
+        summary = result.record["summary"]
+        if summary["positive_pairs"] in (0, summary["pairs"]):
+            continue
+        numbers = _numbers(result, choices)
+        for rule in choices.rules or ("mask", "own"):
+            if f"{rule}_auc" not in numbers:
+                continue
+            ending = "" if rule == "mask" else f"-{'loc' if rule == 'share' else 'det'}"
+            line = {"source": MEASURED, "method": _name(result, names) + ending, "set": result.set}
+            for metric in spec["metrics"]:
+                line[metric] = numbers[f"{rule}_{metric}"]
+                if choices.intervals and metric == "auc":
+                    line["auc_low"], line["auc_high"] = (
+                        numbers[f"{rule}_auc_{end}"] for end in ("low", "high")
+                    )
+            lines.append(line)
+    return ("method", "set"), tuple((metric,) for metric in spec["metrics"]), lines
+
+
+def _with_published(
+    lines: list[dict[str, Any]], labels: tuple[str, ...], layout: str, spec: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the paper's lines before the measured ones, within each transformation."""
+    theirs: dict[tuple[str, ...], dict[str, Any]] = {}
+    keys = ("method", "transformation", *spec.get("parameters", ()))
+    for row in published.rows(layout):
+        if spec["kind"] == "detection":
+            set_name = re.sub(r".*\((.*)\)", r"\1", spec["origin"])
+            theirs[(row["method"],)] = {**row, "set": set_name, "source": PUBLISHED}
+            continue
+        key = tuple(row.get(name, "") for name in keys)
+        line = theirs.setdefault(key, {"source": PUBLISHED, **{n: row.get(n) for n in keys}})
+        line.update({f"{row['difficulty']}/{metric}": row[metric] for metric in _SHOWN})
+    both = [*theirs.values(), *lines]
+    if "transformation" not in labels:
+        return both
+    shown = {line["transformation"] for line in lines}
+    order = {name: k for k, name in enumerate(_TRANSFORMATIONS)}
+    both = [line for line in both if line["transformation"] in shown]
+    return sorted(both, key=lambda line: order[line["transformation"]])
+
+
+def _wide(results: Sequence[Result], names: Mapping[Path, str], choices: Choices) -> Table:
+    rules = choices.rules or tuple(RULES)
+    lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
+    for result in results:
+        numbers = _numbers(result, choices)
+        line = {"source": MEASURED, "method": _name(result, names), "set": result.set, **numbers}
+        for rule in rules:
+            for metric in _DETECTION:
+                value = numbers.get(f"{rule}_{metric}")
+                if value is not None and 0 < numbers["positive_pairs"] < numbers["pairs"]:
+                    columns[f"{rule}_{metric}"] = None
+        lines.append(line)
+    values = tuple((column,) for column in columns)
+    return Table("All results", ("method", "set"), values, pd.DataFrame(lines))

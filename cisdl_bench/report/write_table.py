@@ -1,0 +1,157 @@
+"""A table as CSV, LaTeX or Markdown."""
+
+import math
+import re
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+from cisdl_bench.report.tables import PUBLISHED, Table
+
+_HEADINGS = {
+    "iou": "IoU",
+    "mcc": "MCC",
+    "nmm": "NMM",
+    "f1": "F1",
+    "auc": "AUC",
+    "eer": "EER",
+    "ap": "AP",
+    "lambda_det": "λ_det",
+    "lambda_dis": "λ_dis",
+    "learning_rate": "LR",
+}
+_ESCAPES = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "†": r"$^\dagger$",
+    "λ": r"$\lambda$",
+}
+
+
+_MINUS = re.compile(r"(?<![e\d])-(?=\d)")
+_PREAMBLE = (
+    "\\documentclass{article}",
+    "\\usepackage[utf8]{inputenc}",
+    "\\usepackage{booktabs,graphicx}",
+    "\\usepackage[a4paper,landscape,margin=1.5cm]{geometry}",
+)
+#: A table wider than the page is scaled down to it.
+_FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
+
+
+def _heading(name: str) -> str:
+    return _HEADINGS.get(name, name.replace("_", " ").capitalize())
+
+
+def _latex(text: str) -> str:
+    r"""Return text that LaTeX prints as it is.
+
+    >>> print(_latex("a_b & 5%"))
+    a\_b \& 5\%
+    """
+    escaped = "".join(_ESCAPES.get(character, character) for character in text)
+    return re.sub(r"\$\\lambda\$\\_(\w+)", r"$\\lambda_{\1}$", escaped)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value == "" or value != value
+
+
+def _cell(table: Table, line: int, column: tuple[str, ...], digits: int) -> str:
+    """Return a value as text: measured ones rounded, published ones as they were printed."""
+    row = table.frame.loc[line]
+    value = row["/".join(column)]
+    if isinstance(value, str):
+        return value
+    if _missing(value):
+        return "-"
+    if column[-1] == "pairs":
+        return str(int(value))
+    text = f"{round(value, digits) + 0.0:.{digits}f}"  # never a negative zero
+    ends = [row.get(f"{'/'.join(column)}_{end}") for end in ("low", "high")]
+    if all(isinstance(end, float) and math.isfinite(end) for end in ends):
+        text += f" [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]"
+    return text
+
+
+def _label(table: Table, line: int, label: str) -> str:
+    value = table.frame.loc[line, label]
+    text = "-" if _missing(value) else str(value)
+    if label == "method" and table.frame.loc[line, "source"] == PUBLISHED:
+        text += " (published)"
+    return text.capitalize() if label == "transformation" else text
+
+
+def to_csv(table: Table, digits: int, standalone: bool = False) -> str:
+    """Return a table as CSV: every measured value with all its digits, ``source`` first.
+
+    ``digits`` is for the other formats: stored numbers are not rounded.
+    """
+    names = ["/".join(column) for column in table.values]
+    ends = [f"{n}_{end}" for n in names for end in ("low", "high")]
+    there = [name for name in ends if name in table.frame]
+    text: str = table.frame[["source", *table.labels, *names, *there]].to_csv(
+        index=False, lineterminator="\n"
+    )
+    return text
+
+
+def to_markdown(table: Table, digits: int, standalone: bool = False) -> str:
+    """Return a table as GitHub's Markdown, the best values in bold."""
+    best = table.best()
+    headings = [*map(_heading, table.labels)]
+    headings += [" ".join(map(_heading, column)) for column in table.values]
+    lines = [headings, [":--"] * len(table.labels) + ["--:"] * len(table.values)]
+    for line in table.frame.index:
+        cells = [_label(table, line, label) for label in table.labels]
+        for column in table.values:
+            text = _cell(table, line, column, digits)
+            cells.append(f"**{text}**" if (line, column) in best else text)
+        lines.append([cell.replace("|", "\\|") for cell in cells])
+    note = f"\n{table.note}\n" if table.note else ""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + note
+
+
+def to_latex(table: Table, digits: int, standalone: bool = False) -> str:
+    r"""Return a table as LaTeX with booktabs; ``standalone`` is a document that compiles alone."""
+    best, first = table.best(), len(table.labels)
+    rows = [f"\\begin{{tabular}}{{{'l' * first}{'r' * len(table.values)}}}", "\\toprule"]
+    if any(len(column) > 1 for column in table.values):
+        above, rules, at = [""] * first, "", first + 1
+        for name, group in groupby(table.values, key=lambda column: column[:-1]):
+            n = len(list(group))
+            above.append(f"\\multicolumn{{{n}}}{{c}}{{{_latex(' '.join(map(_heading, name)))}}}")
+            if name:
+                rules += f"\\cmidrule(lr){{{at}-{at + n - 1}}}"
+            at += n
+        rows += [" & ".join(above) + r" \\", rules]
+    names = [*map(_heading, table.labels), *(_heading(column[-1]) for column in table.values)]
+    rows += [" & ".join(map(_latex, names)) + r" \\", "\\midrule"]
+    before: tuple[Any, ...] | None = None
+    for line in table.frame.index:
+        row = table.frame.loc[line]
+        block = (row.get("transformation"), row["source"] if first < 2 else "")
+        if before is not None and block != before:
+            rows.append("\\midrule")
+        before = block
+        cells = [_latex(_label(table, line, label)) for label in table.labels]
+        for column in table.values:
+            text = _MINUS.sub("$-$", _latex(_cell(table, line, column, digits)))
+            cells.append(f"\\textbf{{{text}}}" if (line, column) in best else text)
+        rows.append(" & ".join(cells) + r" \\")
+    rows += ["\\bottomrule", "\\end{tabular}"]
+    caption = _latex(f"{table.title}. {table.note[:1].upper()}{table.note[1:]}".strip())
+    fitted = [_FIT, *rows, "}"] if standalone else rows
+    body = ["\\begin{table}", "\\centering", f"\\caption{{{caption}}}", *fitted, "\\end{table}"]
+    if standalone:
+        body = [*_PREAMBLE, "\\begin{document}", *body, "\\end{document}"]
+    return "\n".join(body) + "\n"
+
+
+FORMATS: dict[str, Callable[..., str]] = {
+    "csv": to_csv,
+    "latex": to_latex,
+    "markdown": to_markdown,
+}

@@ -1,0 +1,80 @@
+"""What a network costs: parameters, arithmetic, seconds and memory a pair."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cisdl_bench.models.networks import parameters_of
+from cisdl_bench.scoring.settings import Settings, computing
+
+_BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 2, 4, 8, 16, 32, 64, 128, 256)}
+
+
+def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -> dict[str, Any]:
+    """Return what a network costs on pictures of one size, filled with noise.
+
+    Args:
+        network: With ``detect``; it is moved to the device.
+        settings: Device, precision, compilation.
+        size: Side of the pictures in px.
+        seconds: Shortest time that each batch size is measured for.
+
+    Returns:
+        ``parameters`` (trainable), ``gflop`` (a pair; convolutions and matrix products, one
+        multiply-add is two), ``seconds`` (a pair, by batch size), ``best_batch``,
+        ``peak_mb``: on a GPU of its memory, on a CPU the process's at its largest.
+    """
+    network = network.to(settings.device).eval()
+    kind = torch.device(settings.device).type
+    detect = torch.compile(network.detect) if settings.compile else network.detect
+    timed: dict[int, float] = {}
+    if kind == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    with computing(settings):
+        pair = _noise(1, size, settings.device)
+        with FlopCounterMode(display=False) as counter:
+            network.detect(*pair)
+        for batch in _BATCHES[kind]:
+            try:
+                timed[batch] = _seconds(detect, _noise(batch, size, settings.device), seconds)
+            except torch.cuda.OutOfMemoryError:
+                break
+    return {
+        "parameters": parameters_of(network),
+        "gflop": counter.get_total_flops() / 1e9,
+        "seconds": {batch: spent / batch for batch, spent in timed.items()},
+        "best_batch": min(timed, key=lambda batch: timed[batch] / batch),
+        "peak_mb": _peak_mb(kind),
+    }
+
+
+def _noise(batch: int, size: int, device: str) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, batch, 3, size, size)
+    both = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(device)
+    return both[0], both[1]
+
+
+def _seconds(detect: Any, pair: tuple[Tensor, Tensor], least: float) -> float:
+    """Return the median seconds of a call, after one that is not counted."""
+    times: list[float] = []
+    for k in range(1000):
+        begun = time.perf_counter()
+        detect(*pair).probe.cpu()
+        if k:
+            times.append(time.perf_counter() - begun)
+        if sum(times) >= least and len(times) >= 3:
+            break
+    return sorted(times)[len(times) // 2]
+
+
+def _peak_mb(kind: str) -> float:
+    if kind == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

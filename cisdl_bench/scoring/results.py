@@ -1,0 +1,88 @@
+"""Finished results on disk: finding them, reading them, and one table over all of them."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.scoring.rows import Rows, read_rows
+from cisdl_bench.scoring.run import RESULT, ROWS
+from cisdl_bench.store.atomic import read_json, write_json, write_whole
+
+
+@dataclass(frozen=True)
+class Result:
+    """One set's finished result.
+
+    Attributes:
+        path: Its folder.
+        record: What ``result.json`` holds.
+    """
+
+    path: Path
+    record: dict[str, Any]
+
+    @property
+    def detector(self) -> str:
+        """Return the detector's name."""
+        return str(self.record["request"]["detector"])
+
+    @property
+    def set(self) -> str:
+        """Return the set's name, such as ``rotation-easy``."""
+        return str(self.record["request"]["set"])
+
+    @property
+    def perturbation(self) -> str:
+        """Return the perturbation's name; empty where there is none."""
+        return str(self.record["request"]["perturbation"])
+
+    def rows(self) -> Rows:
+        """Return its rows, one a pair."""
+        return read_rows(self.path / ROWS)
+
+
+def find_results(run: Path) -> list[Result]:
+    """Return the finished results of a run's folder, or of one set's, by name.
+
+    Raises:
+        RunError: There is none.
+    """
+    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"*/{RESULT}"))
+    found = [Result(path.parent, read_json(path, "a result")) for path in paths]
+    done = [result for result in found if result.record.get("complete")]
+    if not done:
+        raise RunError.expected(
+            run,
+            "results of `cisdl-bench score`",
+            f"{len(found)} unfinished" if found else "none",
+            "Run its `score` command, again where it was cut off",
+        )
+    return done
+
+
+def write_summary(out: Path) -> None:
+    """Write ``summary.csv`` and ``summary.json`` over all finished results of a run."""
+    results = find_results(out)
+    lines = [
+        {
+            "detector": result.detector,
+            "set": result.set,
+            "perturbation": result.perturbation,
+            **result.record["summary"],
+            "identity": result.record["request"]["identity"],
+            "fingerprint": result.record["request"]["fingerprint"],
+            "device": result.record["device"],
+            "pairs_per_second": result.record["pairs_per_second"],
+        }
+        for result in results
+    ]
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    write_whole(out / "summary.csv", text.getvalue().encode())
+    write_json(out / "summary.json", [result.record for result in results])

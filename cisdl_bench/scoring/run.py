@@ -1,0 +1,241 @@
+"""A scoring run: one detector on sets, resumed where it stopped, refused where it is stale."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from cisdl_bench import __version__
+from cisdl_bench.errors import RunError
+from cisdl_bench.models.detectors import Detector, NetworkDetector
+from cisdl_bench.models.sliding import SlidingWindows
+from cisdl_bench.scoring.batches import PerturbedPairs
+from cisdl_bench.scoring.by_batch import score_batches
+from cisdl_bench.scoring.by_pair import score_pairs
+from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.ranks import Rank
+from cisdl_bench.scoring.rows import Answer, gathered, partial_file, read_rows, row_of, write_rows
+from cisdl_bench.scoring.settings import Settings, device_name
+from cisdl_bench.scoring.summary import summarise
+from cisdl_bench.store.atomic import locked, read_json, write_json
+from cisdl_bench.store.reader import PairSet, open_pairs
+
+ROWS, RESULT = "pairs.csv", "result.json"
+FORMAT = "cisdl-bench result"
+
+
+class Progress(Protocol):
+    """Hears how a run goes on."""
+
+    def start(self, what: str, total: int, done: int = 0) -> None:
+        """A set begins."""
+        ...
+
+    def advance(self, n: int) -> None:
+        """So many more pairs are scored."""
+        ...
+
+    def stop(self) -> None:
+        """A set is done."""
+        ...
+
+    def say(self, message: str) -> None:
+        """A line to be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One set under one perturbation.
+
+    Attributes:
+        data: The set's folder.
+        perturbation: What happens to its pictures.
+    """
+
+    data: Path
+    perturbation: Perturbation
+
+    @property
+    def name(self) -> str:
+        """Return the folder of its results, such as ``rotation-easy@jpeg-70``."""
+        name = self.data.absolute().name
+        return f"{name}@{self.perturbation.name}" if self.perturbation.steps else name
+
+
+def score(
+    detector: Detector,
+    jobs: Sequence[Job],
+    out: Path,
+    settings: Settings,
+    progress: Progress,
+    *,
+    overwrite: bool = False,
+    rank: Rank = Rank(),  # noqa: B008 - frozen
+) -> list[dict[str, Any]]:
+    """Score a detector on sets; return each one's result, as ``result.json`` holds it.
+
+    Args:
+        detector: What is scored.
+        jobs: On what, each of another name.
+        out: Where results go: a folder for each job.
+        settings: What a user chose.
+        progress: Hears how it goes on.
+        overwrite: Throw away results of another checkpoint, data set or setting.
+        rank: This process among several.
+
+    Raises:
+        RunError: Two jobs have one name, or there are results of something else.
+    """
+    names = [job.name for job in jobs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise RunError.expected(
+            out, "sets of different names", f"{twice[0]} twice", "Score them into two folders"
+        )
+    runner = _runner(detector, settings)
+    if rank.number:
+        return [_one(runner, detector, job, out, settings, progress, rank, False) for job in jobs]
+    with locked(out):
+        return [
+            _one(runner, detector, job, out, settings, progress, rank, overwrite) for job in jobs
+        ]
+
+
+Runner = Callable[[Job, Sequence[int], MaskFolder | None], Iterator[list[tuple[int, Answer]]]]
+
+
+def _runner(detector: Detector, settings: Settings) -> Runner:
+    """Return what yields answers to pairs of a job."""
+    if not isinstance(detector, NetworkDetector):
+        return lambda job, indices, masks: score_pairs(
+            detector, job.data, job.perturbation, indices, settings, masks
+        )
+    network: torch.nn.Module = detector.network.to(settings.device)
+    if torch.device(settings.device).type != "cpu":
+        network = network.to(memory_format=torch.channels_last)
+    if settings.window:
+        network = SlidingWindows(network, settings.window, settings.stride or settings.window)
+    return lambda job, indices, masks: score_batches(
+        network,
+        PerturbedPairs(job.data, job.perturbation, settings.perturb_donor),
+        indices,
+        settings,
+        masks,
+    )
+
+
+def _one(
+    runner: Runner,
+    detector: Detector,
+    job: Job,
+    out: Path,
+    settings: Settings,
+    progress: Progress,
+    rank: Rank,
+    overwrite: bool,
+) -> dict[str, Any]:
+    folder, pairs = out / job.name, open_pairs(job.data)
+    request = _request(detector, job, pairs, settings)
+    if rank.number == 0:
+        _begin(folder, request, overwrite)
+    rank.wait()
+    kept = read_json(folder / RESULT, "a result")
+    if kept["complete"]:
+        return kept
+    lines = gathered(folder) if rank.number == 0 else {}
+    rank.wait()
+    done = lines if rank.number == 0 else _lines(folder)
+    todo = [index for index in range(len(pairs)) if index not in done]
+    masks = MaskFolder(folder) if settings.save_masks else None
+    progress.start("pairs", len(pairs), len(done))
+    begun, mine = time.perf_counter(), rank.share(todo, settings.batch_size)
+    rank.wait()
+    with partial_file(folder, rank.number).open("a") as file:
+        for answers in runner(job, mine, masks):
+            file.write("".join(row_of(pairs, index, answer) for index, answer in answers))
+            file.flush()
+            progress.advance(len(answers) * rank.total)
+    seconds = time.perf_counter() - begun
+    progress.stop()
+    rank.wait()
+    if rank.number == 0:
+        kept = _finish(folder, kept, len(todo), seconds, detector, settings, rank)
+    rank.wait()
+    return read_json(folder / RESULT, "a result")
+
+
+def _lines(folder: Path) -> dict[int, str]:
+    text = partial_file(folder).read_text() if partial_file(folder).exists() else ""
+    return {int(line.split(",", 1)[0]): line for line in text.splitlines()}
+
+
+def _request(detector: Detector, job: Job, pairs: PairSet, settings: Settings) -> dict[str, Any]:
+    """Return what decides the rows of a job."""
+    return {
+        "detector": detector.name,
+        "identity": detector.identity,
+        "set": job.data.absolute().name,
+        "fingerprint": pairs.manifest["fingerprint"],
+        "perturbation": job.perturbation.name,
+        "perturb_donor": settings.perturb_donor and bool(job.perturbation.steps),
+        **settings.request(),
+    }
+
+
+def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
+    """Make a folder ready: of this request, or refused."""
+    path = folder / RESULT
+    if path.exists():
+        there = read_json(path, "a result").get("request", {})
+        differing = [key for key in request if there.get(key) != request[key]]
+        if not differing:
+            return
+        if not overwrite:
+            key = differing[0]
+            raise RunError.expected(
+                folder,
+                f"results of this command ({key}: {request[key]})",
+                f"others ({key}: {there.get(key)})",
+                "Use --overwrite to replace them, or choose another --out",
+            )
+    for old in (*folder.glob("partial-*.csv"), *folder.glob("masks/*.png"), folder / ROWS):
+        old.unlink(missing_ok=True)
+    write_json(path, {"format": FORMAT, "complete": False, "request": dict(request)})
+
+
+def _finish(
+    folder: Path,
+    result: dict[str, Any],
+    scored: int,
+    seconds: float,
+    detector: Detector,
+    settings: Settings,
+    rank: Rank,
+) -> dict[str, Any]:
+    write_rows(folder / ROWS, gathered(folder))
+    about = detector.about if isinstance(detector, NetworkDetector) else {}
+    result = {
+        **result,
+        "complete": True,
+        "summary": summarise(read_rows(folder / ROWS)),
+        "about": about,
+        "settings": asdict(settings),
+        "device": device_name(settings.device),
+        "processes": rank.total,
+        "pairs_per_second": scored / seconds if scored and seconds else None,
+        "versions": {
+            "cisdl-bench": __version__,
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+    }
+    write_json(folder / RESULT, result)
+    for partial in folder.glob("partial-*.csv"):
+        partial.unlink()
+    return result

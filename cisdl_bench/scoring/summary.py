@@ -1,0 +1,88 @@
+"""From rows to numbers: means over masks, detection metrics, and their intervals."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.metrics import detection, intervals, localization, mask_score
+from cisdl_bench.metrics.localization import Convention
+from cisdl_bench.scoring.rows import Rows
+
+Floats = npt.NDArray[np.float64]
+
+LOCALIZATION = ("iou", "mcc", "nmm", "f1")
+#: How a pair is scored: the paper's mask-based score, DMVN-loc's share of pixels, the detector's
+#: own probability; and above which value a pair is called positive (protocol, section 6).
+RULES = {"mask": 0.5, "share": 0.0, "own": 0.5}
+
+
+def mask_values(rows: Rows, convention: Convention = "nist") -> Floats:
+    """Return IoU, MCC, NMM and F1 of both masks of each pair, float64 (n, 4, 2)."""
+    counts = rows.counts()
+    values = (
+        localization.iou(counts),
+        localization.mcc(counts, convention),
+        localization.nmm(counts, convention),
+        localization.f1(counts),
+    )
+    return np.stack(values, axis=1)
+
+
+def pair_scores(rows: Rows, rule: str) -> Floats:
+    """Return each pair's detection score, float64 (n,), by one of ``RULES``; NaN where none is."""
+    if rule == "own":
+        return rows["own_score"].astype(np.float64)
+    if rule == "mask":
+        return mask_score.of_pair(rows["probe_inside"], rows["donor_inside"])
+    counts = rows.counts()
+    shares = (counts.tp + counts.fp) / sum(counts)
+    return mask_score.of_pair(shares[:, 0], shares[:, 1])
+
+
+def summarise(
+    rows: Rows, *, convention: Convention = "nist", resamples: int = 2000, level: float = 0.95
+) -> dict[str, Any]:
+    """Return what a set's rows say.
+
+    Localization is over both masks of all positive pairs (protocol, section 5), detection over
+    all pairs. ``X_low`` and ``X_high`` are the bootstrap interval over pairs, ``X_undefined`` the
+    number of masks left out of a mean because the metric is not defined on them.
+
+    Args:
+        rows: The set's.
+        convention: For what NIST and the DMAC release define differently.
+        resamples: Of the bootstrap; 0 leaves intervals out.
+        level: Of the intervals.
+    """
+    found: dict[str, Any] = {"pairs": len(rows), "positive_pairs": int(rows["label"].sum())}
+    positive = rows.where(rows["label"] == 1)
+    values = mask_values(positive, convention)
+    spans = intervals.of_means(values, resamples=resamples, level=level) if resamples else []
+    for k, name in enumerate(LOCALIZATION):
+        found[name] = intervals.mean_of(values[:, k])
+        found[f"{name}_undefined"] = int(np.isnan(values[:, k]).sum())
+        if spans:
+            found[f"{name}_low"], found[f"{name}_high"] = spans[k]
+    for rule in RULES:
+        found.update(_detection(rows, rule, resamples, level))
+    return found
+
+
+def _detection(rows: Rows, rule: str, resamples: int, level: float) -> dict[str, Any]:
+    scores, labels = pair_scores(rows, rule), rows["label"]
+    if np.isnan(scores).any():
+        return {}
+    called = detection.at_threshold(labels, scores, RULES[rule])
+    found = {
+        "precision": called.precision,
+        "recall": called.recall,
+        "f1": called.f1,
+        "auc": detection.auc(labels, scores),
+        "eer": detection.eer(labels, scores),
+        "ap": detection.average_precision(labels, scores),
+    }
+    if resamples:
+        span = intervals.of_auc(labels, scores, resamples=resamples, level=level)
+        found["auc_low"], found["auc_high"] = span
+    return {f"{rule}_{name}": value for name, value in found.items()}

@@ -1,0 +1,75 @@
+"""``cisdl-bench profile``."""
+
+import json
+from typing import Any
+
+import click
+
+from cisdl_bench.cli.progress import Bars
+
+
+@click.command()
+@click.argument("model")
+@click.option("--device", default="auto", show_default=True, metavar="WORD")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network first.")
+@click.option("--size", type=click.IntRange(min=16), default=256, show_default=True, metavar="PX")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="Shortest time that each batch size is measured for.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def profile(
+    settings: dict[str, Any],
+    model: str,
+    device: str,
+    precision: str,
+    compiled: bool,
+    size: int,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Count a network's parameters and arithmetic, and time it.
+
+    MODEL is a checkpoint, a file or a factory as for `score`, or the name of an architecture:
+    dmac, dmvn-bn, dmvn.
+
+    \b
+    Examples:
+      cisdl-bench profile model.pt
+      cisdl-bench profile dmac --device cuda --precision bf16
+    """
+    from cisdl_bench.models.detectors import networked
+    from cisdl_bench.report.published import tables
+    from cisdl_bench.scoring.profile import profile as measure
+    from cisdl_bench.scoring.settings import Settings, choose_device, device_name
+
+    network, architecture = networked(model)
+    chosen = Settings(device=choose_device(device), precision=precision, compile=compiled)
+    Bars(settings["quiet"]).say(f"{architecture} on {device_name(chosen.device)}, {precision}")
+    found = measure(network, chosen, size, seconds)
+    paper = tables()["complexity"].get(architecture, {})
+    if as_json:
+        click.echo(json.dumps({**found, "published": paper}, indent=1))
+        return
+    best = found["best_batch"]
+    lines = [
+        ("trainable parameters", f"{found['parameters']:,}", f"{paper.get('parameters', 0):,}"),
+        (f"GFLOP a pair of {size} px", f"{found['gflop']:.1f}", ""),
+        ("seconds a pair, batch 1", f"{found['seconds'][1]:.4f}", str(paper.get("seconds", ""))),
+        (f"seconds a pair, batch {best}", f"{found['seconds'][best]:.4f}", ""),
+        ("peak memory, MB", f"{found['peak_mb']:.0f}", ""),
+    ]
+    heading = "paper, section IV-C (TITAN X)" if paper else ""
+    click.echo(f"{'':28} {'here':>14}  {heading}".rstrip())
+    for name, here, there in lines:
+        click.echo(f"{name:28} {here:>14}  {there if paper else ''}".rstrip())

@@ -1,0 +1,155 @@
+"""``cisdl-bench score``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cisdl_bench.cli.progress import Bars
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="A set or a folder of sets. May be repeated. Default: cisdl-data.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME",
+    help="Only sets whose folder has this name or begins with it, such as `rotation`. "
+    "May be repeated. Default: all but training sets.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where results go. Default: cisdl-scores/ and the model's name.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="WORD",
+    help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pairs a batch. Default: 64 on a GPU, 8 else.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="What a network computes in; fp32 never means TF32.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network first.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Reading processes for a network (default 0: one thread reads ahead); "
+    "processes for other detectors (default: all cores).",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="A pixel of higher probability is tampered.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=16),
+    metavar="PX",
+    help="Match window by window, as the release does for 512 px pictures with 256.",
+)
+@click.option("--stride", type=click.IntRange(min=1), metavar="PX", help="Default: the window.")
+@click.option(
+    "--perturb",
+    metavar="LIST",
+    help="Robustness: score each of these apart, such as none,jpeg:70,blur:1.5,noise:5,"
+    "resize:0.5; `+` chains steps.",
+)
+@click.option(
+    "--perturb-on",
+    type=click.Choice(["probe", "both"]),
+    default="probe",
+    show_default=True,
+    help="Which pictures are perturbed.",
+)
+@click.option("--save-masks", is_flag=True, help="Write both masks of every pair as 8-bit PNG.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace results of another checkpoint, data or setting."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_obj
+def score(
+    settings: dict[str, Any],
+    model: str,
+    data: tuple[Path, ...],
+    sets: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Score a network or another detector on generated sets.
+
+    MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
+    file, module:factory of your own, or one of oracle, empty, random, sift-ransac.
+
+    \b
+    Examples:
+      cisdl-bench score model.pt
+      cisdl-bench score sift-ransac --set rotation --set raw-easy
+      cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
+      cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
+      torchrun --nproc-per-node 8 -m cisdl_bench score model.pt
+    """
+    from cisdl_bench.models.detectors import NetworkDetector, find_detector
+    from cisdl_bench.scoring.orders import jobs_of, settings_of
+    from cisdl_bench.scoring.ranks import ranked
+    from cisdl_bench.scoring.results import write_summary
+    from cisdl_bench.scoring.run import score as run
+    from cisdl_bench.scoring.settings import choose_device, device_name
+
+    with ranked() as rank:
+        bars = Bars(settings["quiet"] or rank.number > 0)
+        asked = options.pop("device")
+        detector = find_detector(model, "cpu")
+        networked = isinstance(detector, NetworkDetector)
+        device = choose_device(asked) if networked else "cpu"
+        chosen = settings_of(networked, device, options)
+        jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"])
+        target = out or Path("cisdl-scores") / detector.name
+        if networked:
+            bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")
+        overwrite = options["overwrite"]
+        results = run(detector, jobs, target, chosen, bars, overwrite=overwrite, rank=rank)
+        if rank.number:
+            return
+        write_summary(target)
+        if as_json:
+            click.echo(json.dumps(results, indent=1))
+            return
+        for result in results:
+            click.echo(_line(target, result))
+        bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {target}")
+
+
+def _line(target: Path, result: dict[str, Any]) -> str:
+    request, summary = result["request"], result["summary"]
+    name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
+    words = [f"{metric.upper()} {summary[metric]:.4f}" for metric in ("iou", "mcc", "nmm")]
+    if summary["positive_pairs"] < summary["pairs"]:
+        words += [f"AUC {summary['mask_auc']:.4f}", f"EER {summary['mask_eer']:.4f}"]
+    return f"{target / name}: {summary['pairs']:,} pairs, {', '.join(words)}"

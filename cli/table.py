@@ -1,0 +1,75 @@
+"""``cisdl-bench table``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--layout",
+    type=click.Choice(["paper-1", "paper-2", "paper-3", "paper-4", "wide"]),
+    default="wide",
+    show_default=True,
+    help="paper-1: Combination sets; paper-2: by transformation; paper-3, paper-4: detection; "
+    "wide: everything, one line a set.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["csv", "latex", "markdown"]),
+    help="Default: by the ending of -o, else markdown.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--published", is_flag=True, help="With the paper's own rows, marked.")
+@click.option("--intervals", is_flag=True, help="With 95% bootstrap intervals over pairs.")
+@click.option("--digits", type=click.IntRange(1, 12), default=4, show_default=True)
+@click.option("--standalone", is_flag=True, help="LaTeX: a document that compiles alone.")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice(["mask", "share", "own"]),
+    help="Detection score: the paper's from masks, DMVN-loc's share of pixels, the detector's "
+    "own. May be repeated. Default: mask, and own where there is one.",
+)
+@click.option(
+    "--convention",
+    type=click.Choice(["nist", "release"]),
+    default="nist",
+    show_default=True,
+    help="NMM of an empty reference: undefined (NIST), or 0 as in the DMAC release.",
+)
+@click.pass_obj
+def table(
+    settings: dict[str, Any],
+    runs: tuple[Path, ...],
+    form: str | None,
+    output: Path | None,
+    digits: int,
+    standalone: bool,
+    **choices: Any,
+) -> None:
+    """Write a table of scoring results; no network is run.
+
+    \b
+    Examples:
+      cisdl-bench table cisdl-scores/sift-ransac --layout paper-2 --published
+      cisdl-bench table cisdl-scores/* --layout paper-1 -o table1.tex --standalone
+    """
+    from cisdl_bench.report.tables import Choices, make_table
+    from cisdl_bench.report.write_table import FORMATS
+    from cisdl_bench.store.atomic import write_whole
+
+    endings = {".csv": "csv", ".tex": "latex", ".md": "markdown"}
+    chosen = form or (endings.get(output.suffix, "markdown") if output else "markdown")
+    made = make_table(runs, Choices(**choices))
+    text = FORMATS[chosen](made, digits, standalone)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(output, text.encode())
+        click.echo(f"{output}: {len(made.frame)} rows")
