@@ -95,6 +95,7 @@ from cisdl_bench.cli.progress import Bars
 @click.pass_obj
 def score(
     settings: dict[str, Any],
+    /,
     model: str,
     data: tuple[Path, ...],
     sets: tuple[str, ...],

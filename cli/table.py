@@ -46,6 +46,7 @@ import click
 @click.pass_obj
 def table(
     settings: dict[str, Any],
+    /,
     runs: tuple[Path, ...],
     form: str | None,
     output: Path | None,

@@ -106,7 +106,7 @@ def _translated(totals: Tensor) -> Tensor:
     return (row.unsqueeze(3) * w + column.unsqueeze(2)).flatten(2)
 
 
-Looked = tuple[Tensor, Tensor | None, Tensor, Tensor | None]
+Looked = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _look_whole(x: Tensor, y: Tensor, t_xy: Tensor, t_yx: Tensor | None) -> Looked:
@@ -116,12 +116,14 @@ def _look_whole(x: Tensor, y: Tensor, t_xy: Tensor, t_yx: Tensor | None) -> Look
         x: (N, P, C), rows of S.
         y: (N, P, C), columns of S.
         t_xy: (N, 6, P), which column is chosen for each row.
-        t_yx: (N, 6, P), which row is chosen for each column; None: of columns nothing.
+        t_yx: (N, 6, P), which row is chosen for each column; None: S is symmetric, and what is
+            said of its rows holds for its columns.
     """
     product = torch.bmm(x, y.transpose(1, 2))
     top = product.gather(2, t_xy.transpose(1, 2)).transpose(1, 2)
     if t_yx is None:
-        return product.amax(2), None, top, None
+        rows = product.amax(2)
+        return rows, rows, top, top
     return product.amax(2), product.amax(1), top, product.gather(1, t_yx)
 
 
@@ -154,4 +156,4 @@ def _look_in_blocks(x: Tensor, y: Tensor, t_xy: Tensor, t_yx: Tensor | None) -> 
             tops.append(product.gather(1, t_xy[k].T).T)
             downs.append(product.gather(0, t_yx[k]))
     top = torch.stack(tops)
-    return (rows, None, top, None) if symmetric else (rows, columns, top, torch.stack(downs))
+    return (rows, rows, top, top) if symmetric else (rows, columns, top, torch.stack(downs))

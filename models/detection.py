@@ -20,6 +20,6 @@ class Detection(NamedTuple):
     score: Tensor | None = None
 
 
-def upsampled(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def upsampled(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return maps (N, C, h, w) as float32 (N, C, H, W): bilinear, align_corners (protocol, 5)."""
     return functional.interpolate(maps.float(), size=size, mode="bilinear", align_corners=True)

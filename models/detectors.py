@@ -1,6 +1,7 @@
 """From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +15,7 @@ from cisdl_bench.models.pair_detector import PairDetector
 from cisdl_bench.models.reference_detectors import Empty, Oracle, Random
 from cisdl_bench.models.sift_ransac import SiftRansac
 
-PAIR_DETECTORS = {
+PAIR_DETECTORS: dict[str, Callable[[], PairDetector]] = {
     "oracle": Oracle,
     "empty": Empty,
     "random": Random,

@@ -92,7 +92,7 @@ class Dmac(nn.Module):
         return first, second
 
     @staticmethod
-    def probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:
         """Return a mask's probabilities (N, H, W) from its logits.
 
         Softmax over two classes is the sigmoid of their difference; the logits are upsampled,

@@ -31,7 +31,8 @@ class VisualFeatures(nn.Module):
         """Return the features; the last activation is Keras's hard sigmoid, of slope 0.2."""
         x = functional.relu(self.conv(functional.max_pool2d(self.inception(x), 2)))
         x = self.dropout(functional.relu(self.f1(x.flatten(1))))
-        return (0.2 * self.f2(x) + 0.5).clamp(0, 1)
+        result: Tensor = (0.2 * self.f2(x) + 0.5).clamp(0, 1)
+        return result
 
 
 class Validator(nn.Module):
@@ -60,7 +61,8 @@ class Validator(nn.Module):
         shares = torch.cat([attention.mean(dim=(2, 3)) for attention in pooled], dim=1)
         x = torch.cat((self.dropout(donor - probe), torch.tanh(self.share(shares))), dim=1)
         x = self.dropout(functional.relu(self.f1(x)))
-        return self.dropout(functional.relu(self.f2(x)))
+        result: Tensor = self.dropout(functional.relu(self.f2(x)))
+        return result
 
 
 class Dmvn(nn.Module):

@@ -53,7 +53,7 @@ class DmvnBn(nn.Module):
         return first, second
 
     @staticmethod
-    def probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:
         """Return a mask's probabilities (N, H, W) from its logits."""
         return upsampled(logits, size).sigmoid().squeeze(1)
 

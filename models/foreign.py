@@ -59,7 +59,7 @@ class ForeignNetwork(nn.Module):
         if not (low >= 0 and high <= 1) or any(end != end for end in ends):
             raise self._wrong("probabilities in 0 to 1", f"{low:.3g} to {high:.3g}")
 
-    def _mask(self, mask: Tensor, n: int, size: tuple[int, int]) -> Tensor:
+    def _mask(self, mask: Tensor, n: int, size: tuple[int, ...]) -> Tensor:
         mask = mask.unsqueeze(1) if mask.ndim == 3 else mask
         if mask.ndim != 4 or mask.shape[:2] != (n, 1):
             raise self._wrong(f"masks ({n}, h, w) or ({n}, 1, h, w)", tuple(mask.shape))
@@ -126,7 +126,8 @@ def from_file(path: Path, kind: str, device: torch.device) -> ForeignNetwork:
     """
     try:
         if kind == "torchscript":
-            return ForeignNetwork(torch.jit.load(str(path), map_location=device).eval(), str(path))
+            load: Any = torch.jit.load
+            return ForeignNetwork(load(str(path), map_location=device).eval(), str(path))
         return ForeignNetwork(torch.export.load(path).module(), str(path))
     except (RuntimeError, OSError, ValueError) as error:
         raise ModelError.expected(

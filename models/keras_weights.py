@@ -100,4 +100,4 @@ def _turned(values: np.ndarray) -> np.ndarray:
         values = values[:, :, ::-1, ::-1]
     elif values.ndim == 2:
         values = values.T
-    return np.ascontiguousarray(values, dtype=np.float32)
+    return np.array(values, dtype=np.float32, order="C")  # a copy: torch knows no negative strides

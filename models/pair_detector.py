@@ -41,17 +41,22 @@ class Masks(NamedTuple):
 
 
 class PairDetector(Protocol):
-    """Something that looks at pairs one by one; it pickles, for worker processes.
+    """Something that looks at pairs one by one; it pickles, for worker processes."""
 
-    Attributes:
-        name: What results are filed under.
-        identity: Changes whenever its answers may.
-        sees_truth: Whether it is given the true masks, as the oracle is.
-    """
+    @property
+    def name(self) -> str:
+        """What results are filed under."""
+        ...
 
-    name: str
-    identity: str
-    sees_truth: bool
+    @property
+    def identity(self) -> str:
+        """Changes whenever its answers may."""
+        ...
+
+    @property
+    def sees_truth(self) -> bool:
+        """Whether it is given the true masks, as the oracle is."""
+        ...
 
     def look(self, view: View) -> Masks:
         """Return the masks of a pair."""

@@ -50,16 +50,16 @@ class SiftRansac:
 
     def look(self, view: View) -> Masks:
         """Return both masks, empty where no region of four matches or more is found."""
-        empty = (np.zeros(p.shape[:2], dtype=np.float32) for p in (view.probe, view.donor))
         donor_points, probe_points = self.matched(view.donor, view.probe)
         found = self.affine(donor_points, probe_points)
         if found is None:
-            return Masks(*empty)
+            probe, donor = (np.zeros(p.shape[:2], np.float32) for p in (view.probe, view.donor))
+            return Masks(probe, donor)
         matrix, inliers = found
         donor = self.alike(view.donor, view.probe, matrix, donor_points[inliers])
         height, width = view.probe.shape[:2]
-        probe = cv2.warpAffine(donor, matrix, (width, height), flags=cv2.INTER_LINEAR)
-        return Masks(probe.astype(np.float32), donor)
+        taken = cv2.warpAffine(donor, matrix, (width, height), flags=cv2.INTER_LINEAR)
+        return Masks(taken.astype(np.float32), donor)
 
     def matched(self, donor: Pixels, probe: Pixels) -> tuple[Points, Points]:
         """Return the matched key points of two pictures, float64 (M, 2) each: x and y in px."""

@@ -73,7 +73,7 @@ class SlidingWindows(nn.Module):
         return Detection(probe_mask, donor_mask)
 
     def _masks(
-        self, probe: Sequence[Tensor], donor: Sequence[Tensor], size: tuple[int, int]
+        self, probe: Sequence[Tensor], donor: Sequence[Tensor], size: tuple[int, ...]
     ) -> tuple[Tensor, Tensor]:
         first, second = self.network.match(probe, donor)
         return self.network.probability(first, size), self.network.probability(second, size)
@@ -89,7 +89,7 @@ class SlidingWindows(nn.Module):
         return range(0, side - self.window + 1, self.stride)
 
 
-def _shrunk(picture: Tensor, size: tuple[int, int]) -> Tensor:
+def _shrunk(picture: Tensor, size: tuple[int, ...]) -> Tensor:
     return functional.interpolate(
         picture.to(torch.float32), size=size, mode="bilinear", align_corners=False
     )

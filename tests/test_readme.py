@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from cisdl_bench.cli.main import main
+from cisdl_bench.models.checkpoint import save_checkpoint
+from cisdl_bench.models.networks import build
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)
@@ -33,16 +35,19 @@ def test_every_block_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("coco2014").symlink_to(coco)
+    save_checkpoint(Path("model.pt"), build("dmvn-bn"), {})
     found = [(kind, code) for kind, name, code in blocks() if not name]
     assert {kind for kind, _ in found} == {"sh", "python"}
     for kind, code in found:
-        if kind == "python":
+        if code.startswith("# mine.py\n"):
+            Path("mine.py").write_text(code)
+        elif kind == "python":
             exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
-            continue
-        for line in code.splitlines():
+        for line in code.splitlines() if kind == "sh" else ():
             typed(line)
     assert "24 foreground 1 " in capsys.readouterr().out
     assert Path("sheet.png").exists()
+    assert "documentclass" in Path("table2.tex").read_text()
 
 
 def test_the_two_lines_are_one_line_each_and_ci_takes_the_second() -> None:

@@ -26,7 +26,8 @@ def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Floats:
     """Return above / below in float64, NaN where below is 0."""
     upper, lower = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     result = np.full(np.broadcast(upper, lower).shape, np.nan)
-    return np.divide(upper, lower, out=result, where=lower != 0)
+    np.divide(upper, lower, out=result, where=lower != 0)
+    return result
 
 
 def iou(counts: Counts) -> Floats:
@@ -62,7 +63,7 @@ def mcc(counts: Counts, convention: Convention = "nist") -> Floats:
     tp, fp, fn, tn = (np.asarray(x, dtype=np.float64) for x in counts)
     # Roots one by one: the product of four counts of a large picture leaves 64 bits.
     root = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
-    result = np.divide(tp * tn - fp * fn, root, out=np.zeros_like(root), where=root != 0)
+    result: Floats = np.divide(tp * tn - fp * fn, root, out=np.zeros_like(root), where=root != 0)
     if convention == "nist":
         result = np.where(tp + fp + fn + tn == 0, np.nan, result)
     return result

@@ -24,7 +24,8 @@ def mean_inside(mask: npt.NDArray[np.float32], threshold: float = 0.5) -> Floats
     inside = mask > threshold
     total = np.sum(mask, axis=(-2, -1), where=inside, dtype=np.float64)
     n = inside.sum(axis=(-2, -1))
-    return np.divide(total, n, out=np.zeros_like(total), where=n > 0)
+    result: Floats = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
+    return result
 
 
 def share_inside(mask: npt.NDArray[np.float32], threshold: float = 0.5) -> Floats:
@@ -46,4 +47,5 @@ def of_pair(of_probe: npt.ArrayLike, of_donor: npt.ArrayLike) -> Floats:
     >>> float(of_pair(0.5, 1.0))
     0.75
     """
-    return (np.asarray(of_probe, dtype=np.float64) + np.asarray(of_donor)) / 2
+    result: Floats = (np.asarray(of_probe, dtype=np.float64) + np.asarray(of_donor)) / 2
+    return result

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -43,7 +43,7 @@ class PerturbedPairs(PairDataset):
 
 def batches(
     dataset: PairDataset, indices: Sequence[int], batch_size: int, workers: int, device: str
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yield batches of the pairs with these numbers, on the device.
 
     Without workers a thread reads ahead. On a GPU, batches are pinned and copied without

@@ -1,7 +1,8 @@
 """Scoring a network: batches on a device, counts taken there, one synchronisation a batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +68,8 @@ def score_batches(
         settings: What a user chose.
         masks: Where masks are written; None does not.
     """
-    detect = torch.compile(network.detect) if settings.compile else network.detect
+    plain: Any = network.detect
+    detect = torch.compile(plain) if settings.compile else plain
     alone = settings.device == "cpu"
     waiting: tuple[list[int], Tensor] | None = None
     source = batches(dataset, indices, settings.batch_size, settings.workers, settings.device)
@@ -98,14 +100,13 @@ def score_batches(
             yield list(zip(waiting[0], answers_of(waiting[1]), strict=True))
 
 
-def _detected(detect: object, batch: Batch, settings: Settings) -> Detection:
+def _detected(detect: Callable[..., Detection], batch: Batch, settings: Settings) -> Detection:
     """Return the detection of a batch; compiled ones are filled up, so that one shape is built."""
-    assert callable(detect)
     probe, donor = batch["probe"], batch["donor"]
     n = len(probe)
     full = 1 if settings.device == "cpu" else settings.batch_size
     if settings.compile and n < full:
         probe, donor = (torch.cat((x, x[-1:].expand(full - n, -1, -1, -1))) for x in (probe, donor))
-    found: Detection = detect(probe, donor)
+    found = detect(probe, donor)
     score = None if found.score is None else found.score[:n]
     return Detection(found.probe[:n].float(), found.donor[:n].float(), score)

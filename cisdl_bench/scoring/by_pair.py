@@ -59,6 +59,7 @@ def score_pairs(
         settings: What a user chose; ``workers`` 0 and 1 are this process.
         masks: Where masks are written; None does not.
     """
+    path = path.absolute()  # workers may have been started in another folder
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
     jobs = (delayed(_task)(detector, path, perturbation, t, settings, masks) for t in tasks)
     parallel = Parallel(

@@ -17,7 +17,7 @@ class MaskFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "masks"
+        self.path = folder.absolute() / "masks"
 
     def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:
         """Write one mask, float32 (H, W)."""

@@ -33,7 +33,8 @@ def noise(picture: Pixels, sigma: float, key: str) -> Pixels:
     rng = stream(0, "noise", key)
     radius = np.sqrt(-2 * np.log1p(-rng.random(picture.shape)))
     normal = radius * np.cos(2 * np.pi * rng.random(picture.shape))
-    return np.clip(np.rint(picture + sigma * normal), 0, 255).astype(np.uint8)
+    noisy: Pixels = np.clip(np.rint(picture + sigma * normal), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def resize(picture: Pixels, factor: float, _: str) -> Pixels:

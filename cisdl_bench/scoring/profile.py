@@ -1,8 +1,7 @@
 """What a network costs: parameters, arithmetic, seconds and memory a pair."""
 
-import resource
-import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,18 +26,20 @@ def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -
     Returns:
         ``parameters`` (trainable), ``gflop`` (a pair; convolutions and matrix products, one
         multiply-add is two), ``seconds`` (a pair, by batch size), ``best_batch``,
-        ``peak_mb``: on a GPU of its memory, on a CPU the process's at its largest.
+        ``peak_mb``: on a GPU of its memory, on a CPU the process's at its largest, NaN where the
+        system does not say (only Linux does).
     """
     network = network.to(settings.device).eval()
     kind = torch.device(settings.device).type
-    detect = torch.compile(network.detect) if settings.compile else network.detect
+    plain: Any = network.detect
+    detect = torch.compile(plain) if settings.compile else plain
     timed: dict[int, float] = {}
     if kind == "cuda":
         torch.cuda.reset_peak_memory_stats()
     with computing(settings):
         pair = _noise(1, size, settings.device)
         with FlopCounterMode(display=False) as counter:
-            network.detect(*pair)
+            plain(*pair)
         for batch in _BATCHES[kind]:
             try:
                 timed[batch] = _seconds(detect, _noise(batch, size, settings.device), seconds)
@@ -76,5 +77,9 @@ def _seconds(detect: Any, pair: tuple[Tensor, Tensor], least: float) -> float:
 def _peak_mb(kind: str) -> float:
     if kind == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return float("nan")
+    # Not getrusage: its peak is inherited from whoever started the process.
+    lines = status.read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10

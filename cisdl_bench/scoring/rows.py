@@ -109,7 +109,7 @@ def read_rows(path: Path) -> Rows:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=COLUMNS, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError as error:
         raise RunError.expected(
             path, "the rows of a finished set", "no such file", "Run its `score` command again"
@@ -121,11 +121,21 @@ def read_rows(path: Path) -> Rows:
     if list(table.columns) != list(COLUMNS):
         raise RunError.expected(
             path,
-            f"{len(COLUMNS)} columns from index to own_score",
+            f"{len(COLUMNS)} columns, index to own_score",
             len(table.columns),
-            "Score again",
+            "Score it again",
         )
-    return Rows({name: table[name].to_numpy() for name in COLUMNS})
+    try:
+        return Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
+    except ValueError as error:
+        raise RunError.expected(path, "numbers in every row", error, "Score it again") from error
+
+
+def _typed(column: Any, kind: type) -> npt.NDArray[Any]:
+    text: npt.NDArray[np.str_] = column.to_numpy(dtype=str)
+    if kind is float:
+        return np.where(text == "", "nan", text).astype(np.float64)
+    return text if kind is str else text.astype(np.int64)
 
 
 def partial_file(folder: Path, writer: int = 0) -> Path:

@@ -116,9 +116,8 @@ def _runner(detector: Detector, settings: Settings) -> Runner:
         return lambda job, indices, masks: score_pairs(
             detector, job.data, job.perturbation, indices, settings, masks
         )
-    network: torch.nn.Module = detector.network.to(settings.device)
-    if torch.device(settings.device).type != "cpu":
-        network = network.to(memory_format=torch.channels_last)
+    network: Any = detector.network.to(settings.device)
+    network = network.to(memory_format=torch.channels_last)
     if settings.window:
         network = SlidingWindows(network, settings.window, settings.stride or settings.window)
     return lambda job, indices, masks: score_batches(

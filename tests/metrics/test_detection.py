@@ -1,0 +1,101 @@
+import csv
+
+import numpy as np
+import pytest
+from conftest import SHARED
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from cisdl_bench.metrics import detection, mask_score
+
+FIXTURES = SHARED / "fixtures"
+
+
+def nist_sets() -> list[dict[str, str]]:
+    path = FIXTURES / "detection_expected.csv"
+    if not path.exists():
+        return []
+    return list(csv.DictReader(path.open(), delimiter="|"))
+
+
+@pytest.mark.skipif(not nist_sets(), reason="values from NIST's scorer are not there")
+def test_auc_and_eer_are_nists() -> None:
+    rows = list(csv.DictReader((FIXTURES / "detection.csv").open(), delimiter="|"))
+    for expected in nist_sets():
+        mine = [row for row in rows if row["set"] == expected["set"]]
+        labels = [row["IsTarget"] == "Y" for row in mine]
+        scores = [float(row["ConfidenceScore"]) for row in mine]
+        assert detection.auc(labels, scores) == pytest.approx(float(expected["AUC"]), abs=1e-9)
+        assert detection.eer(labels, scores) == pytest.approx(float(expected["EER"]), abs=1e-9)
+        assert detection.eer(labels, scores, "all") == pytest.approx(
+            float(expected["EER_if_all_thresholds_kept"]), abs=1e-9
+        )
+        assert len(detection.roc(labels, scores).fpr) == int(expected["n_roc_points"])
+
+
+LABELLED = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=40).filter(
+    lambda pairs: len({label for label, _ in pairs}) == 2
+)
+
+
+@given(LABELLED)
+def test_curves_are_scikit_learns(pairs: list[tuple[bool, int]]) -> None:
+    labels = np.array([label for label, _ in pairs])
+    scores = np.array([score / 8 for _, score in pairs])
+    ours, theirs = detection.roc(labels, scores), reference.roc_curve(labels, scores)
+    np.testing.assert_allclose(ours.fpr, theirs[0], atol=1e-12)
+    np.testing.assert_allclose(ours.tpr, theirs[1], atol=1e-12)
+    auc, ap = (
+        reference.roc_auc_score(labels, scores),
+        reference.average_precision_score(labels, scores),
+    )
+    assert detection.auc(labels, scores) == pytest.approx(auc, abs=1e-12)
+    assert detection.average_precision(labels, scores) == pytest.approx(ap, abs=1e-12)
+    called = detection.at_threshold(labels, scores, 0.5)
+    theirs_f1 = reference.f1_score(labels, scores > 0.5, zero_division=np.nan)
+    np.testing.assert_allclose(called.f1, theirs_f1, equal_nan=True)
+
+
+@given(LABELLED)
+def test_the_crossing_lies_on_the_curve(pairs: list[tuple[bool, int]]) -> None:
+    labels, scores = [p[0] for p in pairs], [float(p[1]) for p in pairs]
+    rate = detection.eer(labels, scores, "crossing")
+    curve = detection.roc(labels, scores, drop=False)
+    steps = np.unique(curve.fpr)
+    for end, side in ((np.max, 1), (np.min, -1)):
+        tpr = np.array([end(curve.tpr[curve.fpr == step]) for step in steps])
+        assert side * (np.interp(rate, steps, tpr) - (1 - rate)) >= -1e-9
+
+
+def test_vertices_decide_the_rate() -> None:
+    # Five of each, one positive above all negatives and the rest below: a straight drop.
+    labels = [1, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+    scores = np.arange(10)[::-1]
+    assert detection.eer(labels, scores, "kept") == pytest.approx(0.9)
+    assert detection.eer(labels, scores, "all") == pytest.approx(0.8)
+    assert detection.eer(labels, scores, "crossing") == pytest.approx(0.8)
+
+
+def test_one_class_alone_is_undefined() -> None:
+    for labels in ([1, 1], [0, 0]):
+        assert np.isnan(detection.auc(labels, [0.1, 0.2]))
+        assert np.isnan(detection.eer(labels, [0.1, 0.2]))
+    assert np.isnan(detection.average_precision([0, 0], [0.1, 0.2]))
+    assert np.isnan(detection.at_threshold([1, 0], [0.1, 0.2]).precision)
+
+
+def test_a_score_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="got 1 NaN"):
+        detection.auc([1, 0], [0.5, float("nan")])
+
+
+def test_mask_scores_by_hand() -> None:
+    mask = np.zeros((4, 4), dtype=np.float32)
+    assert mask_score.mean_inside(mask) == 0
+    assert mask_score.share_inside(mask) == 0
+    mask[0, :2] = 0.6, 0.8
+    mask[1, 1] = 0.5  # not above
+    assert mask_score.mean_inside(mask) == pytest.approx(0.7)
+    assert mask_score.share_inside(mask) == 2 / 16
+    assert mask_score.of_pair(0.7, 0.0) == pytest.approx(0.35)

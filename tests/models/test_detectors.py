@@ -1,0 +1,145 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.detectors import NetworkDetector, find_detector
+from cisdl_bench.models.foreign import ForeignNetwork
+from cisdl_bench.models.pair_detector import View
+from cisdl_bench.models.sift_ransac import SiftRansac
+
+FACTORY = """
+import torch
+class Means(torch.nn.Module):
+    def forward(self, probe, donor):
+        return probe.mean(1), donor.mean(1)
+def network(): return Means()
+def nothing(): return None
+def three():
+    return lambda p, d: (p[:, :1, ::2, ::2], d[:, :1], p.mean((1, 2, 3)))
+"""
+
+
+class Means(nn.Module):
+    def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
+        return probe.mean(1), donor.mean(1)
+
+
+PAIR = torch.randint(0, 256, (2, 3, 3, 32, 40), dtype=torch.uint8)
+
+
+def test_a_factory_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine_here.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    found = find_detector("mine_here:network")
+    assert isinstance(found, NetworkDetector)
+    assert found.name == "mine_here.network"
+    detection = found.network.detect(PAIR[0], PAIR[1])
+    torch.testing.assert_close(detection.probe, PAIR[0].float().mean(1) / 255)
+    three = find_detector("mine_here:three").network.detect(PAIR[0], PAIR[1])
+    assert three.probe.shape == (3, 32, 40)
+    assert three.score is not None
+    for text, message in (
+        ("mine_here:nothing", "expected a network or another callable, got NoneType"),
+        ("mine_here:absent", "expected a factory 'absent' in mine_here"),
+        ("no_such_module_at_all:x", "expected a module that can be imported"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            find_detector(text)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_programs_in_files(tmp_path: Path) -> None:
+    script, export = tmp_path / "script.pt", tmp_path / "export.pt2"
+    torch.jit.script(Means()).save(str(script))
+    batch = torch.export.Dim("batch", min=1, max=64)
+    example = torch.rand(2, 3, 32, 40), torch.rand(2, 3, 32, 40)
+    program = torch.export.export(Means(), example, dynamic_shapes=({0: batch}, {0: batch}))
+    torch.export.save(program, export)
+    for path in (script, export):
+        found = find_detector(str(path))
+        assert isinstance(found, NetworkDetector)
+        assert len(found.identity) == 64
+        detection = found.network.detect(PAIR[0], PAIR[1])
+        torch.testing.assert_close(detection.donor, PAIR[1].float().mean(1) / 255)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda p, d: p, "two masks, or two masks and a score"),
+        (lambda p, d: (p.mean(1) * 2, d.mean(1)), "probabilities in 0 to 1, got 0"),
+        (lambda p, d: (p.mean(1) - 1, d.mean(1)), "probabilities in 0 to 1, got -1"),
+        (lambda p, d: (p.mean(1) * np.nan, d.mean(1)), "probabilities in 0 to 1, got nan"),
+        (lambda p, d: (p, d), r"masks \(3, h, w\) or \(3, 1, h, w\), got \(3, 3, 32, 40\)"),
+        (lambda p, d: (p.mean(1)[:2], d.mean(1)), r"masks \(3, h, w\)"),
+        (lambda p, d: (p.mean(1), d.mean(1), d.mean()), "3 scores, one a pair, got 1"),
+        (lambda p, d: (p.mean(1).numpy(), d.mean(1)), "expected tensors, got ndarray"),
+    ],
+)
+def test_a_wrong_answer_is_refused(answer: object, message: str) -> None:
+    assert callable(answer)
+    bright = torch.full((3, 3, 32, 40), 255, dtype=torch.uint8)
+    bright[:, :, 0] = 0
+    with pytest.raises(ModelError, match=message):
+        ForeignNetwork(answer, "mine").detect(bright, bright)
+
+
+def test_what_is_none_of_these_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"got no such file\. Did you mean sift-ransac"):
+        find_detector("sift-ransak")
+
+
+def view(probe: np.ndarray, donor: np.ndarray, name: str = "x/1") -> View:
+    return View(probe, donor, name, (probe[..., 0] > 9, donor[..., 0] > 9))
+
+
+def test_reference_detectors() -> None:
+    black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    oracle, empty, random = (find_detector(n) for n in ("oracle", "empty", "random"))
+    told = oracle.look(view(white, black))
+    assert (told.probe.min(), told.donor.max(), told.score) == (1, 0, 1)
+    assert empty.look(view(white, black)).probe.max() == 0
+    first, again = (random.look(view(white, black)) for _ in range(2))
+    other = random.look(view(white, black, "x/2"))
+    assert (first.probe == again.probe).all()
+    assert (first.probe != other.probe).any()
+    assert 0.3 < first.probe.mean() < 0.7
+
+
+def photograph(seed: int) -> np.ndarray:
+    from skimage.data import astronaut, coffee
+
+    source = astronaut() if seed == 0 else coffee()[:, :400]
+    return cv2.resize(source, (256, 256), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize(
+    ("angle", "scale", "shift"), [(0, 1.0, (20, -30)), (25, 1.0, (0, 10)), (-10, 0.7, (25, 0))]
+)
+def test_a_planted_copy_is_found(angle: float, scale: float, shift: tuple[int, int]) -> None:
+    donor, background = photograph(0), photograph(1)
+    mask = np.zeros((256, 256), np.uint8)
+    cv2.ellipse(mask, (125, 90), (70, 60), 0, 0, 360, 1, -1)
+    matrix = cv2.getRotationMatrix2D((125, 90), angle, scale) + np.array([[0, 0, 1]]) * np.array(
+        [[shift[0]], [shift[1]]]
+    )
+    moved = cv2.warpAffine(mask, matrix, (256, 256))
+    pasted = cv2.warpAffine(donor, matrix, (256, 256))
+    probe = np.where(moved[..., None] > 0, pasted, background)
+    found = SiftRansac.from_specs().look(View(probe, donor, "planted"))
+    for answer, truth in ((found.probe, moved), (found.donor, mask)):
+        called = answer > 0.5
+        assert (called & (truth > 0)).sum() / (called | (truth > 0)).sum() > 0.7
+
+
+def test_nothing_planted_and_flat_pictures_are_empty_answers() -> None:
+    detector = SiftRansac.from_specs()
+    flat = np.full((256, 256, 3), 128, np.uint8)
+    assert detector.look(View(flat, flat, "flat")).probe.max() == 0
+    unrelated = detector.look(View(photograph(0), photograph(1), "unrelated"))
+    assert (unrelated.probe > 0.5).mean() < 0.02

@@ -1,0 +1,179 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SHARED
+from parity import pictures, weight
+from torch import Tensor
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoint import load_checkpoint
+from cisdl_bench.models.dmac import Dmac
+from cisdl_bench.models.dmvn import Dmvn
+from cisdl_bench.models.dmvn_bn import DmvnBn
+from cisdl_bench.models.networks import NETWORKS, build, parameters_of
+from cisdl_bench.models.sliding import SlidingWindows
+
+PARITY = SHARED / "parity"
+
+
+@pytest.mark.skipif(not PARITY.is_dir(), reason="outputs of the authors' networks are not there")
+@pytest.mark.parametrize("name", ["dmac", "dmvn_bn"])
+def test_outputs_are_those_of_the_authors_networks(name: str, tmp_path: Path) -> None:
+    keys = json.loads((PARITY / "checkpoint_keys.json").read_text())[name]
+    state = {key: weight(key, shape) for key, shape in keys.items()}
+    torch.save(state, tmp_path / "published.pth", _use_new_zipfile_serialization=False)
+    network = load_checkpoint(tmp_path / "published.pth").network
+    expected = np.load(PARITY / "expected.npz")
+    for seed in (0, 1, 5):
+        with torch.no_grad():
+            outputs = network(*pictures(seed))
+        for side, output in zip(("probe", "donor"), outputs, strict=True):
+            theirs = expected[f"{name}_{side}_{seed}"]
+            gap = np.abs(output[0].numpy() - theirs).max() / np.abs(theirs).max()
+            assert gap < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("dmac", 14_920_520),
+        ("dmvn-bn", 7_720_388),
+        ("dmvn", 10_473_788),
+        ("detection", 8_489_602),
+        ("discriminative", 405_665),
+    ],
+)
+def test_parameters_are_the_papers(name: str, parameters: int) -> None:
+    assert parameters_of(build(name)) == parameters
+
+
+def test_the_original_dmvn_has_the_layers_of_its_summary() -> None:
+    network = Dmvn()
+    counts = {name: parameters_of(part) for name, part in network.named_children()}
+    assert counts["features"] == 7_635_264
+    assert counts["matching"] == 72_928
+    assert counts["decoder"] == 11_682
+    assert counts["validator"] == 2_753_848
+    assert counts["classes"] == 66
+    assert [parameters_of(block) for block in network.decoder.blocks] == [8972, 1269, 636, 213]
+    assert parameters_of(network.decoder.last) == 588
+    assert parameters_of(network.decoder.mask) == 4
+    assert parameters_of(network.validator.features) == 2_683_008
+    assert parameters_of(network.validator.f1) == 66_688
+    assert parameters_of(network.validator.f2) == 4_128
+
+
+@pytest.mark.parametrize("size", [(64, 64), (80, 80), (128, 128), (64, 96)])
+@pytest.mark.parametrize("kind", [Dmac, DmvnBn])
+def test_any_size_that_the_network_allows(
+    kind: type[torch.nn.Module], size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    network = kind().eval()
+    pair = torch.randint(0, 256, (2, 1, 3, *size), dtype=torch.uint8)
+    with torch.no_grad():
+        found = network.detect(pair[0], pair[1])
+    assert found.probe.shape == found.donor.shape == (1, *size)
+    assert found.score is None
+    assert 0 <= float(found.probe.min()) <= float(found.probe.max()) <= 1
+
+
+def test_the_original_dmvn_has_a_score() -> None:
+    torch.manual_seed(0)
+    network = Dmvn().eval()
+    with torch.no_grad():
+        found = network.detect(*pictures(0))
+    assert found.probe.shape == (1, 256, 256)
+    assert found.score is not None
+    assert 0 < float(found.score) < 1
+
+
+def test_swapped_pictures_give_swapped_masks() -> None:
+    torch.manual_seed(0)
+    network = Dmac().eval()
+    probe, donor = (x[..., :96, :64] for x in pictures(3))
+    with torch.no_grad():
+        here, there = network.detect(probe, donor), network.detect(donor, probe)
+    torch.testing.assert_close(here.probe, there.donor, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(here.donor, there.probe, rtol=1e-4, atol=1e-6)
+
+
+def test_the_adversarial_networks_take_what_the_paper_gives_them() -> None:
+    detection, discriminative = build("detection"), build("discriminative")
+    masked = torch.rand(2, 3, 32, 32)
+    assert detection(masked, masked).shape == (2, 2)
+    assert discriminative(torch.rand(2, 6, 32, 32)).shape == (2, 1)
+
+
+def test_spectral_norms_are_near_one() -> None:
+    torch.manual_seed(0)
+    network = build("discriminative").train()
+    for _ in range(60):
+        network(torch.rand(1, 6, 32, 32))
+    weight = network.classifier.weight.detach()
+    assert float(torch.linalg.matrix_norm(weight, 2)) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_unknown_architecture_is_named() -> None:
+    assert set(NETWORKS) == {"dmac", "dmvn-bn", "dmvn", "detection", "discriminative"}
+    with pytest.raises(ModelError, match=r"got dmak\. Did you mean dmac"):
+        build("dmak")
+
+
+class Constant(torch.nn.Module):
+    """Finds each picture's mean level, everywhere: which windows were seen can be read off."""
+
+    architecture = "constant"
+
+    def describe(self, pictures: Tensor) -> list[Tensor]:
+        return [pictures.float().mean(dim=(1, 2, 3), keepdim=True) / 255]
+
+    def match(self, probe: list[Tensor], donor: list[Tensor]) -> tuple[Tensor, Tensor]:
+        return probe[0] * donor[0], donor[0]
+
+    @staticmethod
+    def probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
+        return logits[:, 0].expand(-1, *size).clone()
+
+
+def test_sliding_windows_take_the_largest_of_all_pairs_of_windows() -> None:
+    probe = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    donor = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    probe[..., :32, :32], probe[..., :32, 32:] = 255, 51
+    donor[..., 32:, :32] = 204
+    found = SlidingWindows(Constant(), 32, 32).detect(probe, donor)
+    # A probe window against the brightest donor window; where it is dark, both whole pictures.
+    whole_probe, whole_donor = (255 + 51) / 4 / 255, 0.8 / 4
+    least = whole_probe * whole_donor
+    expected = torch.tensor([[0.8, 0.2 * 0.8], [least, least]])
+    torch.testing.assert_close(found.probe[0, ::32, ::32], expected)
+    torch.testing.assert_close(found.donor[0, ::32, ::32], torch.tensor([[0.2, 0.2], [0.8, 0.2]]))
+
+
+def test_windows_of_a_network_are_those_of_the_release() -> None:
+    torch.manual_seed(0)
+    network = Dmac().eval()
+    probe, donor = (x[..., :128, :64].contiguous() for x in pictures(2))
+    with torch.no_grad():
+        found = SlidingWindows(network, 64, 64).detect(probe, donor)
+        small = [
+            torch.nn.functional.interpolate(x.float(), (64, 64), mode="bilinear")
+            for x in (probe, donor)
+        ]
+        mask = network.probability(network(*small)[0], (128, 64))
+        for top in (0, 64):
+            for other in (0, 64):
+                part = network.detect(
+                    probe[..., top : top + 64, :], donor[..., other : other + 64, :]
+                )
+                mask[:, top : top + 64] = torch.maximum(mask[:, top : top + 64], part.probe)
+    torch.testing.assert_close(found.probe, mask, rtol=1e-4, atol=1e-5)
+
+
+def test_windows_that_do_not_fill_a_picture_are_refused() -> None:
+    pair = torch.zeros(1, 3, 96, 96, dtype=torch.uint8)
+    with pytest.raises(ModelError, match=r"windows that fill the picture, got a side of 96 px"):
+        SlidingWindows(Constant(), 64, 64).detect(pair, pair)

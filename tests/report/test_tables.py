@@ -1,0 +1,148 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Heard, make
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.report import published
+from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
+from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    root = tmp_path_factory.mktemp("runs")
+    for name, difficulty in (("combination", "normal"), ("combination", "easy"), ("raw", "easy")):
+        make(coco, root / "data", name, difficulty=difficulty, pairs=6)
+    make(coco, root / "data", "training", pairs=12)
+    found = []
+    for name in ("oracle", "random"):
+        jobs = [*jobs_of([root / "data"], [], None), *jobs_of([root / "data"], ["training"], None)]
+        score(find_detector(name), jobs, root / name, Settings(), Heard())
+        found.append(root / name)
+    return found
+
+
+def test_paper_1_has_one_line_a_method(runs: list[Path]) -> None:
+    table = make_table(runs, Choices("paper-1"))
+    assert table.labels == ("method",)
+    assert table.values[:4] == (
+        ("difficult", "iou"),
+        ("difficult", "mcc"),
+        ("difficult", "nmm"),
+        ("normal", "iou"),
+    )
+    assert table.frame["method"].tolist() == ["oracle", "random"]
+    assert table.frame["normal/iou"][0] == 1
+    assert table.frame["easy/nmm"][0] == 1
+    assert 0 < table.frame["easy/iou"][1] < 0.5
+    assert (0, ("easy", "iou")) in table.best()
+    assert (1, ("easy", "iou")) not in table.best()
+
+
+def test_published_rows_are_the_papers_and_take_no_part(runs: list[Path]) -> None:
+    table = make_table(runs, Choices("paper-2", published=True))
+    frame = table.frame
+    assert frame["source"].tolist() == ["published"] * 3 + ["measured"] * 2
+    assert set(frame["transformation"]) == {"raw"}  # the only one that was scored
+    assert frame["difficult/iou"][2] == "0.6923"
+    assert all(line >= 3 for line, _ in table.best())
+    assert "Table II of Liu" in table.note
+    assert "| DMAC-adv (published) | Raw | 0.6923 | 0.7989 | 0.4165 |" in to_markdown(table, 4)
+
+
+def test_table_1_has_the_parameters(runs: list[Path]) -> None:
+    table = make_table(runs, Choices("paper-1", published=True))
+    assert len(table.frame) == 21 + 2
+    best = table.frame[table.frame["difficult/iou"] == "0.5433"].iloc[0]
+    assert (best["method"], best["lambda_det"], best["learning_rate"]) == (
+        "DMAC+adv-bce",
+        "0.01",
+        "1e-5",
+    )
+
+
+@pytest.mark.parametrize(
+    ("layout", "lines", "last"),
+    [
+        ("paper-1", 63, ("DMAC+adv-det", "0.8655")),
+        ("paper-2", 54, ("DMAC-adv", "0.8564")),
+        ("paper-3", 10, ("DMAC-adv-det†", "0.9556")),
+        ("paper-4", 6, ("DMAC-adv-det†", "0.3127")),
+    ],
+)
+def test_published_tables_are_whole(layout: str, lines: int, last: tuple[str, str]) -> None:
+    rows = published.rows(layout)
+    assert len(rows) == lines
+    assert (rows[-1]["method"], list(rows[-1].values())[-1]) == last
+    for row in rows:
+        for name in ("iou", "mcc", "nmm", "precision", "recall", "f1", "auc", "eer"):
+            assert name not in row or -1 <= float(row[name]) <= 1
+
+
+def test_detection_layouts(runs: list[Path]) -> None:
+    table = make_table(runs, Choices("paper-3", published=True, rules=("mask", "share", "own")))
+    measured = table.frame[table.frame["source"] == "measured"]
+    names = ["oracle", "oracle-loc", "oracle-det", "random", "random-loc", "random-det"]
+    assert measured["method"].tolist() == names
+    assert measured["auc"].tolist()[:3] == [1, 1, 1]
+    assert set(measured["set"]) == {"training"}
+    assert len(table.frame) == 10 + 6
+    assert "eer" in make_table(runs, Choices("paper-4")).frame
+
+
+def test_csv_keeps_every_digit(runs: list[Path], tmp_path: Path) -> None:
+    table = make_table(runs, Choices("wide", intervals=True))
+    (tmp_path / "table.csv").write_text(to_csv(table, 2))
+    back = pd.read_csv(tmp_path / "table.csv", dtype=str)
+    assert [float(x) for x in back["iou"]] == table.frame["iou"].tolist()
+    assert {"iou_low", "iou_high"} <= set(back)
+    assert len(back) == 8
+
+
+def test_markdown_has_intervals_and_digits(runs: list[Path]) -> None:
+    text = to_markdown(make_table(runs[:1], Choices("paper-1", intervals=True)), 2)
+    assert "| oracle | - | - | - | 1.00 [1.00, 1.00] |" in text
+    assert "**" not in text  # one method alone is not the best of anything
+
+
+def test_latex_has_rules_and_bold(runs: list[Path]) -> None:
+    text = to_latex(make_table(runs, Choices("paper-1", published=True)), 3)
+    for piece in (
+        r"\toprule",
+        r"\cmidrule(lr){2-4}",
+        r"\bottomrule",
+        r"\textbf{1.000}",
+        r"$-$0.4382",
+    ):
+        assert piece in text
+    assert r"$\lambda_{det}$" in text
+    assert "documentclass" not in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+@pytest.mark.parametrize("layout", ["paper-1", "paper-2", "paper-3", "paper-4", "wide"])
+def test_standalone_latex_compiles(runs: list[Path], layout: str, tmp_path: Path) -> None:
+    table = make_table(runs, Choices(layout, published=layout != "wide", intervals=True))
+    (tmp_path / "table.tex").write_text(to_latex(table, 4, standalone=True))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stdout[-1500:]
+    assert b"Overfull" not in done.stdout
+
+
+def test_a_layout_without_its_sets_is_refused(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"expected results of `cisdl-bench score`, got none"):
+        make_table([tmp_path], Choices("wide"))
+    with pytest.raises(RunError, match=r"expected results of combination, got raw-easy"):
+        make_table([runs[0] / "raw-easy"], Choices("paper-1"))

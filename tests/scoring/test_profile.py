@@ -1,0 +1,33 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cisdl_bench.errors import CisdlError
+from cisdl_bench.models.detection import Detection
+from cisdl_bench.scoring.profile import profile
+from cisdl_bench.scoring.settings import Settings, choose_device
+
+
+class OneConvolution(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+        masks = [self.conv(x.float()).mean(1).sigmoid() for x in (probe, donor)]
+        return Detection(masks[0], masks[1])
+
+
+def test_arithmetic_is_counted_by_hand() -> None:
+    found = profile(OneConvolution(), Settings(), size=32, seconds=0)
+    assert found["parameters"] == 4 * 3 * 9 + 4
+    assert found["gflop"] * 1e9 == 2 * (2 * 32 * 32 * 4 * 3 * 9)  # two pictures
+    assert set(found["seconds"]) == {1, 2, 4, 8}
+    assert found["seconds"][found["best_batch"]] == min(found["seconds"].values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert choose_device("auto") == "cpu"
+    with pytest.raises(CisdlError, match=r"--device: expected a device of this machine, got cuda"):
+        choose_device("cuda")

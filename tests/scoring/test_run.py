@@ -1,0 +1,230 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Heard
+from torch import Tensor, nn
+
+from cisdl_bench.errors import RunError, StoreError
+from cisdl_bench.models.detectors import NetworkDetector, find_detector
+from cisdl_bench.models.foreign import ForeignNetwork
+from cisdl_bench.scoring import run as run_module
+from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.results import find_results, write_summary
+from cisdl_bench.scoring.rows import read_rows
+from cisdl_bench.scoring.run import Job, score
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.store import open_pairs
+
+
+class Threshold(nn.Module):
+    """Finds what is red in the probe and what is green in the donor, softly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(4.0))
+
+    def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        masks = [((x[:, k] - 0.5) * self.gain).sigmoid() for k, x in ((0, probe), (1, donor))]
+        return masks[0], masks[1], masks[0].mean((1, 2))
+
+
+def network() -> NetworkDetector:
+    return NetworkDetector("mine", "1", ForeignNetwork(Threshold().eval(), "mine"))
+
+
+def rows_of(out: Path, name: str) -> str:
+    return (out / name / "pairs.csv").read_text()
+
+
+def test_the_oracle_is_right_everywhere(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "training", Perturbation())]
+    (result,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
+    summary = result["summary"]
+    assert summary["pairs"] == 60
+    assert summary["positive_pairs"] == 40
+    for name in ("iou", "mcc", "nmm", "f1", "mask_auc", "own_auc", "mask_precision", "mask_recall"):
+        assert summary[name] == 1, name
+    assert summary["mask_eer"] == 0
+    assert summary["iou_low"] == summary["iou_high"] == 1
+
+
+def test_empty_answers_have_known_scores(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "training", Perturbation())]
+    (result,) = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    summary = result["summary"]
+    assert (summary["iou"], summary["mcc"], summary["nmm"]) == (0, 0, -1)
+    assert (summary["mask_auc"], summary["mask_eer"]) == (0.5, 0.5)
+    assert summary["mask_recall"] == 0
+    assert np.isnan(summary["mask_precision"])
+
+
+def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "training", Perturbation())]
+    score(network(), jobs, tmp_path, Settings(batch_size=7), Heard())
+    rows, pairs = read_rows(tmp_path / "training" / "pairs.csv"), open_pairs(made / "training")
+    assert rows["index"].tolist() == list(range(60))
+    for k, pair in enumerate(pairs):
+        assert (rows["kind"][k], rows["label"][k]) == (pair.kind, pair.label)
+        assert rows["rotation_deg"][k] == pair.numbers["rotation_deg"]
+        chance = 1 / (1 + np.exp(-(pair.probe[..., 0] / 255 - 0.5) * 4))
+        called = pair.probe[..., 0] > 127.5
+        assert rows["probe_tp"][k] == (called & pair.probe_mask).sum()
+        assert rows["probe_fp"][k] == (called & ~pair.probe_mask).sum()
+        assert rows["probe_fn"][k] == (~called & pair.probe_mask).sum()
+        assert rows["probe_inside"][k] == pytest.approx(chance[called].mean(), abs=1e-6)
+        assert rows["donor_tp"][k] == ((pair.donor[..., 1] > 127.5) & pair.donor_mask).sum()
+        assert rows["own_score"][k] == pytest.approx(chance.mean(), abs=1e-6)
+        assert sum(rows[f"donor_{name}"][k] for name in ("tp", "fp", "fn", "tn")) == 256**2
+
+
+def test_batches_and_workers_change_no_row(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "combination-normal", Perturbation((("noise", 5.0),)))]
+    texts = set()
+    for k, (batch, workers) in enumerate([(1, 0), (7, 0), (64, 2)]):
+        settings = Settings(batch_size=batch, workers=workers)
+        score(network(), jobs, tmp_path / str(k), settings, Heard())
+        texts.add(rows_of(tmp_path / str(k), jobs[0].name))
+    assert len(texts) == 1
+    texts = set()
+    for k in (1, 2):
+        settings = Settings(workers=k)
+        score(find_detector("random"), jobs, tmp_path / f"r{k}", settings, Heard())
+        texts.add(rows_of(tmp_path / f"r{k}", jobs[0].name))
+    assert len(texts) == 1
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_an_interrupted_run_goes_on(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [Job(made / "training", Perturbation())]
+    score(network(), jobs, tmp_path / "whole", Settings(batch_size=4), Heard())
+
+    class Impatient(Heard):
+        def advance(self, n: int) -> None:
+            super().advance(n)
+            if self.counts[-1][2] >= 24:
+                raise StoppedError
+
+    with pytest.raises(StoppedError):
+        score(network(), jobs, tmp_path / "cut", Settings(batch_size=4), Impatient())
+    partial = tmp_path / "cut" / "training" / "partial-0.csv"
+    kept = partial.read_text()
+    assert kept.count("\n") >= 20
+    partial.write_text(kept[:-7])  # as a kill in the middle of a line leaves it
+    assert not (tmp_path / "cut" / "training" / "pairs.csv").exists()
+    heard = Heard()
+    (result,) = score(network(), jobs, tmp_path / "cut", Settings(batch_size=4), heard)
+    assert heard.counts[0][:1] == ["pairs"]
+    assert rows_of(tmp_path / "cut", "training") == rows_of(tmp_path / "whole", "training")
+    assert not list((tmp_path / "cut" / "training").glob("partial-*"))
+    assert result["complete"]
+
+
+def test_a_finished_run_is_not_scored_again(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [Job(made / "combination-normal", Perturbation())]
+    first = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    monkeypatch.setattr(run_module, "score_pairs", lambda *_: pytest.fail("scored again"))
+    assert score(find_detector("empty"), jobs, tmp_path, Settings(), Heard()) == first
+
+
+def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "combination-normal", Perturbation())]
+    score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    with pytest.raises(RunError, match=r"\(detector: oracle\), got others \(detector: empty\)"):
+        score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
+    with pytest.raises(RunError, match=r"\(threshold: 0\.4\).*Use --overwrite"):
+        score(find_detector("empty"), jobs, tmp_path, Settings(threshold=0.4), Heard())
+    (result,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard(), overwrite=True)
+    assert result["summary"]["iou"] == 1
+
+
+def test_two_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "training", Perturbation())] * 2
+    with pytest.raises(RunError, match="expected sets of different names, got training twice"):
+        score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+
+
+def test_masks_are_saved(made: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    jobs = [Job(made / "combination-normal", Perturbation())]
+    for name, detector in (("oracle", find_detector("oracle")), ("mine", network())):
+        score(detector, jobs, tmp_path / name, Settings(save_masks=True), Heard())
+        masks = tmp_path / name / "combination-normal" / "masks"
+        assert len(list(masks.iterdir())) == 40
+        mask = np.asarray(Image.open(masks / "000003-probe.png"))
+        pair = open_pairs(made / "combination-normal")[3]
+        if name == "oracle":
+            assert (mask == 255 * pair.probe_mask).all()
+        else:
+            assert ((mask > 127) == (pair.probe[..., 0] > 127)).mean() > 0.99
+
+
+def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "combination-normal", Perturbation((("jpeg", 70.0),)))]
+    score(network(), jobs, tmp_path, Settings(), Heard())
+    write_summary(tmp_path)
+    (result,) = find_results(tmp_path)
+    assert (result.detector, result.set, result.perturbation) == (
+        "mine",
+        "combination-normal",
+        "jpeg-70",
+    )
+    fingerprint = open_pairs(made / "combination-normal").manifest["fingerprint"]
+    assert result.record["request"]["fingerprint"] == fingerprint
+    assert result.record["device"].startswith("cpu")
+    assert result.record["pairs_per_second"] > 0
+    assert json.loads((tmp_path / "summary.json").read_text())[0] == result.record
+    header, line = (tmp_path / "summary.csv").read_text().splitlines()
+    assert "iou_low" in header
+    assert line.startswith("mine,combination-normal,jpeg-70,20,20,")
+
+
+def test_which_sets_are_scored(made: Path) -> None:
+    assert [job.name for job in jobs_of([made], [], None)] == ["combination-normal"]
+    assert [job.name for job in jobs_of([made], ["training"], None)] == ["training"]
+    names = [job.name for job in jobs_of([made], ["combination"], "none,jpeg:70+blur:1.5")]
+    assert names == ["combination-normal", "combination-normal@jpeg-70+blur-1.5"]
+    with pytest.raises(StoreError, match="expected a set of that name, got combination-normal"):
+        jobs_of([made], ["rotation"], None)
+
+
+def test_lower_precision_is_near(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "combination-normal", Perturbation())]
+    (exact,) = score(network(), jobs, tmp_path / "a", Settings(), Heard())
+    (half,) = score(network(), jobs, tmp_path / "b", Settings(precision="bf16"), Heard())
+    assert half["request"]["precision"] == "bf16"
+    assert half["summary"]["iou"] == pytest.approx(exact["summary"]["iou"], abs=0.02)
+
+
+def test_two_processes_score_every_pair_once(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "two_here.py").write_text(
+        "import torch\ndef network(): return lambda p, d: (p[:, 0], d[:, 1])\n"
+    )
+    command = ["-m", "cisdl_bench", "-q", "score", "two_here:network", "--data", str(made)]
+    command += ["--set", "training", "--device", "cpu", "--batch-size", "4", "-o"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    alone = [sys.executable, *command, "one"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    together = [sys.executable, *launch, *command, "two"]
+    for line in (alone, together):
+        done = subprocess.run(
+            line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr
+    assert rows_of(tmp_path / "one", "training") == rows_of(tmp_path / "two", "training")
+    result = json.loads((tmp_path / "two" / "training" / "result.json").read_text())
+    assert result["processes"] == 2
