@@ -25,7 +25,9 @@ def typed(line: str) -> None:
     if words[0] == "fetch":
         words.append("--help")  # tests/sources/test_fetch.py downloads from loopback
     if words[0] == "generate" and "--recipe" not in words and "--pairs" not in words:
-        words += ["--pairs", "24"]
+        words += ["--pairs", "6"]
+    if words[0] == "profile":
+        words += ["--seconds", "0", "--size", "64"]
     shown = CliRunner().invoke(main, words, catch_exceptions=False)
     assert shown.exit_code == 0, (line, shown.output)
 
@@ -45,7 +47,7 @@ def test_every_block_runs(
             exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
         for line in code.splitlines() if kind == "sh" else ():
             typed(line)
-    assert "24 foreground 1 " in capsys.readouterr().out
+    assert "6 foreground 1 " in capsys.readouterr().out
     assert Path("sheet.png").exists()
     assert "documentclass" in Path("table2.tex").read_text()
 
