@@ -54,8 +54,6 @@ class Dmac(nn.Module):
     """
 
     architecture = "dmac"
-    #: Sides of the input are any multiple of this number.
-    multiple = 8
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +69,7 @@ class Dmac(nn.Module):
             donor: The same.
 
         Returns:
-            float32, (N, 2, H/8, W/8) of the probe, and the same of the donor.
+            float32, (N, 2, H/8, W/8), rounded up, of the probe, and the same of the donor.
         """
         both = self.describe(torch.cat((probe, donor)))
         n = len(probe)

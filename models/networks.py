@@ -36,3 +36,18 @@ def build(architecture: str, where: object = "architecture") -> nn.Module:
 def parameters_of(network: nn.Module) -> int:
     """Return the number of trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def check_side(network: nn.Module, side: int, where: object) -> None:
+    """Refuse pictures of a side that a network cannot take.
+
+    Raises:
+        ModelError: The original DMVN takes 256 px alone, DMVN-BN multiples of 16.
+    """
+    name = getattr(network, "architecture", "")
+    fixed, multiple = getattr(network, "side", side), getattr(network, "multiple", 1)
+    if side != fixed or side % multiple:
+        what = f"pictures of {fixed} px" if side != fixed else f"a side that {multiple} divides"
+        raise ModelError.expected(
+            where, f"{what} for {name}", f"{side} px", "Generate the set at that size"
+        )

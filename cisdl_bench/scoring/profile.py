@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cisdl_bench.models.networks import parameters_of
+from cisdl_bench.models.networks import check_side, parameters_of
 from cisdl_bench.scoring.settings import Settings, computing
 
 _BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 2, 4, 8, 16, 32, 64, 128, 256)}
@@ -29,6 +29,7 @@ def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -
         ``peak_mb``: on a GPU of its memory, on a CPU the process's at its largest, NaN where the
         system does not say (only Linux does).
     """
+    check_side(network, size, "--size")
     network = network.to(settings.device).eval()
     kind = torch.device(settings.device).type
     plain: Any = network.detect

@@ -12,6 +12,7 @@ import torch
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
+from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
@@ -140,6 +141,8 @@ def _one(
     overwrite: bool,
 ) -> dict[str, Any]:
     folder, pairs = out / job.name, open_pairs(job.data)
+    if isinstance(detector, NetworkDetector):
+        check_side(detector.network, settings.window or pairs.size, job.data)
     request = _request(detector, job, pairs, settings)
     if rank.number == 0:
         _begin(folder, request, overwrite)

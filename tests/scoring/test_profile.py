@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.errors import CisdlError
+from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.detection import Detection
+from cisdl_bench.models.networks import build, check_side
 from cisdl_bench.scoring.profile import profile
 from cisdl_bench.scoring.settings import Settings, choose_device
 
@@ -31,3 +32,16 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     assert choose_device("auto") == "cpu"
     with pytest.raises(CisdlError, match=r"--device: expected a device of this machine, got cuda"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "message"),
+    [
+        ("dmvn", 512, "expected pictures of 256 px for dmvn, got 512 px"),
+        ("dmvn-bn", 300, "expected a side that 16 divides for dmvn-bn, got 300 px"),
+    ],
+)
+def test_a_side_that_a_network_cannot_take_is_refused(name: str, side: int, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        check_side(build(name), side, "set")
+    check_side(build("dmac"), 300, "set")
