@@ -139,6 +139,8 @@ def score(
         if rank.number:
             return
         write_summary(target)
+        for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
+            bars.say(f"note: {note}")
         if as_json:
             click.echo(json.dumps(results, indent=1))
             return

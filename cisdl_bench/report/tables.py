@@ -60,7 +60,7 @@ class Table:
         values: Columns of numbers, each a path of headings, such as (difficult, iou).
         frame: One row a line: the labels, ``source``, and the values as float or text; with
             intervals also ``<column>_low`` and ``<column>_high`` under the same path.
-        note: What the published rows are; empty where there are none.
+        note: What the published rows are, and what is to be known of the data.
     """
 
     title: str
@@ -101,8 +101,9 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
     """
     results = [result for run in runs for result in find_results(run)]
     names = _method_names(results)
+    notes = list(dict.fromkeys(note for result in results for note in result.notes))
     if choices.layout == "wide":
-        return _wide(results, names, choices)
+        return _wide(results, names, choices, notes)
     spec = published.tables()[choices.layout]
     kind = _localization if spec["kind"] == "localization" else _detection
     labels, columns, lines = kind(results, names, spec, choices)
@@ -114,15 +115,15 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
             ", ".join(sorted({result.set for result in results})),
             "Score those sets, or choose --layout wide",
         )
-    note = ""
     if choices.published:
         lines = _with_published(lines, labels, choices.layout, spec)
-        note = f"published: {spec['origin']} of {published.tables()['source']}, on other pairs"
+        origin = f"{spec['origin']} of {published.tables()['source']}"
+        notes.insert(0, f"published: {origin}, on other pairs")
     frame = pd.DataFrame(lines)
     for column in ("source", *labels, *map("/".join, columns)):
         if column not in frame:
             frame[column] = None
-    return Table(spec["title"], labels, columns, frame.reset_index(drop=True), note)
+    return Table(spec["title"], labels, columns, frame.reset_index(drop=True), "; ".join(notes))
 
 
 def _method_names(results: Sequence[Result]) -> dict[Path, str]:
@@ -223,7 +224,9 @@ def _with_published(
     return sorted(both, key=lambda line: order[line["transformation"]])
 
 
-def _wide(results: Sequence[Result], names: Mapping[Path, str], choices: Choices) -> Table:
+def _wide(
+    results: Sequence[Result], names: Mapping[Path, str], choices: Choices, notes: Sequence[str]
+) -> Table:
     rules = choices.rules or tuple(RULES)
     lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
     for result in results:
@@ -236,4 +239,5 @@ def _wide(results: Sequence[Result], names: Mapping[Path, str], choices: Choices
                     columns[f"{rule}_{metric}"] = None
         lines.append(line)
     values = tuple((column,) for column in columns)
-    return Table("All results", ("method", "set"), values, pd.DataFrame(lines))
+    frame = pd.DataFrame(lines)
+    return Table("All results", ("method", "set"), values, frame, "; ".join(notes))

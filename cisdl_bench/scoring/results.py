@@ -39,6 +39,11 @@ class Result:
         """Return the perturbation's name; empty where there is none."""
         return str(self.record["request"]["perturbation"])
 
+    @property
+    def notes(self) -> list[str]:
+        """Return what is to be known of its data, such as that they are the built-in pictures."""
+        return list(self.record["data"]["notes"])
+
     def rows(self) -> Rows:
         """Return its rows, one a pair."""
         return read_rows(self.path / ROWS)
@@ -74,7 +79,9 @@ def write_summary(out: Path) -> None:
             **result.record["summary"],
             "identity": result.record["request"]["identity"],
             "fingerprint": result.record["request"]["fingerprint"],
+            "spec_sha256": result.record["data"]["spec_sha256"],
             "device": result.record["device"],
+            **result.record["versions"],
             "pairs_per_second": result.record["pairs_per_second"],
         }
         for result in results

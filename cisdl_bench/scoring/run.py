@@ -167,7 +167,7 @@ def _one(
     progress.stop()
     rank.wait()
     if rank.number == 0:
-        kept = _finish(folder, kept, len(todo), seconds, detector, settings, rank)
+        kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
     rank.wait()
     return read_json(folder / RESULT, "a result")
 
@@ -214,6 +214,7 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
 def _finish(
     folder: Path,
     result: dict[str, Any],
+    pairs: PairSet,
     scored: int,
     seconds: float,
     detector: Detector,
@@ -227,6 +228,12 @@ def _finish(
         "complete": True,
         "summary": summarise(read_rows(folder / ROWS)),
         "about": about,
+        "data": {
+            "notes": pairs.manifest["notes"],
+            "spec": pairs.manifest["request"]["spec"],
+            "spec_sha256": pairs.manifest["request"]["spec_sha256"],
+            "seed": pairs.manifest["request"]["seed"],
+        },
         "settings": asdict(settings),
         "device": device_name(settings.device),
         "processes": rank.total,

@@ -62,3 +62,16 @@ def test_what_is_wrong_is_said_in_one_line(words: list[str], message: str, made:
     assert shown.exit_code == 2
     (line,) = [line for line in shown.stderr.splitlines() if line.startswith("cisdl-bench:")]
     assert message in line
+
+
+def test_results_on_the_built_in_pictures_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CISDL_COCO", raising=False)
+    monkeypatch.chdir(tmp_path)
+    generated = ["--set", "combination", "--difficulty", "easy", "--pairs", 4, "--jobs", 1]
+    assert typed("-q", "generate", *generated).exit_code == 0
+    shown = typed("score", "oracle")
+    assert "note: " in shown.stderr
+    assert "not the paper's" in shown.stderr
+    assert "not the paper's" in typed("table", "cisdl-scores/oracle", "--layout", "paper-1").stdout

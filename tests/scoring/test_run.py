@@ -186,6 +186,8 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
     fingerprint = open_pairs(made / "combination-normal").manifest["fingerprint"]
     assert result.record["request"]["fingerprint"] == fingerprint
     assert result.record["device"].startswith("cpu")
+    assert len(result.record["data"]["spec_sha256"]) == 64
+    assert result.notes == []
     assert result.record["pairs_per_second"] > 0
     assert json.loads((tmp_path / "summary.json").read_text())[0] == result.record
     header, line = (tmp_path / "summary.csv").read_text().splitlines()
