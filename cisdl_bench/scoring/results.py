@@ -1,6 +1,7 @@
 """Finished results on disk: finding them, reading them, and one table over all of them."""
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import RESULT, ROWS
-from cisdl_bench.store.atomic import read_json, write_json, write_whole
+from cisdl_bench.scoring.run import RESULT, ROWS, read_result
+from cisdl_bench.store.atomic import write_json, write_whole
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,21 @@ class Result:
         return list(self.record["data"]["notes"])
 
     def rows(self) -> Rows:
-        """Return its rows, one a pair."""
-        return read_rows(self.path / ROWS)
+        """Return its rows, one a pair.
+
+        Raises:
+            RunError: They are not those that were scored.
+        """
+        rows = read_rows(self.path / ROWS)
+        digest = hashlib.sha256((self.path / ROWS).read_bytes()).hexdigest()
+        if digest != self.record["rows_sha256"]:
+            raise RunError.expected(
+                self.path / ROWS,
+                "the rows that `score` wrote",
+                f"{len(rows)} others, by their hash",
+                "Score it again with --overwrite",
+            )
+        return rows
 
 
 def find_results(run: Path) -> list[Result]:
@@ -56,7 +70,7 @@ def find_results(run: Path) -> list[Result]:
         RunError: There is none.
     """
     paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"*/{RESULT}"))
-    found = [Result(path.parent, read_json(path, "a result")) for path in paths]
+    found = [Result(path.parent, read_result(path)) for path in paths]
     done = [result for result in found if result.record.get("complete")]
     if not done:
         raise RunError.expected(

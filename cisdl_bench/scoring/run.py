@@ -1,7 +1,9 @@
 """A scoring run: one detector on sets, resumed where it stopped, refused where it is stale."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 
 from cisdl_bench import __version__
-from cisdl_bench.errors import RunError
+from cisdl_bench.errors import RunError, StoreError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
@@ -147,7 +149,7 @@ def _one(
     if rank.number == 0:
         _begin(folder, request, overwrite)
     rank.wait()
-    kept = read_json(folder / RESULT, "a result")
+    kept = read_result(folder / RESULT)
     if kept["complete"]:
         return kept
     lines = gathered(folder) if rank.number == 0 else {}
@@ -169,7 +171,7 @@ def _one(
     if rank.number == 0:
         kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
     rank.wait()
-    return read_json(folder / RESULT, "a result")
+    return read_result(folder / RESULT)
 
 
 def _lines(folder: Path) -> dict[int, str]:
@@ -194,7 +196,9 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
     """Make a folder ready: of this request, or refused."""
     path = folder / RESULT
     if path.exists():
-        there = read_json(path, "a result").get("request", {})
+        there: dict[str, Any] = {}
+        with suppress(RunError) if overwrite else nullcontext():
+            there = read_result(path).get("request", {})
         differing = [key for key in request if there.get(key) != request[key]]
         if not differing:
             return
@@ -209,6 +213,20 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
     for old in (*folder.glob("partial-*.csv"), *folder.glob("masks/*.png"), folder / ROWS):
         old.unlink(missing_ok=True)
     write_json(path, {"format": FORMAT, "complete": False, "request": dict(request)})
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Return what a ``result.json`` holds.
+
+    Raises:
+        RunError: It cannot be read.
+    """
+    try:
+        return read_json(path, "a result")
+    except StoreError as error:
+        raise RunError.expected(
+            path, "a result of `cisdl-bench score`", "a broken file", "Score it with --overwrite"
+        ) from error
 
 
 def _finish(
@@ -226,6 +244,7 @@ def _finish(
     result = {
         **result,
         "complete": True,
+        "rows_sha256": hashlib.sha256((folder / ROWS).read_bytes()).hexdigest(),
         "summary": summarise(read_rows(folder / ROWS)),
         "about": about,
         "data": {

@@ -151,6 +151,24 @@ def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
     assert result["summary"]["iou"] == 1
 
 
+def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) -> None:
+    jobs = [Job(made / "combination-normal", Perturbation())]
+    score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    folder = tmp_path / "combination-normal"
+    rows = (folder / "pairs.csv").read_text()
+    (folder / "pairs.csv").write_text("".join(rows.splitlines(keepends=True)[:-3]))
+    with pytest.raises(RunError, match=r"the rows that `score` wrote, got 17 others"):
+        find_results(tmp_path)[0].rows()
+    (folder / "pairs.csv").write_text(rows[:-9])
+    with pytest.raises(RunError, match=r"the rows that `score` wrote, got 20 others"):
+        find_results(tmp_path)[0].rows()
+    (folder / "result.json").write_text("{")
+    with pytest.raises(RunError, match=r"got a broken file\. Score it with --overwrite"):
+        score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    score(find_detector("empty"), jobs, tmp_path, Settings(), Heard(), overwrite=True)
+    assert rows_of(tmp_path, "combination-normal") == rows
+
+
 def test_two_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
     jobs = [Job(made / "training", Perturbation())] * 2
     with pytest.raises(RunError, match="expected sets of different names, got training twice"):
