@@ -19,6 +19,7 @@ from memory import Peak
 from photographs import write_photographs
 
 from cisdl_bench.generate import compose as compose_module
+from cisdl_bench.generate import tasks as tasks_module
 from cisdl_bench.generate.orders import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.sources.coco import CocoSource, open_coco
@@ -64,12 +65,12 @@ def timed_steps(spent: dict[str, float]) -> contextlib.ExitStack:
         "decode + resize": (CocoSource, "load"),
         "store pictures": (PictureFolder, "write"),
         "read donors": (PictureReader, "read_into"),
-        "instance masks": (CocoSource, "mask"),
+        "instance masks": (CocoSource, "region"),
         "outlines": (compose_module, "outline_of"),
         "plan warp": (compose_module, "plan_warp"),
         "render": (compose_module, "render"),
         "store composites": (SetFolder, "write"),
-        "compose, all of it": (compose_module, "compose"),
+        "compose, all of it": (tasks_module, "compose_range"),
     }
     for name, (owner, attribute) in steps.items():
         original = getattr(owner, attribute)
@@ -131,7 +132,7 @@ def main() -> None:
     spent: dict[str, float] = defaultdict(float)
     with timed_steps(spent):
         alone, _ = make(1)
-    inner = ("instance masks", "outlines", "plan warp", "render")
+    inner = ("instance masks", "outlines", "plan warp", "render", "read donors")
     spent["draws and the rest"] = spent.pop("compose, all of it") - sum(spent[n] for n in inner)
     spent["anything else"] = alone - sum(spent.values())
     print(f"one worker                {alone:.2f} s; of that, a picture:")

@@ -4,6 +4,8 @@ import os
 import threading
 from pathlib import Path
 
+_EVERY_S = 0.5  # more often, and the looking itself slows what is looked at
+
 
 def _children(pid: int) -> list[int]:
     found = [pid]
@@ -34,7 +36,7 @@ class Peak:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(_EVERY_S):
             try:
                 self.mb = max(self.mb, _pss_mb())
             except OSError:

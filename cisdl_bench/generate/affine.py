@@ -24,6 +24,10 @@ class Affine(NamedTuple):
     yy: float | Floats
     y0: float | Floats
 
+    def take(self, which: npt.NDArray[np.int64]) -> "Affine":
+        """Return some of the maps, whose fields are arrays of shape (n,)."""
+        return Affine(*(np.asarray(field)[which] for field in self))
+
 
 def affine_of(parameters: Parameters, size: int) -> Affine:
     """Return the map p' = c + F S R (p + t - c), with the canvas centre c.

@@ -1,15 +1,18 @@
 """From candidates to composites: mask, parameters, rendering."""
 
 from collections import Counter
-from typing import Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from cisdl_bench.generate.draw import class_of
-from cisdl_bench.generate.outline import outline_of
-from cisdl_bench.generate.plan import Candidate, Plan
+from cisdl_bench.generate.outline import Outline, Placement, outline_of
+from cisdl_bench.generate.plan import Candidate, Plan, Wanted
 from cisdl_bench.generate.render import cut_out, framed, jpeg_of, plan_warp, render
-from cisdl_bench.records import Box, Composite, Pixels, Region, region_of
+from cisdl_bench.records import Box, Composite, Pixels, Region
+
+_TOGETHER = 128  # candidates whose first draws are computed at once
 
 
 class Canvas(Protocol):
@@ -22,6 +25,20 @@ class Canvas(Protocol):
     def read(self, position: int) -> Pixels:
         """Return the picture, uint8 RGB (size, size, 3); valid until the next is read."""
         ...
+
+
+class Instance(NamedTuple):
+    """A donor's instance on the canvas.
+
+    Attributes:
+        region: Its mask.
+        outline: Its hull and area.
+        difficulty: The class of its area.
+    """
+
+    region: Region
+    outline: Outline
+    difficulty: str
 
 
 def compose_range(
@@ -41,73 +58,117 @@ def compose_range(
     """
     composites: list[Composite] = []
     refused = Counter[str]()
-    at, donor = -1, None  # the framed donor of the candidates so far
-    for number in range(start, stop):
-        if len(composites) == limit:
-            return composites, refused, number
-        candidate = plan.candidate(number)
-        if isinstance(candidate, str):
-            refused[candidate] += 1
-            continue
-        if candidate.donor != at:
-            at = candidate.donor
-            donor = framed(canvas.read(at)) if canvas.has(at) else None
-        made: Composite | str = "donor cannot be used"
-        if donor is not None:
-            made = compose(plan, candidate, donor, canvas)
-        if isinstance(made, str):
-            refused[made] += 1
-        else:
-            composites.append(made)
+    at = (-1, -1)  # the donor and the annotation that are framed
+    frame = np.zeros((0, 0, 4), dtype=np.uint8)
+    for low in range(start, stop, _TOGETHER):
+        numbers = range(low, min(low + _TOGETHER, stop))
+        found = list(_instances(plan, numbers, canvas))
+        wanted = [
+            Wanted(candidate, instance.outline, plan.spec.areas[instance.difficulty])
+            for candidate, instance in (each for each in found if not isinstance(each, str))
+        ]
+        placements = iter(plan.placements(wanted))
+        for number, each in zip(numbers, found, strict=True):
+            if len(composites) == limit:
+                return composites, refused, number
+            if isinstance(each, str):
+                refused[each] += 1
+                continue
+            candidate, instance = each
+            if candidate.donor != at[0]:
+                frame = framed(canvas.read(candidate.donor))
+            if (candidate.donor, candidate.annotation) != at:
+                cut_out(frame, instance.region)
+                at = candidate.donor, candidate.annotation
+            made = compose(plan, candidate, instance, next(placements), frame, canvas)
+            if made is None:
+                refused[f"no admissible parameters in {plan.spec.max_tries} tries"] += 1
+            else:
+                composites.append(made)
     return composites, refused, stop
 
 
-def compose(plan: Plan, candidate: Candidate, donor: Pixels, canvas: Canvas) -> Composite | str:
-    """Return one candidate's composite, or the reason why it is refused.
+def _instances(
+    plan: Plan, numbers: range, canvas: Canvas
+) -> Iterator[tuple[Candidate, Instance] | str]:
+    """Yield candidates with their instances, or the reasons why they are refused.
 
-    Args:
-        plan: The set's candidates.
-        candidate: The one.
-        donor: Its donor from ``framed``; its alpha is written over.
-        canvas: The source's pictures.
+    Each instance is drawn once for all candidates in a row that have it.
     """
-    spec, source = plan.spec, plan.source
-    if not canvas.has(candidate.background):
-        return "background cannot be used"
-    mask = source.mask(candidate.annotation, candidate.donor, spec.size)
-    region = region_of(mask)
+    donor = -1
+    known: dict[int, Instance | str] = {}
+    for number in numbers:
+        candidate = plan.candidate(number)
+        if isinstance(candidate, str):
+            yield candidate
+        elif not canvas.has(candidate.donor):
+            yield "donor cannot be used"
+        elif not canvas.has(candidate.background):
+            yield "background cannot be used"
+        else:
+            if candidate.donor != donor:
+                donor, known = candidate.donor, {}
+            if candidate.annotation not in known:
+                known[candidate.annotation] = _instance(plan, candidate)
+            instance = known[candidate.annotation]
+            yield instance if isinstance(instance, str) else (candidate, instance)
+
+
+def _instance(plan: Plan, candidate: Candidate) -> Instance | str:
+    spec = plan.spec
+    region = plan.source.region(candidate.annotation, candidate.donor, spec.size)
     if not region.bits.size:
         return "instance covers no pixel of the canvas"
     outline = outline_of(region)
     difficulty = class_of(outline.area_px, spec.size, spec.classes(candidate.difficulty))
     if difficulty is None:
         return "instance's area on the canvas is in no class of the set"
-    area_range = spec.areas[difficulty]
-    cut_out(donor, mask)
-    for placement in plan.placements(candidate, outline, area_range):
+    return Instance(region, outline, difficulty)
+
+
+def compose(
+    plan: Plan,
+    candidate: Candidate,
+    instance: Instance,
+    placements: Iterator[Placement],
+    frame: Pixels,
+    canvas: Canvas,
+) -> Composite | None:
+    """Return one candidate's composite; None where no placement does.
+
+    Args:
+        plan: The set's candidates.
+        candidate: The one.
+        instance: Its region in the donor.
+        placements: What to try in turn.
+        frame: Its donor from ``framed``, the instance cut out.
+        canvas: The source's pictures.
+    """
+    spec = plan.spec
+    wanted = {instance.difficulty: spec.areas[instance.difficulty]}
+    for placement in placements:
         parameters = placement.parameters
         warp = plan_warp(placement, spec.size)
-        pasted, patch = render(donor, warp, parameters.luminance)
-        area = int(np.count_nonzero(pasted.bits))
-        if class_of(area, spec.size, {difficulty: area_range}):
+        pasted, patch = render(frame, warp, parameters.luminance)
+        if class_of(int(np.count_nonzero(pasted.bits)), spec.size, wanted):
             break
     else:
-        return f"no admissible parameters in {spec.max_tries} tries"
+        return None
     box, opaque = pasted.box, False
     if spec.composite_jpeg_quality is not None:
         box, opaque = Box(0, 0, spec.size, spec.size), True
         patch = _saved(
             canvas.read(candidate.background), patch, pasted, spec.composite_jpeg_quality
         )
-    ids = source.index
+    ids = plan.source.index
     return Composite(
         index=candidate.number,
         donor_id=int(ids.picture_id[candidate.donor]),
         background_id=int(ids.picture_id[candidate.background]),
         annotation_id=int(ids.annotation_id[candidate.annotation]),
-        difficulty=difficulty,
+        difficulty=instance.difficulty,
         parameters=parameters,
-        donor_mask=region,
+        donor_mask=instance.region,
         probe_mask=pasted,
         patch_box=box,
         patch=patch,

@@ -1,7 +1,8 @@
 """Drawing a region's parameters, uniform over those under which it stays whole and in its class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,10 @@ from cisdl_bench.records import Parameters
 from cisdl_bench.specs import SetSpec, Transformation
 
 REFERENCE_PX = 256  # the canvas that a shift's range is said for
-_BATCHES = (48, 256, 512)
+_BATCHES = (48, 256, 512)  # tries at a time; the last again and again
+_TOGETHER = 1536  # tries computed at once, so that they stay in the cache
+
+_FEW = 4  # points of a hull that are looked at first
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,111 +42,179 @@ def draw_switches(rng: np.random.Generator, spec: SetSpec) -> dict[str, bool]:
     return {name: u < t.probability for u, (name, t) in zip(draws, table, strict=True)}
 
 
-def draw_placements(
-    rng: np.random.Generator,
-    spec: SetSpec,
-    switches: Mapping[str, bool],
-    outline: Outline,
-    area_range: tuple[float, float],
-) -> Iterator[Placement]:
-    """Yield admissible placements, each an independent draw, until the spec's tries run out.
+class Wish(NamedTuple):
+    """A region on the donor's canvas that placements are wanted for.
+
+    Attributes:
+        rng: The composite's stream.
+        switches: From ``draw_switches``.
+        outline: The region.
+        area_range: (above, at most), shares of the canvas, for the pasted region.
+    """
+
+    rng: np.random.Generator
+    switches: Mapping[str, bool]
+    outline: Outline
+    area_range: tuple[float, float]
+
+
+def draw_placements(spec: SetSpec, wishes: Sequence[Wish]) -> list[Iterator[Placement]]:
+    """Return, for each wish, its admissible placements until the spec's tries run out.
 
     All parameters of a try are drawn together; a try is refused where the transformed outline
     leaves the canvas or the area that it predicts leaves ``area_range``, so what is yielded is
-    uniform over the admissible ones (PROTOCOL section 3).
-
-    Args:
-        rng: The composite's stream.
-        spec: Its ranges and its number of tries.
-        switches: From ``draw_switches``.
-        outline: The region on the donor's canvas.
-        area_range: (above, at most), shares of the canvas, for the pasted region.
+    uniform over the admissible ones (PROTOCOL section 3). Tries of many wishes are computed at
+    once; what a wish gets does not depend on the others.
     """
-    size = spec.size
-    low, high = (share * size * size for share in area_range)
-    ranges = _ranges(size, tuple(spec.transformations.items()), tuple(switches.values()))
-    left_to_try = spec.max_tries
-    batch = iter(_BATCHES)
-    tries = 0
-    while left_to_try > 0:
-        tries = min(next(batch, tries), left_to_try)
-        left_to_try -= tries
-        drawn = _drawn(rng.random((len(_DRAWS) + len(_CHOICES), tries)), ranges)
-        area = outline.area_px * drawn[3] ** 2 * drawn[5] * drawn[6]
-        fitting = np.flatnonzero((area > low) & (area <= high))
-        if len(fitting):
-            drawn = drawn[:, fitting]
-            affine = affine_of(Parameters(*drawn), size)
-            low_px, high_px = extent(outline, affine)
-            whole = ((low_px >= 0) & (high_px <= size)).all(axis=0)
-            for k in np.flatnonzero(whole).tolist():
-                yield Placement(
-                    Parameters(*drawn[:, k].tolist()),
-                    Affine(*(float(field[k]) for field in affine)),  # type: ignore[index]
-                    tuple(low_px[:, k].tolist()),
-                    tuple(high_px[:, k].tolist()),
-                )
-        if not any(switches.values()):
-            return  # every further try is the same
+    found: list[Iterator[Placement]] = [iter(())] * len(wishes)
+    rounds = [0] * len(wishes)
+    waiting = list(range(len(wishes)))
+    for turn, tries in enumerate(_batches(spec.max_tries)):
+        together = max(1, _TOGETHER // tries)
+        groups = [waiting[k : k + together] for k in range(0, len(waiting), together)]
+        waiting = []
+        for group in groups:
+            drawn = _tried(spec, [wishes[k] for k in group], tries)
+            for k, (admissible, placements) in zip(group, drawn, strict=True):
+                found[k], rounds[k] = placements, turn + 1
+                if not admissible and any(wishes[k].switches.values()):
+                    waiting.append(k)
+    return [
+        chain(placements, _further(spec, wish, turn))
+        for wish, placements, turn in zip(wishes, found, rounds, strict=True)
+    ]
+
+
+def _batches(tries: int) -> Iterator[int]:
+    """Yield how many tries are computed at a time.
+
+    >>> list(_batches(2000))
+    [48, 256, 512, 512, 512, 160]
+    """
+    first = iter(_BATCHES)
+    batch = 0
+    while tries > 0:
+        batch = min(next(first, batch), tries)
+        tries -= batch
+        yield batch
+
+
+def _further(spec: SetSpec, wish: Wish, after: int) -> Iterator[Placement]:
+    """Yield the placements of the batches behind the first ones."""
+    if any(wish.switches.values()):  # else every further try is the same
+        for tries in islice(_batches(spec.max_tries), after, None):
+            yield from _tried(spec, [wish], tries)[0][1]
+
+
+def _tried(
+    spec: SetSpec, wishes: Sequence[Wish], tries: int
+) -> list[tuple[int, Iterator[Placement]]]:
+    """Return how many of the next tries of each wish are admissible, and those."""
+    canvas = spec.size * spec.size
+    u = np.stack([wish.rng.random((_NUMBERS, tries)) for wish in wishes], axis=1)
+    switches = np.array([[wish.switches[name] for name in _DRAWS] for wish in wishes])
+    drawn = _drawn(u, switches.T[:, :, None], _ranges(spec.size, *spec.transformations.items()))
+    areas = np.array([[wish.outline.area_px] for wish in wishes])
+    low, high = np.array([wish.area_range for wish in wishes]).T[:, :, None] * canvas
+    area = areas * drawn[3] ** 2 * drawn[5] * drawn[6]
+    of_wish, of_try = np.nonzero((area > low) & (area <= high))
+    drawn = drawn[:, of_wish, of_try]
+    affine = affine_of(Parameters(*drawn), spec.size)
+    hulls = _stacked([wish.outline.points for wish in wishes])
+    # Most are refused by a few of the hull's points already.
+    corners = extent(hulls[:, :: max(1, hulls.shape[1] // _FEW)].take(of_wish, axis=2), affine)
+    likely = _inside(corners, spec.size)
+    affine = affine.take(likely)
+    corners = extent(hulls.take(of_wish[likely], axis=2), affine)
+    whole = _inside(corners, spec.size)
+    kept = likely[whole]
+    ends = np.searchsorted(of_wish[kept], np.arange(len(wishes) + 1)).tolist()
+    affine = affine.take(whole)
+    drawn, corners = drawn[:, kept], corners[:, :, whole]
+    return [(b - a, _placements(drawn, affine, corners, range(a, b))) for a, b in pairwise(ends)]
+
+
+def _inside(corners: Floats, size: int) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(((corners[0] >= 0) & (corners[1] <= size)).all(axis=0))
+
+
+def _placements(
+    drawn: Floats, affine: Affine, corners: Floats, which: range
+) -> Iterator[Placement]:
+    for k in which:
+        low, high = corners[:, :, k].tolist()
+        yield Placement(
+            Parameters(*drawn[:, k].tolist()),
+            Affine(*(float(field[k]) for field in affine)),  # type: ignore[index]
+            (low[0], low[1]),
+            (high[0], high[1]),
+        )
+
+
+def _stacked(hulls: Sequence[Floats]) -> Floats:
+    """Return n hulls, (2, V) each, as (2, V, n); shorter ones repeat their first point."""
+    most = max(hull.shape[1] for hull in hulls)
+    stacked = np.empty((2, most, len(hulls)))
+    for k, hull in enumerate(hulls):
+        stacked[:, : hull.shape[1], k] = hull
+        stacked[:, hull.shape[1] :, k] = hull[:, :1]
+    return stacked
 
 
 # One uniform number each, in the order of the fields of Parameters; then three choices.
 _DRAWS = ("shift", "shift", "rotation", "scale", "luminance", "deformation", "deformation")
 _CHOICES = ("scale is reciprocal", "deformation is reciprocal", "deformation is of the height")
-_NEUTRAL = (0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0)
+_NUMBERS = len(_DRAWS) + len(_CHOICES)
+_NEUTRAL = np.array((0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0))[:, None, None]
 
 
 class _Ranges(NamedTuple):
     """How uniform numbers become parameters: low + span u, on a grid where there are steps.
 
     Attributes:
-        low: float64, (7, 1).
-        span: float64, (7, 1); one step more than the range where there are steps.
-        stepped: Rows and step of those; neighbours of one step together.
+        low: float64, (7, 1, 1).
+        span: float64, (7, 1, 1); one step more than the range where there are steps.
+        steps: Rows with a step, and that.
         reciprocal: Share of the scales, and of the factors of a side, that are turned over.
         height: Share of the deformations that are of the height.
     """
 
     low: Floats
     span: Floats
-    stepped: tuple[tuple[slice, float], ...]
+    steps: tuple[tuple[int, float], ...]
     reciprocal: tuple[float, float]
     height: float
 
 
-@lru_cache(maxsize=256)
-def _ranges(
-    size: int, table: tuple[tuple[str, Transformation], ...], switches: tuple[bool, ...]
-) -> _Ranges:
-    low, span = np.array(_NEUTRAL)[:, None], np.zeros((7, 1))
-    stepped: list[tuple[slice, float]] = []
-    applied = {name: of for (name, of), on in zip(table, switches, strict=True) if on}
+@lru_cache(maxsize=64)
+def _ranges(size: int, *table: tuple[str, Transformation]) -> _Ranges:
+    low, span = _NEUTRAL.copy(), np.zeros((7, 1, 1))
+    steps: list[tuple[int, float]] = []
+    of_name = dict(table)
     for row, name in enumerate(_DRAWS):
-        if name not in applied:
-            continue
-        of = applied[name]
+        of = of_name[name]
         factor = size / REFERENCE_PX if name == "shift" else 1.0
         low[row], span[row] = of.low * factor, (of.high - of.low) * factor
         if of.step:
-            span[row] = (round(float(span[row, 0]) / of.step) + 1) * of.step
-            rows = slice(row, row + 1)
-            if stepped and stepped[-1][0].stop == row and stepped[-1][1] == of.step:
-                rows = slice(stepped.pop()[0].start, row + 1)
-            stepped.append((rows, of.step))
-    scale, side = (
-        applied[name].reciprocal if name in applied else 0.0 for name in ("scale", "deformation")
+            span[row] = (round(span[row].item() / of.step) + 1) * of.step
+            steps.append((row, of.step))
+    deformation = of_name["deformation"]
+    reciprocal = of_name["scale"].reciprocal, deformation.reciprocal
+    return _Ranges(
+        low, span, tuple(steps), reciprocal, 0.5 if deformation.axis == "either" else 0.0
     )
-    either = "deformation" in applied and applied["deformation"].axis == "either"
-    return _Ranges(low, span, tuple(stepped), (scale, side), 0.5 if either else 0.0)
 
 
-def _drawn(u: Floats, ranges: _Ranges) -> Floats:
-    """Turn uniform numbers, (10, T), into T sets of parameters, (7, T)."""
-    drawn = u[:7] * ranges.span
-    for rows, step in ranges.stepped:
-        steps = np.floor(drawn[rows] / step, out=drawn[rows])
-        steps *= step
-    drawn += ranges.low
+def _drawn(u: Floats, switches: npt.NDArray[np.bool_], ranges: _Ranges) -> Floats:
+    """Turn uniform numbers, (10, n, T), into parameters, (7, n, T).
+
+    What is switched off, (7, n, 1), has the span 0 at its neutral value, which no step, no
+    reciprocal and no choice of a side changes.
+    """
+    drawn = u[:7] * np.where(switches, ranges.span, 0.0)
+    for row, step in ranges.steps:
+        drawn[row] = np.floor(drawn[row] / step) * step
+    drawn += np.where(switches, ranges.low, _NEUTRAL)
     for row, share, choice in ((3, ranges.reciprocal[0], u[7]), (5, ranges.reciprocal[1], u[8])):
         if share:
             drawn[row] = np.where(choice < share, 1 / drawn[row], drawn[row])

@@ -54,27 +54,28 @@ def outline_of(region: Region) -> Outline:
     return Outline(hull, cv2.countNonZero(bits))
 
 
-def extent(outline: Outline, affine: Affine) -> tuple[Floats, Floats]:
-    """Return (left, top) and (right, bottom) of the transformed region, px, (2, T) each.
+def extent(points: Floats, affine: Affine) -> Floats:
+    """Return (left, top) and (right, bottom) of transformed regions, px, (2, 2, n).
 
-    Exact for the union of the mask's pixel squares: a square's corners lie half a pixel from its
+    Exact for the union of a mask's pixel squares: a square's corners lie half a pixel from its
     centre along both donor axes.
 
     Args:
-        outline: The region in the donor.
-        affine: T maps at once, fields of shape (T,); or one of plain floats, for shape (2,).
+        points: n hulls in the donor, (2, V, n); see ``Outline``.
+        affine: A map for each, fields of shape (n,).
     """
     xx, xy, x0, yx, yy, y0 = affine
     by_x, by_y = np.array((xx, yx)), np.array((xy, yy))
     origin = np.array((x0, y0))
     half = 0.5 * (np.abs(by_x) + np.abs(by_y))
-    moved = np.multiply.outer(outline.points[0], by_x)
-    moved += np.multiply.outer(outline.points[1], by_y)
-    return moved.min(0) + (origin - half), moved.max(0) + (origin + half)
+    moved = points[0][:, None] * by_x
+    moved += points[1][:, None] * by_y
+    return np.stack((moved.min(0) + (origin - half), moved.max(0) + (origin + half)))
 
 
 def placed(parameters: Parameters, outline: Outline, size: int) -> Placement:
     """Return where parameters, plain floats, put an outline."""
     affine = affine_of(parameters, size)
-    (left, top), (right, bottom) = (corner.tolist() for corner in extent(outline, affine))
+    one = Affine(*(np.array([field]) for field in affine))
+    (left, top), (right, bottom) = extent(outline.points[:, :, None], one)[:, :, 0].tolist()
     return Placement(parameters, affine, (left, top), (right, bottom))

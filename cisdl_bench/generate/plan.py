@@ -1,6 +1,6 @@
 """Which picture, background and instance each candidate of a set gets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import SourceError
-from cisdl_bench.generate.draw import draw_placements, draw_switches
+from cisdl_bench.generate.draw import Wish, draw_placements, draw_switches
 from cisdl_bench.generate.outline import Outline, Placement
 from cisdl_bench.seeding import permutation, stream
 from cisdl_bench.sources.coco import CocoSource
@@ -40,6 +40,14 @@ class Candidate(NamedTuple):
     row: int = 0
 
 
+class Wanted(NamedTuple):
+    """A candidate whose region is known, and the shares of the canvas it must have."""
+
+    candidate: Candidate
+    outline: Outline
+    area_range: tuple[float, float]
+
+
 class Plan(Protocol):
     """The candidates of one set, in order; what is random in them is keyed by their number."""
 
@@ -66,10 +74,8 @@ class Plan(Protocol):
         """Return a candidate, or the reason why there is none."""
         ...
 
-    def placements(
-        self, candidate: Candidate, outline: Outline, area_range: tuple[float, float]
-    ) -> Iterator[Placement]:
-        """Yield the placements to try for it."""
+    def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
+        """Return the placements to try for each of some candidates."""
         ...
 
 
@@ -183,13 +189,14 @@ class DrawnPlan:
         background = int(here.backgrounds[at])
         return Candidate(number, donor, background, annotation, self.difficulty, rng)
 
-    def placements(
-        self, candidate: Candidate, outline: Outline, area_range: tuple[float, float]
-    ) -> Iterator[Placement]:
-        """Yield admissible placements until the spec's tries run out."""
-        assert candidate.rng is not None
-        switches = draw_switches(candidate.rng, self.spec)
-        return draw_placements(candidate.rng, self.spec, switches, outline, area_range)
+    def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
+        """Return each candidate's admissible placements until the spec's tries run out."""
+        wishes = []
+        for candidate, outline, area_range in wanted:
+            assert candidate.rng is not None
+            switches = draw_switches(candidate.rng, self.spec)
+            wishes.append(Wish(candidate.rng, switches, outline, area_range))
+        return draw_placements(self.spec, wishes)
 
 
 _PLANS: dict[Any, DrawnPlan] = {}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import SourceError
 from cisdl_bench.generate.outline import Outline, Placement, placed
-from cisdl_bench.generate.plan import Candidate, Ints
+from cisdl_bench.generate.plan import Candidate, Ints, Wanted
 from cisdl_bench.records import DIFFICULTIES, Parameters
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import SetSpec, parse_spec
@@ -146,13 +146,13 @@ class RecipePlan:
             index, at["donor"], at["background"], at["annotation"], difficulty, row=number
         )
 
-    def placements(
-        self, candidate: Candidate, outline: Outline, area_range: tuple[float, float]
-    ) -> Iterator[Placement]:
-        """Yield the placement by the row's own parameters."""
-        rows = self.recipe.rows
-        values = (float(rows[name][candidate.row]) for name in Parameters._fields)
-        yield placed(Parameters(*values), outline, self.spec.size)
+    def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
+        """Return the placement by each row's own parameters."""
+        return [iter([self._placement(candidate.row, outline)]) for candidate, outline, _ in wanted]
+
+    def _placement(self, row: int, outline: Outline) -> Placement:
+        values = (float(self.recipe.rows[name][row]) for name in Parameters._fields)
+        return placed(Parameters(*values), outline, self.spec.size)
 
 
 def _found(ids: Ints, wanted: Ints) -> Ints:

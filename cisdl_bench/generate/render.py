@@ -7,7 +7,7 @@ with integer coordinates does not (``tests/generate/test_render.py`` holds both 
 import math
 from functools import lru_cache
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,14 +35,14 @@ class Warp(NamedTuple):
     box: Box
     whole: npt.NDArray[np.int16]
     tap: npt.NDArray[np.uint16]
-    samples: int
+    samples: tuple[int, int]
 
 
 def plan_warp(placement: Placement, size: int) -> Warp:
     """Return the warp of a region that stays on the canvas; valid until the next one is planned.
 
-    A region that shrinks by a factor f along an axis of the composite gets ceil(1 / f) by as
-    many samples a pixel, averaged afterwards: an area filter on top of bilinear interpolation.
+    A region that shrinks by a factor f along an axis of the composite gets ceil(1 / f) samples a
+    pixel there, averaged afterwards: an area filter on top of bilinear interpolation.
     """
     (x0, y0), (x1, y1) = placement.low, placement.high
     left, top = max(0, math.floor(x0)), max(0, math.floor(y0))
@@ -51,27 +51,73 @@ def plan_warp(placement: Placement, size: int) -> Warp:
     back = inverse(placement.affine)
     # One composite pixel along x moves this far in the donor; along y likewise.
     step_x, step_y = math.hypot(back.xx, back.yx), math.hypot(back.xy, back.yy)
-    # Squares: OpenCV averages 2 by 2 faster than 2 by 1.
-    samples = max(1, math.ceil(max(step_x, step_y) - 1e-9))
-    x = left + (np.arange(box.width * samples) + 0.5) / samples
-    y = top + (np.arange(box.height * samples) + 0.5) / samples
+    samples = _samples(step_x), _samples(step_y)
+    if max(samples) > 2:
+        samples = (max(samples),) * 2  # OpenCV averages squares faster
+    x = left + (np.arange(box.width * samples[0]) + 0.5) / samples[0]
+    y = top + (np.arange(box.height * samples[1]) + 0.5) / samples[1]
     # Half a pixel to the pixel's centre, less the cutout's margin of one.
-    u = _coordinates(0, back.xx * x + (back.x0 + 0.5), back.xy * y)
-    v = _coordinates(1, back.yx * x + (back.y0 + 0.5), back.yy * y)
-    whole, tap = cv2.convertMaps(u, v, cv2.CV_16SC2)
-    return Warp(box, whole, tap, samples)  # type: ignore[arg-type]
+    u = _Sum(back.xx * x + (back.x0 + 0.5), back.xy * y)
+    v = _Sum(back.yx * x + (back.y0 + 0.5), back.yy * y)
+    whole, tap = _turned(u, v) if back.xy or back.yx else _upright(u, v)
+    return Warp(box, whole, tap, samples)
 
 
-def _coordinates(which: int, columns: Floats, rows: Floats) -> npt.NDArray[np.float32]:
-    """Return the sum for each row and column in memory that is used again and again."""
-    n = len(columns) * len(rows)
-    sums = _memory(which, n.bit_length())[:n].reshape(len(rows), len(columns))
-    return np.add(columns.astype(np.float32), rows.astype(np.float32)[:, None], out=sums)
+def _samples(step: float) -> int:
+    return max(1, math.ceil(step - 1e-9))
 
 
-@lru_cache(maxsize=64)
-def _memory(which: int, bits: int) -> npt.NDArray[np.float32]:
-    return np.empty(1 << bits, dtype=np.float32)
+class _Sum(NamedTuple):
+    """A coordinate in the donor of each sample: that of its column plus that of its row."""
+
+    columns: Floats
+    rows: Floats
+
+
+Maps = tuple[npt.NDArray[np.int16], npt.NDArray[np.uint16]]
+
+
+def _turned(u: _Sum, v: _Sum) -> Maps:
+    shape = len(u.rows), len(u.columns)
+    x, y = (
+        np.add(
+            each.columns.astype(np.float32),
+            each.rows.astype(np.float32)[:, None],
+            out=_memory(which, np.float32, shape),
+        )
+        for which, each in (("x", u), ("y", v))
+    )
+    whole = _memory("whole", np.int16, (*shape, 2))
+    tap = _memory("tap", np.uint16, shape)
+    return cv2.convertMaps(x, y, cv2.CV_16SC2, whole, tap)  # type: ignore[return-value]
+
+
+def _upright(u: _Sum, v: _Sum) -> Maps:
+    """Return what ``_turned`` does where one row and one column say all of it."""
+    shape = len(v.rows), len(u.columns)
+    x = u.columns.astype(np.float32)[None, :]
+    y = v.columns[:1].astype(np.float32) + v.rows.astype(np.float32)[:, None]
+    columns = cv2.convertMaps(x, np.zeros_like(x), cv2.CV_16SC2)
+    rows = cv2.convertMaps(np.zeros_like(y), y, cv2.CV_16SC2)
+    # Both halves of 32 bits at once: the other half is 0 in each.
+    both = np.bitwise_or(
+        columns[0].view(np.int32)[..., 0],
+        rows[0].view(np.int32)[..., 0],
+        out=_memory("whole", np.int32, shape),
+    )
+    tap = np.bitwise_or(columns[1], rows[1], out=_memory("tap", np.uint16, shape))
+    return both.view(np.int16).reshape(*shape, 2), tap
+
+
+def _memory(which: str, dtype: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return memory that is used again and again: touching fresh memory costs more than filling."""
+    n = math.prod(shape)
+    return _pool(which, dtype, n.bit_length())[:n].reshape(shape)
+
+
+@lru_cache(maxsize=128)
+def _pool(which: str, dtype: Any, bits: int) -> npt.NDArray[Any]:
+    return np.empty(1 << bits, dtype=dtype)
 
 
 def framed(picture: Pixels) -> Pixels:
@@ -93,9 +139,16 @@ def _frame(size: int) -> Pixels:
     return np.zeros((size + 2, size + 2, 4), dtype=np.uint8)
 
 
-def cut_out(frame: Pixels, mask: Pixels) -> None:
-    """Put an instance's mask, uint8 0 or 1, into a framed donor's alpha, in place."""
-    cv2.insertChannel(mask * np.uint8(255), frame[1:-1, 1:-1], 3)
+def cut_out(frame: Pixels, region: Region) -> None:
+    """Put an instance's mask into a framed donor's alpha, in place."""
+    inner = frame[1:-1, 1:-1]
+    cv2.insertChannel(_clear(len(inner)), inner, 3)
+    cv2.insertChannel(region.bits * np.uint8(255), inner[region.box.slices], 3)
+
+
+@lru_cache(maxsize=2)
+def _clear(size: int) -> Pixels:
+    return np.zeros((size, size), dtype=np.uint8)
 
 
 def render(cutout: Pixels, warp: Warp, luminance: float) -> tuple[Region, Pixels]:
@@ -111,10 +164,12 @@ def render(cutout: Pixels, warp: Warp, luminance: float) -> tuple[Region, Pixels
         RGB, 0 outside the region.
     """
     drawn = np.asarray(cv2.remap(cutout, warp.whole, warp.tap, cv2.INTER_LINEAR), dtype=np.uint8)
-    if warp.samples > 1:
+    if warp.samples != (1, 1):
         size = (warp.box.width, warp.box.height)
-        averaged = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
-        drawn = np.asarray(averaged, dtype=np.uint8)
+        # Half-way between two samples, linear interpolation is their average, and faster.
+        square = warp.samples[0] == warp.samples[1]
+        how = cv2.INTER_AREA if square else cv2.INTER_LINEAR_EXACT
+        drawn = np.asarray(cv2.resize(drawn, size, interpolation=how), dtype=np.uint8)
     inside = (cv2.extractChannel(drawn, 3) >= _HALF).view(np.uint8)
     region = region_of(inside, (warp.box.top, warp.box.left))
     if not region.bits.size:

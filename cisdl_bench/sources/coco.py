@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import SourceError
-from cisdl_bench.records import Pixels
+from cisdl_bench.records import Pixels, Region
 from cisdl_bench.sources.index import Index, open_index
 from cisdl_bench.sources.index_build import cached_index
-from cisdl_bench.sources.instances import instance_mask
+from cisdl_bench.sources.instances import instance_region
 from cisdl_bench.sources.picture import load_picture
 
 PAPER_YEAR = "2014"
@@ -48,9 +48,9 @@ class CocoSource:
         expected = int(index.picture_width[picture]), int(index.picture_height[picture])
         return load_picture(self.pictures / index.file_name(picture), expected, size, resize)
 
-    def mask(self, annotation: int, picture: int, size: int) -> Pixels:
-        """Return an instance's mask on the canvas; see ``instance_mask``."""
-        return instance_mask(self.index, annotation, picture, size)
+    def region(self, annotation: int, picture: int, size: int) -> Region:
+        """Return an instance's mask on the canvas; see ``instance_region``."""
+        return instance_region(self.index, annotation, picture, size)
 
     @property
     def key(self) -> str:

@@ -1,18 +1,23 @@
 """Instance masks on the canvas."""
 
+import math
+
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from cisdl_bench.records import Pixels
+from cisdl_bench.records import Pixels, Region, region_of
 from cisdl_bench.sources.index import Index
 
+_MARGIN = 1  # px around a polygon's corners that its pixels stay within
 
-def instance_mask(index: Index, annotation: int, picture: int, size: int) -> Pixels:
-    """Return an instance's mask on the canvas, uint8 0 or 1, shape (size, size).
 
-    Polygons are scaled to the canvas and rasterised there by pycocotools. Run lengths are
-    decoded at full size, averaged over each canvas pixel's area and cut at one half.
+def instance_region(index: Index, annotation: int, picture: int, size: int) -> Region:
+    """Return an instance's mask on the canvas, cut to its box.
+
+    Polygons are scaled to the canvas and rasterised there by pycocotools, each no further than
+    its corners reach. Run lengths are decoded at full size, averaged over each canvas pixel's
+    area and cut at one half.
 
     Args:
         index: The index that holds the annotation.
@@ -29,9 +34,13 @@ def instance_mask(index: Index, annotation: int, picture: int, size: int) -> Pix
         full = np.repeat(np.where(inside, np.uint8(255), np.uint8(0)), runs)
         full = np.ascontiguousarray(full.reshape(width, height).T)
         share = cv2.resize(full, (size, size), interpolation=cv2.INTER_AREA)
-        return (share >= 128).astype(np.uint8)
-    scale = np.array([size / width, size / height])
-    outlines = [(part.reshape(-1, 2) * scale).ravel().tolist() for part in parts]
-    runs = coco_mask.frPyObjects(outlines, size, size)
-    by_column = coco_mask.decode(coco_mask.merge(runs) if len(runs) > 1 else runs[0])
-    return np.asarray(cv2.transpose(by_column.T))
+        return region_of((share >= 128).view(np.uint8))
+    points = [part.reshape(-1, 2) * (size / width, size / height) for part in parts]
+    every = np.concatenate(points) if len(points) > 1 else points[0]
+    low, high = every.min(0).tolist(), every.max(0).tolist()
+    left, top = (min(max(0, math.floor(v) - _MARGIN), size - 1) for v in low)
+    right, bottom = (max(min(size, math.ceil(v) + _MARGIN), 1) for v in high)
+    outlines = [(part - (left, top)).ravel().tolist() for part in points]
+    runs = coco_mask.frPyObjects(outlines, max(bottom - top, 1), max(right - left, 1))
+    drawn: Pixels = coco_mask.decode(coco_mask.merge(runs) if len(runs) > 1 else runs[0])
+    return region_of(np.ascontiguousarray(drawn), (top, left))

@@ -13,6 +13,7 @@ from typing import Any
 
 from cisdl_bench.errors import StoreError
 
+_WRITE_BYTES = 1 << 16  # at a time: a virtual machine may be slow to find large pages
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,7 +37,7 @@ def write_whole(path: Path, *pieces: bytes | memoryview, flush: bool = True) -> 
             for piece in pieces:
                 rest = memoryview(piece).cast("B")
                 while rest:
-                    rest = rest[file.write(rest) :]
+                    rest = rest[file.write(rest[:_WRITE_BYTES]) :]
             os.fchmod(file.fileno(), 0o644)
             if flush:
                 os.fsync(file.fileno())

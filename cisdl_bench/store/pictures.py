@@ -17,7 +17,8 @@ from cisdl_bench.store.layout import LAYOUT, MANIFEST, PICTURES_FORMAT, h5_heade
 
 Ints = npt.NDArray[np.int64]
 
-_SHARD_BYTES = 100 << 20  # pixels of one shard
+_SHARD_BYTES = 100 << 20  # pixels of one shard, at most
+_SHARE = 8  # of what is left, what a shard takes
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,9 @@ class PictureFolder:
             if len(wanted):
                 write_json(self.path / MANIFEST, manifest)
         wanted = np.asarray(pending["ids"], dtype=np.int64)
-        blocks = [
-            (f"pictures-{pending['first'] + k:05d}.h5", wanted[low : low + self.per_shard])
-            for k, low in enumerate(range(0, len(wanted), self.per_shard))
-        ]
+        ends = np.cumsum(_divided(len(wanted), self.per_shard))
+        names = (f"pictures-{pending['first'] + k:05d}.h5" for k in range(len(ends)))
+        blocks = zip(names, np.split(wanted, ends[:-1]), strict=True) if len(ends) else ()
         return [(name, block) for name, block in blocks if name not in done]
 
     def write(self, name: str, ids: Ints, pixels: Pixels) -> dict[str, Any]:
@@ -111,6 +111,19 @@ class PictureFolder:
     def reader(self, version: int) -> "PictureReader":
         """Return a reader of the store as of a number of shards, kept while it lasts."""
         return _reader(self.path, version)
+
+
+def _divided(n: int, most: int) -> list[int]:
+    """Return the rows of each shard: smaller ones last, so that all workers end together.
+
+    >>> _divided(1000, 400)
+    [125, 109, 95, 83, 73, 64, 56, 50, 50, 50, 50, 50, 50, 50, 45]
+    """
+    shards = []
+    while n:
+        shards.append(min(n, most, max(n // _SHARE, -(-most // _SHARE))))
+        n -= shards[-1]
+    return shards
 
 
 def _number(name: str) -> int:

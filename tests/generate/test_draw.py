@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cisdl_bench.generate.draw import class_of, draw_placements, draw_switches
+from cisdl_bench.generate.draw import Wish, class_of, draw_placements, draw_switches
 from cisdl_bench.generate.outline import outline_of, placed
 from cisdl_bench.records import Parameters, region_of
 from cisdl_bench.seeding import stream
@@ -30,7 +30,8 @@ def drawn(
     found = []
     for k in range(n):
         rng = stream(3, spec.full_name, "test", index=k)
-        placements = draw_placements(rng, spec, draw_switches(rng, spec), outline, area_range)
+        wish = Wish(rng, draw_switches(rng, spec), outline, area_range)
+        placements = draw_placements(spec, [wish])[0]
         found += [placement.parameters for placement in itertools.islice(placements, 1)]
     assert len(found) == n
     return dict(zip(Parameters._fields, np.array(found).T, strict=True))
@@ -121,9 +122,8 @@ def test_everything_yielded_is_whole_and_in_its_class() -> None:
     outline = outline_of(region_of(mask))
     for k in range(50):
         rng = stream(1, "whole", index=k)
-        for placement in itertools.islice(
-            draw_placements(rng, spec, draw_switches(rng, spec), outline, (0.01, 0.1)), 5
-        ):
+        wish = Wish(rng, draw_switches(rng, spec), outline, (0.01, 0.1))
+        for placement in itertools.islice(draw_placements(spec, [wish])[0], 5):
             drawing = placement.parameters
             assert min(placement.low) >= 0
             assert max(placement.high) <= 256
@@ -136,9 +136,26 @@ def test_tries_run_out() -> None:
     spec = load_spec("rotation")
     whole = np.ones((256, 256), dtype=np.uint8)
     rng = stream(0, "none")
-    assert not list(
-        draw_placements(rng, spec, draw_switches(rng, spec), outline_of(region_of(whole)), (0, 1))
-    )
+    wish = Wish(rng, draw_switches(rng, spec), outline_of(region_of(whole)), (0, 1))
+    assert not list(draw_placements(spec, [wish])[0])
+
+
+def test_a_wish_gets_the_same_alone_and_among_others() -> None:
+    spec = load_spec("combination")
+    boxes = [box_mask(256, 20 + k, 60, 20 + 2 * k, 60) for k in range(40)]
+
+    def wishes() -> list[Wish]:
+        made = []
+        for k, mask in enumerate(boxes):
+            rng = stream(5, "together", index=k)
+            switches = draw_switches(rng, spec)
+            made.append(Wish(rng, switches, outline_of(region_of(mask)), (0.01, 0.25)))
+        return made
+
+    together = [list(itertools.islice(found, 60)) for found in draw_placements(spec, wishes())]
+    alone = [list(itertools.islice(draw_placements(spec, [w])[0], 60)) for w in wishes()]
+    assert together == alone
+    assert all(together)
 
 
 def test_classes_open_below_and_closed_above() -> None:

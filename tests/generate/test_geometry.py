@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cisdl_bench.generate.affine import affine_of, inverse
+from cisdl_bench.generate.affine import Affine, affine_of, inverse
 from cisdl_bench.generate.outline import extent, outline_of
 from cisdl_bench.records import Parameters, region_of
 
@@ -63,6 +63,10 @@ def random_mask(rng: np.random.Generator) -> np.ndarray:
     return mask
 
 
+def alone(affine: Affine) -> Affine:
+    return Affine(*(np.array([field]) for field in affine))
+
+
 def test_extent_is_that_of_every_pixel_square() -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
@@ -75,7 +79,7 @@ def test_extent_is_that_of_every_pixel_square() -> None:
         y = np.concatenate([c[1] for c in corners])
         outline = outline_of(region_of(mask))
         assert outline.area_px == mask.sum()
-        low, high = extent(outline, affine)
+        low, high = extent(outline.points[:, :, None], alone(affine))[:, :, 0]
         assert low == pytest.approx([x.min(), y.min()], abs=1e-9)
         assert high == pytest.approx([x.max(), y.max()], abs=1e-9)
 
@@ -85,5 +89,6 @@ def test_one_pixel_has_an_outline() -> None:
     mask[2, 3] = 1
     outline = outline_of(region_of(mask))
     assert (outline.points.tolist(), outline.area_px) == ([[3.5], [2.5]], 1)
-    low, high = extent(outline, affine_of(Parameters(rotation_deg=45), 9))
+    affine = alone(affine_of(Parameters(rotation_deg=45), 9))
+    low, high = extent(outline.points[:, :, None], affine)[:, :, 0]
     assert high - low == pytest.approx([math.sqrt(2)] * 2)

@@ -36,7 +36,7 @@ def mask() -> np.ndarray:
 def rendered(picture, mask, **parameters: float) -> tuple[Region, np.ndarray]:
     drawn = Parameters(**parameters)
     frame = framed(picture)
-    cut_out(frame, mask)
+    cut_out(frame, region_of(mask))
     plan = plan_warp(placed(drawn, outline_of(region_of(mask)), SIZE), SIZE)
     return render(frame, plan, drawn.luminance)
 
@@ -114,6 +114,20 @@ def test_shrinking_averages_what_falls_together(picture, factor: float) -> None:
     assert np.abs(ours - expected).max() <= 0.51
 
 
+@pytest.mark.parametrize("side", ["width_factor", "height_factor"])
+def test_shrinking_one_side_averages_along_it(picture, side: str) -> None:
+    whole = np.ones((SIZE, SIZE), dtype=np.uint8)
+    region, patch = rendered(picture, whole, **{side: 0.5})
+    halves = picture.astype(float)
+    if side == "width_factor":
+        expected = (halves[:, ::2] + halves[:, 1::2]) / 2
+        assert region.box == (0, SIZE // 4, SIZE, SIZE // 2)
+    else:
+        expected = (halves[::2] + halves[1::2]) / 2
+        assert region.box == (SIZE // 4, 0, SIZE // 2, SIZE)
+    assert np.abs(patch - expected).max() <= 0.51
+
+
 def test_a_checkerboard_shrinks_to_grey(mask) -> None:
     board = np.indices((SIZE, SIZE)).sum(0) % 2 * 255
     picture = np.repeat(board[..., None], 3, axis=2).astype(np.uint8)
@@ -157,7 +171,7 @@ picture = cv2.blur(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8), (3, 3))
 mask = np.zeros((256, 256), dtype=np.uint8)
 mask[90:170, 80:190] = 1
 frame = framed(picture)
-cut_out(frame, mask)
+cut_out(frame, region_of(mask))
 total = hashlib.sha256()
 for k in range(40):
     drawn = Parameters(*rng.uniform([-9, -9, -30, .3, -32, .5, .5], [9, 9, 30, 1.2, 32, 1.1, 1]))

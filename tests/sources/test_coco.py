@@ -72,7 +72,7 @@ def test_masks_fit_pycocotools_at_full_size(coco_mini: Path, tmp_path: Path, cap
         expected = cv2.resize(full * 255, (256, 256), interpolation=cv2.INTER_AREA) >= 128
         if expected.mean() < 0.01:
             continue
-        mask = source.mask(a, index.picture_of(a), 256) != 0
+        mask = source.region(a, index.picture_of(a), 256).on_canvas(256)
         rle = bool(index.annotation_is_rle[a])
         overlaps[rle].append((mask & expected).sum() / (mask | expected).sum())
     assert len(overlaps[False]) > 500
@@ -94,8 +94,8 @@ def test_a_polygon_on_whole_pixels_is_exact(tmp_path: Path) -> None:
 
     change_coco(root, square)
     source = open_coco(root, "val", tmp_path / "index")
-    mask = source.mask(0, 0, 64)
+    mask = source.region(0, 0, 64).on_canvas(64)
     assert mask.sum() == 16 * 32
     assert mask[8:40, 8:24].all()
-    assert source.mask(1, 0, 64).sum() == 2 * 64
-    assert source.mask(0, 0, 128).sum() == 4 * 16 * 32
+    assert source.region(1, 0, 64).bits.sum() == 2 * 64
+    assert source.region(0, 0, 128).bits.sum() == 4 * 16 * 32
