@@ -5,12 +5,13 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from cisdl_bench.checked import only, record_values, require
 from cisdl_bench.errors import SpecError
 from cisdl_bench.records import DIFFICULTIES, KINDS
 
@@ -162,9 +163,9 @@ def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
     Raises:
         SpecError: As ``load_spec``.
     """
-    values = _checked(table, SetSpec, where)
+    values = record_values(table, SetSpec, where)
     values["kinds"] = tuple(values["kinds"])
-    _require(
+    require(
         bool(values["kinds"]) and set(values["kinds"]) <= set(KINDS),
         f"{where}: kinds",
         f"a list out of {', '.join(KINDS)}",
@@ -173,8 +174,8 @@ def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
     values["areas"] = {
         name: _range(values["areas"].get(name), f"{where}: areas.{name}") for name in DIFFICULTIES
     }
-    _only(table["areas"], DIFFICULTIES, f"{where}: areas")
-    _only(table["transformations"], TRANSFORMATIONS, f"{where}: transformations")
+    only(table["areas"], DIFFICULTIES, f"{where}: areas")
+    only(table["transformations"], TRANSFORMATIONS, f"{where}: transformations")
     values["transformations"] = {
         name: _transformation(table["transformations"].get(name), f"{where}: {name}")
         for name in TRANSFORMATIONS
@@ -188,79 +189,38 @@ def _check_values(spec: SetSpec, where: str) -> None:
     for name in ("name", "variant"):
         value = getattr(spec, name)
         ok = re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", value) is not None
-        _require(ok, f"{where}: {name}", "lower-case letters, digits and -", repr(value))
-    _require(spec.resize in ("bicubic", "area"), f"{where}: resize", "bicubic or area", spec.resize)
-    _require(32 <= spec.size <= 4096, f"{where}: size", "32 to 4096 px", spec.size)
+        require(ok, f"{where}: {name}", "lower-case letters, digits and -", repr(value))
+    require(spec.resize in ("bicubic", "area"), f"{where}: resize", "bicubic or area", spec.resize)
+    require(32 <= spec.size <= 4096, f"{where}: size", "32 to 4096 px", spec.size)
     for name in ("pairs", "traversals", "visits", "max_tries", "version"):
-        _require(getattr(spec, name) >= 1, f"{where}: {name}", "1 or more", getattr(spec, name))
+        require(getattr(spec, name) >= 1, f"{where}: {name}", "1 or more", getattr(spec, name))
     quality = spec.composite_jpeg_quality
     ok = quality is None or 1 <= quality <= 100
-    _require(ok, f"{where}: composite_jpeg_quality", "1 to 100", quality)
+    require(ok, f"{where}: composite_jpeg_quality", "1 to 100", quality)
     for name in ("scale", "deformation"):
         low = spec.transformations[name].low
-        _require(low > 0, f"{where}: {name}.low", "a factor above 0", low)
+        require(low > 0, f"{where}: {name}.low", "a factor above 0", low)
 
 
 def _transformation(table: object, where: str) -> Transformation:
-    _require(isinstance(table, dict), where, "a table with probability, low and high", table)
+    require(isinstance(table, dict), where, "a table with probability, low and high", table)
     assert isinstance(table, dict)
-    values = _checked(table, Transformation, where)
+    values = record_values(table, Transformation, where)
     drawn = Transformation(**values)
     for name in ("probability", "reciprocal"):
         value = getattr(drawn, name)
-        _require(0 <= value <= 1, f"{where}.{name}", "0 to 1", value)
-    _require(drawn.low <= drawn.high, f"{where}.low", f"at most high ({drawn.high})", drawn.low)
-    _require(drawn.step >= 0, f"{where}.step", "0 or more", drawn.step)
-    _require(drawn.axis in ("width", "either"), f"{where}.axis", "width or either", drawn.axis)
+        require(0 <= value <= 1, f"{where}.{name}", "0 to 1", value)
+    require(drawn.low <= drawn.high, f"{where}.low", f"at most high ({drawn.high})", drawn.low)
+    require(drawn.step >= 0, f"{where}.step", "0 or more", drawn.step)
+    require(drawn.axis in ("width", "either"), f"{where}.axis", "width or either", drawn.axis)
     return drawn
-
-
-def _checked(table: Mapping[str, Any], record: type, where: str) -> dict[str, Any]:
-    known = {field.name: field for field in fields(record)}
-    _only(table, tuple(known), where)
-    values = {}
-    for name, field in known.items():
-        if name not in table:
-            if field.default is MISSING:
-                raise SpecError.expected(where, f"the key {name}", "none", f"Add {name}")
-            continue
-        values[name] = _typed(table[name], str(field.type), f"{where}: {name}")
-    return values
-
-
-def _typed(value: Any, kind: str, where: str) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if "float" in kind and "dict" not in kind:
-        _require(number, where, "a number", repr(value))
-        return float(value)
-    if "int" in kind:
-        _require(number and isinstance(value, int), where, "a whole number", repr(value))
-        return value
-    for word, allowed in (("bool", bool), ("dict", dict), ("tuple", list), ("str", str)):
-        if word in kind:
-            _require(isinstance(value, allowed), where, f"a {allowed.__name__}", repr(value))
-            return value
-    raise AssertionError(kind)
 
 
 def _range(value: object, where: str) -> tuple[float, float]:
     ok = isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) for v in value)
-    _require(ok and 0 <= value[0] < value[1] <= 1, where, "two rising shares of 0 to 1", value)  # type: ignore[index]
+    require(ok and 0 <= value[0] < value[1] <= 1, where, "two rising shares of 0 to 1", value)  # type: ignore[index]
     assert isinstance(value, list)
     return float(value[0]), float(value[1])
-
-
-def _only(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for name in table:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            then = f"Did you mean {near[0]}" if near else "Remove it"
-            raise SpecError.expected(where, f"keys out of {', '.join(known)}", name, then)
-
-
-def _require(ok: bool, where: str, what: str, got: object) -> None:
-    if not ok:
-        raise SpecError.expected(where, what, got, "Correct the spec")
 
 
 def difficulty_of(word: str) -> str:
@@ -273,5 +233,5 @@ def difficulty_of(word: str) -> str:
     'difficult'
     """
     name = HARD.get(word, word)
-    _only({name: None}, (*DIFFICULTIES, *HARD, "all"), "--difficulty")
+    only({name: None}, (*DIFFICULTIES, *HARD, "all"), "--difficulty")
     return name

@@ -48,10 +48,11 @@ def profile(
       cisdl-bench profile model.pt
       cisdl-bench profile dmac --device cuda --precision bf16
     """
+    from cisdl_bench.devices import choose_device, device_name
     from cisdl_bench.models.detectors import networked
     from cisdl_bench.report.published import tables
     from cisdl_bench.scoring.profile import profile as measure
-    from cisdl_bench.scoring.settings import Settings, choose_device, device_name
+    from cisdl_bench.scoring.settings import Settings
 
     network, architecture = networked(model)
     chosen = Settings(device=choose_device(device), precision=precision, compile=compiled)

@@ -116,12 +116,11 @@ def score(
       cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
       torchrun --nproc-per-node 8 -m cisdl_bench score model.pt
     """
+    from cisdl_bench.devices import choose_device, device_name, ranked
     from cisdl_bench.models.detectors import NetworkDetector, find_detector
     from cisdl_bench.scoring.orders import jobs_of, settings_of
-    from cisdl_bench.scoring.ranks import ranked
     from cisdl_bench.scoring.results import write_summary
     from cisdl_bench.scoring.run import score as run
-    from cisdl_bench.scoring.settings import choose_device, device_name
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)

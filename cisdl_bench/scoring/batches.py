@@ -1,16 +1,10 @@
 """Batches of pairs on their way to a device, read ahead while it computes."""
 
-import queue
-import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
-import torch
-
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.store.torch_view import Batch, PairDataset, pair_loader
-
-_AHEAD = 3
+from cisdl_bench.store.torch_view import Batch, PairDataset, pair_loader, read_ahead
 
 
 class PerturbedPairs(PairDataset):
@@ -58,46 +52,9 @@ def batches(
         pin_memory=pinned and workers > 0,
         persistent_workers=False,
     )
-    source = iter(loader) if workers else _ahead(loader, pinned)
+    source = iter(loader) if workers else read_ahead(loader, pinned)
     for batch in source:
         yield {
             name: value.to(device, non_blocking=True) if name != "index" else value
             for name, value in batch.items()
         }
-
-
-def _ahead(loader: "torch.utils.data.DataLoader[Batch]", pinned: bool) -> Iterator[Batch]:
-    """Yield what a loader yields, read by a thread of its own."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
-    stopped = threading.Event()
-
-    def offer(item: Batch | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def read() -> None:
-        try:
-            for batch in loader:
-                if pinned:
-                    batch = {name: value.pin_memory() for name, value in batch.items()}
-                offer(batch)
-                if stopped.is_set():
-                    return
-            offer(None)
-        except BaseException as error:  # handed to the main thread, which raises it
-            offer(error)
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from cisdl_bench import __version__
+from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError, StoreError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
@@ -21,9 +22,8 @@ from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.by_pair import score_pairs
 from cisdl_bench.scoring.masks import MaskFolder
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.ranks import Rank
 from cisdl_bench.scoring.rows import Answer, gathered, partial_file, read_rows, row_of, write_rows
-from cisdl_bench.scoring.settings import Settings, device_name
+from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
 from cisdl_bench.store.atomic import locked, read_json, write_json
 from cisdl_bench.store.reader import PairSet, open_pairs

@@ -1,14 +1,11 @@
 """What decides a result, and where it is computed."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-
-from cisdl_bench.errors import CisdlError
 
 #: Rises whenever the same masks would give other rows.
 ROWS_VERSION = 1
@@ -52,35 +49,6 @@ class Settings:
             "window": self.window,
             "stride": (self.stride or self.window) if self.window else None,
         }
-
-
-def choose_device(text: str) -> str:
-    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    ``auto`` is a CUDA device where there is one: under torchrun the one of this process.
-
-    Raises:
-        CisdlError: A device is asked for that this machine lacks; nothing falls back.
-    """
-    local = os.environ.get("LOCAL_RANK", "0")
-    if text == "auto":
-        return f"cuda:{local}" if torch.cuda.is_available() else "cpu"
-    if text == "cuda":
-        text = f"cuda:{local}"
-    try:
-        torch.empty(0, device=text)
-    except (RuntimeError, AssertionError) as error:
-        raise CisdlError.expected(
-            "--device", "a device of this machine", text, "Use --device cpu"
-        ) from error
-    return text
-
-
-def device_name(device: str) -> str:
-    """Return a device in words."""
-    if device.startswith("cuda"):
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"{device} ({torch.get_num_threads()} threads)"
 
 
 @contextlib.contextmanager

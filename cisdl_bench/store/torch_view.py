@@ -1,7 +1,9 @@
 """One or several sets as a torch ``Dataset`` that fetches whole batches at once."""
 
+import queue
+import threading
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from cisdl_bench.records import KINDS
 from cisdl_bench.store.reader import PairSet, open_pairs
 
 Batch = dict[str, Tensor]
+_AHEAD = 3  # batches
 
 
 class PairDataset(Dataset[Batch]):
@@ -107,3 +110,40 @@ def pair_loader(
     return DataLoader(
         dataset, batch_size=batch_size, shuffle=shuffle, collate_fn=collate, **settings
     )
+
+
+def read_ahead(loader: DataLoader[Batch], pinned: bool) -> Iterator[Batch]:
+    """Yield what a loader yields, read by a thread of its own; pinned for copies to a GPU."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def offer(item: Batch | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def read() -> None:
+        try:
+            for batch in loader:
+                if pinned:
+                    batch = {name: value.pin_memory() for name, value in batch.items()}
+                offer(batch)
+                if stopped.is_set():
+                    return
+            offer(None)
+        except BaseException as error:  # handed to the main thread, which raises it
+            offer(error)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -2,11 +2,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cisdl_bench.devices import choose_device
 from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks import build, check_side
 from cisdl_bench.scoring.profile import profile
-from cisdl_bench.scoring.settings import Settings, choose_device
+from cisdl_bench.scoring.settings import Settings
 
 
 class OneConvolution(nn.Module):
