@@ -8,14 +8,22 @@ from typing import Any
 from cisdl_bench.errors import SpecError
 
 
-def record_values(table: Mapping[str, Any], record: type, where: str) -> dict[str, Any]:
+def record_values(
+    table: Mapping[str, Any], record: type, where: str, apart: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return the values of a record's fields, each of the field's type.
+
+    Args:
+        table: What the TOML says.
+        record: A dataclass.
+        where: What an error names.
+        apart: Fields that are checked elsewhere.
 
     Raises:
         SpecError: A key is unknown or missing, or a value is of another type.
     """
-    known = {field.name: field for field in fields(record)}
-    only(table, tuple(known), where)
+    only(table, tuple(field.name for field in fields(record)), where)
+    known = {field.name: field for field in fields(record) if field.name not in apart}
     values = {}
     for name, field in known.items():
         if name not in table:
@@ -28,7 +36,7 @@ def record_values(table: Mapping[str, Any], record: type, where: str) -> dict[st
 
 def _typed(value: Any, kind: str, where: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if "float" in kind and "dict" not in kind:
+    if "float" in kind and "dict" not in kind and "tuple" not in kind:
         require(number, where, "a number", repr(value))
         return float(value)
     if "int" in kind:

@@ -17,9 +17,11 @@ _COMMANDS = {
     "preview": "Draw a contact sheet of pairs with their masks outlined.",
     "verify": "Check sets on disk: structure, hashes, fingerprint.",
     "export": "Write a set in another format.",
+    "train": "Train DMAC or DMVN-BN as the paper does.",
     "score": "Score a network or another detector on sets.",
     "profile": "Count a network's parameters and time it.",
     "table": "Write tables of results: CSV, LaTeX or Markdown.",
+    "plot": "Draw figures: how training grew.",
 }
 
 

@@ -33,6 +33,10 @@ class Bars:
         """Count so many more."""
         self._bar.update(n)
 
+    def note(self, text: str) -> None:
+        """Show the latest numbers behind the bar."""
+        self._bar.set_postfix_str(text)
+
     def stop(self) -> None:
         """End the bar where it stands."""
         self._bar.close()

@@ -53,6 +53,12 @@ from cisdl_bench.cli.progress import Bars
     show_default=True,
     help="What a network computes in; fp32 never means TF32.",
 )
+@click.option(
+    "--detector",
+    type=click.Choice(["mask", "det"]),
+    help="What says whether a pair is related: mask, the paper's score from both masks; det, the "
+    "detection network of a checkpoint that has one, beside it. Default: det where there is one.",
+)
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first.")
 @click.option(
     "--workers",
@@ -117,7 +123,7 @@ def score(
       torchrun --nproc-per-node 8 -m cisdl_bench score model.pt
     """
     from cisdl_bench.devices import choose_device, device_name, ranked
-    from cisdl_bench.models.detectors import NetworkDetector, find_detector
+    from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
     from cisdl_bench.scoring.orders import jobs_of, settings_of
     from cisdl_bench.scoring.results import write_summary
     from cisdl_bench.scoring.run import score as run
@@ -127,6 +133,8 @@ def score(
         asked = options.pop("device")
         detector = find_detector(model, "cpu")
         networked = isinstance(detector, NetworkDetector)
+        if options["detector"] == "det":
+            require_det(detector, model)
         device = choose_device(asked) if networked else "cpu"
         chosen = settings_of(networked, device, options)
         jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"])
@@ -153,5 +161,8 @@ def _line(target: Path, result: dict[str, Any]) -> str:
     name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
     words = [f"{metric.upper()} {summary[metric]:.4f}" for metric in ("iou", "mcc", "nmm")]
     if summary["positive_pairs"] < summary["pairs"]:
-        words += [f"AUC {summary['mask_auc']:.4f}", f"EER {summary['mask_eer']:.4f}"]
+        for rule, name in (("mask", ""), ("own", "-det")):
+            if f"{rule}_auc" in summary:
+                auc, eer = summary[f"{rule}_auc"], summary[f"{rule}_eer"]
+                words += [f"AUC{name} {auc:.4f}", f"EER{name} {eer:.4f}"]
     return f"{target / name}: {summary['pairs']:,} pairs, {', '.join(words)}"

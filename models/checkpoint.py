@@ -60,7 +60,7 @@ def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) ->
         "format": FORMAT,
         "layout": LAYOUT,
         "architecture": network.architecture,
-        "configuration": {},
+        "configuration": getattr(network, "configuration", {}),
         "training": training,
         "versions": {
             "cisdl-bench": __version__,
@@ -103,13 +103,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         state = read_dmvn(path)
     else:
         about, state = _ours_or_published(path)
-    network = build(about["architecture"], f"{path}: architecture")
+    network = build(about["architecture"], f"{path}: architecture", about.get("configuration"))
     _fill(network, state, path)
     return Checkpoint(network.eval(), sha256, about)
 
 
 def _ours_or_published(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else load_tensors(path)
     if content.get("format") == FORMAT:
         if content.get("layout") != LAYOUT:
             raise ModelError.expected(
@@ -131,10 +131,19 @@ def _ours_or_published(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return about, {our_name(architecture, key): value for key, value in state.items()}
 
 
-def _read_torch(path: Path) -> dict[str, Any]:
+def load_tensors(path: Path) -> dict[str, Any]:
+    """Return the dictionary of tensors and plain values that a torch file holds.
+
+    Raises:
+        ModelError: It is missing or broken, holds something else, or asks to run code.
+    """
     whole = "Copy or download it again"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError.expected(
+            path, "a torch file", error.strerror, "Give the path of a file that is there"
+        ) from error
     except pickle.UnpicklingError as error:
         asked = next((line for line in str(error).splitlines() if "GLOBAL" in line), "")
         if asked:

@@ -104,6 +104,22 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def require_det(detector: Detector, text: str) -> None:
+    """Refuse a detector without a detection network.
+
+    Raises:
+        ModelError: It has none.
+    """
+    if hasattr(getattr(detector, "network", None), "detection"):
+        return
+    raise ModelError.expected(
+        "--detector det",
+        "a checkpoint with a detection network, such as `train dmac-adv` writes",
+        text,
+        "Leave --detector out, or use --detector mask",
+    )
+
+
 def networked(text: str) -> tuple[nn.Module, str]:
     """Return a network and its architecture: of a detector, or fresh by the architecture's name.
 

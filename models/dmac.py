@@ -49,16 +49,20 @@ class Aspp(nn.Module):
 class Dmac(nn.Module):
     """DMAC: 14,920,520 trainable parameters.
 
+    Args:
+        width: Share of VGG-16's channels; the paper's is 1.
+
     >>> sum(p.numel() for p in Dmac().parameters())
     14920520
     """
 
     architecture = "dmac"
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
+        self.configuration = {} if width == 1 else {"width": width}
         self.prepare = Prepare()
-        self.features = AtrousFeatures()
+        self.features = AtrousFeatures(width)
         self.aspp = Aspp(3 * 2 * MAPS)
 
     def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,8 @@
 """The networks by the name that checkpoints and commands know them by."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from torch import nn
 
@@ -8,11 +10,13 @@ from cisdl_bench.errors import ModelError
 from cisdl_bench.models.detection_network import DetectionNetwork
 from cisdl_bench.models.discriminative_network import DiscriminativeNetwork
 from cisdl_bench.models.dmac import Dmac
+from cisdl_bench.models.dmac_det import DmacDet
 from cisdl_bench.models.dmvn import Dmvn
 from cisdl_bench.models.dmvn_bn import DmvnBn
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "dmac": Dmac,
+    "dmac-det": DmacDet,
     "dmvn-bn": DmvnBn,
     "dmvn": Dmvn,
     "detection": DetectionNetwork,
@@ -20,17 +24,31 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 
 
-def build(architecture: str, where: object = "architecture") -> nn.Module:
+def build(
+    architecture: str,
+    where: object = "architecture",
+    configuration: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """Return a network with weights not yet meant for anything.
 
+    Args:
+        architecture: One of ``NETWORKS``.
+        where: What an error names.
+        configuration: Arguments of the network.
+
     Raises:
-        ModelError: There is no such architecture.
+        ModelError: There is no such architecture, or it has no such configuration.
     """
     if architecture not in NETWORKS:
         near = get_close_matches(architecture, NETWORKS, n=1)
         then = f"Did you mean {near[0]}" if near else "Choose one of those"
         raise ModelError.expected(where, f"one of {', '.join(NETWORKS)}", architecture, then)
-    return NETWORKS[architecture]()
+    try:
+        return NETWORKS[architecture](**(configuration or {}))
+    except TypeError as error:
+        raise ModelError.expected(
+            where, f"a configuration of {architecture}", configuration, "Use the version it is of"
+        ) from error
 
 
 def parameters_of(network: nn.Module) -> int:

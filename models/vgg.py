@@ -45,13 +45,17 @@ class Vgg16(nn.Module):
     Args:
         blocks: How many blocks, 1 to 5.
         dilation: Of each block's convolutions; its padding keeps the size.
+        width: Share of VGG-16's channels.
     """
 
-    def __init__(self, blocks: int, dilation: tuple[int, ...] = (1, 1, 1, 1, 1)) -> None:
+    def __init__(
+        self, blocks: int, dilation: tuple[int, ...] = (1, 1, 1, 1, 1), width: float = 1.0
+    ) -> None:
         super().__init__()
         channels = 3
         self.names: list[list[str]] = []
-        for number, outputs in enumerate(BLOCKS[:blocks], start=1):
+        for number, full in enumerate(BLOCKS[:blocks], start=1):
+            outputs = tuple(max(1, round(width * each)) for each in full)
             rate = dilation[number - 1]
             self.names.append([])
             for k, (before, after) in enumerate(pairwise((channels, *outputs)), start=1):
@@ -86,10 +90,13 @@ class AtrousFeatures(Vgg16):
 
     3x3 pools: of stride 2 after blocks 1 to 3, of stride 1 after blocks 4 and 5; the
     convolutions of block 5 are dilated by 2 (section III-A, equation 1 with r = 2).
+
+    Args:
+        width: Share of VGG-16's channels.
     """
 
-    def __init__(self) -> None:
-        super().__init__(blocks=5, dilation=(1, 1, 1, 1, 2))
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__(blocks=5, dilation=(1, 1, 1, 1, 2), width=width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return F3 (N, 256, h, w), F4 and F5 (N, 512, h, w) of prepared pictures (N, 3, H, W).

@@ -59,6 +59,7 @@ def settings_of(networked: bool, device: str, options: Mapping[str, Any]) -> Set
         workers = 0 if networked else cpu_count() or 1
     return Settings(
         threshold=options["threshold"],
+        own_score=options["detector"] != "mask",
         precision=options["precision"] if networked else "fp32",
         window=options["window"] if networked else None,
         stride=options["stride"] if networked else None,

@@ -4,7 +4,8 @@
 are written so that reading gives back every bit.
 """
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,10 +107,8 @@ def read_rows(path: Path) -> Rows:
     Raises:
         RunError: It is missing, cut short or of other columns.
     """
-    import pandas as pd
-
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = _table(path)
     except FileNotFoundError as error:
         raise RunError.expected(
             path, "the rows of a finished set", "no such file", "Run its `score` command again"
@@ -129,6 +128,18 @@ def read_rows(path: Path) -> Rows:
         return Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
     except ValueError as error:
         raise RunError.expected(path, "numbers in every row", error, "Score it again") from error
+
+
+def read_lines(lines: Sequence[str]) -> Rows:
+    """Return the rows of lines as ``row_of`` gives them."""
+    table = _table(io.StringIO("".join([",".join(COLUMNS) + "\n", *lines])))
+    return Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
+
+
+def _table(source: Path | io.StringIO) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(source, dtype=str, keep_default_na=False)
 
 
 def _typed(column: Any, kind: type) -> npt.NDArray[Any]:

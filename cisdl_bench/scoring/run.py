@@ -102,6 +102,8 @@ def score(
             out, "sets of different names", f"{twice[0]} twice", "Score them into two folders"
         )
     runner = _runner(detector, settings)
+    if not settings.own_score:
+        runner = _without_own_score(runner)
     if rank.number:
         return [_one(runner, detector, job, out, settings, progress, rank, False) for job in jobs]
     with locked(out):
@@ -119,8 +121,10 @@ def _runner(detector: Detector, settings: Settings) -> Runner:
         return lambda job, indices, masks: score_pairs(
             detector, job.data, job.perturbation, indices, settings, masks
         )
-    network: Any = detector.network.to(settings.device)
-    network = network.to(memory_format=torch.channels_last)
+    network: Any = detector.network
+    if not settings.own_score:
+        network = getattr(network, "dmac", network)
+    network = network.to(settings.device).to(memory_format=torch.channels_last)
     if settings.window:
         network = SlidingWindows(network, settings.window, settings.stride or settings.window)
     return lambda job, indices, masks: score_batches(
@@ -130,6 +134,16 @@ def _runner(detector: Detector, settings: Settings) -> Runner:
         settings,
         masks,
     )
+
+
+def _without_own_score(runner: Runner) -> Runner:
+    def run(
+        job: Job, indices: Sequence[int], masks: MaskFolder | None
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        for answers in runner(job, indices, masks):
+            yield [(index, answer._replace(own_score=None)) for index, answer in answers]
+
+    return run
 
 
 def _one(

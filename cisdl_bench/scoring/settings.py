@@ -27,6 +27,7 @@ class Settings:
         compile: Whether the network is compiled.
         save_masks: Whether masks are written as pictures.
         perturb_donor: Whether the donor is perturbed as the probe is.
+        own_score: Whether a detector's own probability is asked for, where it has one.
     """
 
     threshold: float = 0.5
@@ -39,6 +40,7 @@ class Settings:
     compile: bool = False
     save_masks: bool = False
     perturb_donor: bool = False
+    own_score: bool = True
 
     def request(self) -> dict[str, Any]:
         """Return the part that decides rows."""
@@ -48,6 +50,7 @@ class Settings:
             "precision": self.precision,
             "window": self.window,
             "stride": (self.stride or self.window) if self.window else None,
+            **({} if self.own_score else {"own_score": False}),
         }
 
 

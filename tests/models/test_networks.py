@@ -118,7 +118,14 @@ def test_spectral_norms_are_near_one() -> None:
 
 
 def test_an_unknown_architecture_is_named() -> None:
-    assert set(NETWORKS) == {"dmac", "dmvn-bn", "dmvn", "detection", "discriminative"}
+    assert set(NETWORKS) == {
+        "dmac",
+        "dmac-det",
+        "dmvn-bn",
+        "dmvn",
+        "detection",
+        "discriminative",
+    }
     with pytest.raises(ModelError, match=r"got dmak\. Did you mean dmac"):
         build("dmak")
 

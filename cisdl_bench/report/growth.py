@@ -1,0 +1,75 @@
+"""The growth curves of Fig. 6: a network's scores while it was trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.report import published
+from cisdl_bench.training.history import EVALUATION, read_log
+from cisdl_bench.training.run import METRICS
+
+#: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
+COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
+_STYLES = ("-", "--", "-.", ":")
+
+
+def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
+    """Return a matplotlib figure: IoU, MCC and NMM against pairs seen, a curve a set and run.
+
+    Args:
+        runs: Folders that `cisdl-bench train` wrote; a line style each.
+        baseline: Method of Table I whose published scores are drawn as thin level lines.
+
+    Raises:
+        RunError: A run was not evaluated.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    axes = figure.subplots(1, len(METRICS))
+    for run, style in zip(runs, _STYLES * len(runs), strict=False):
+        for name, lines in _by_set(run).items():
+            label = f"{run.absolute().name}, {name}" if len(runs) > 1 else name
+            colour = COLOURS.get(name.rpartition("-")[2])
+            for axis, metric in zip(axes, METRICS, strict=True):
+                x = [int(line["pairs"]) for line in lines]
+                y = [float(line[metric]) for line in lines]
+                axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
+    if baseline:
+        _baseline(axes, baseline)
+    for axis, metric in zip(axes, METRICS, strict=True):
+        axis.set(title=metric.upper(), xlabel="pairs seen")
+        axis.grid(alpha=0.3)
+        axis.set_ylim(-1.02 if metric == "nmm" else -0.02, 1.02)
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
+    lines = read_log(run / EVALUATION)
+    if not lines:
+        raise RunError.expected(
+            run / EVALUATION,
+            "at least one evaluation",
+            "none",
+            "Train with --evaluate-on SET and a small --evaluate-every",
+        )
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in lines:
+        found.setdefault(line["set"], []).append(line)
+    return found
+
+
+def _baseline(axes: Any, method: str) -> None:
+    rows = [row for row in published.rows("paper-1") if row["method"] == method]
+    if not rows:
+        known = ", ".join(dict.fromkeys(row["method"] for row in published.rows("paper-1")))
+        raise RunError.expected(
+            f"--published {method}", f"a method of Table I: {known}", "another", "Name one"
+        )
+    for row in rows[: len(COLOURS)]:
+        for axis, metric in zip(axes, METRICS, strict=True):
+            colour = COLOURS[row["difficulty"]]
+            label = f"{method} (published), {row['difficulty']}"
+            axis.axhline(float(row[metric]), color=colour, linewidth=0.6, label=label)

@@ -1,0 +1,39 @@
+"""Scoring a network on the first pairs of sets, without leaving anything on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cisdl_bench.scoring.batches import PerturbedPairs
+from cisdl_bench.scoring.by_batch import score_batches
+from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.rows import read_lines, row_of
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.summary import summarise
+
+
+def quick_scores(
+    network: nn.Module, sets: Sequence[Path], pairs: int, settings: Settings
+) -> list[dict[str, Any]]:
+    """Return the name and the summary of each set, without intervals.
+
+    Args:
+        network: On its device, with ``detect``; in evaluation mode.
+        sets: Set folders.
+        pairs: How many pairs of each are looked at, from the first on: always the same ones.
+        settings: Device, precision, batch size.
+    """
+    found = []
+    for path in sets:
+        dataset = PerturbedPairs(path, Perturbation(), False)
+        of = dataset.sets[0]
+        indices = range(min(pairs, len(of)))
+        lines = [
+            row_of(of, index, answer)
+            for answers in score_batches(network, dataset, indices, settings)
+            for index, answer in answers
+        ]
+        found.append({"set": path.absolute().name, **summarise(read_lines(lines), resamples=0)})
+    return found

@@ -1,0 +1,165 @@
+"""The weights that training begins with: VGG-16's published ones, He's, or a checkpoint's."""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoint import load_checkpoint, load_tensors
+from cisdl_bench.models.networks import build
+from cisdl_bench.models.vgg import BGR_MEAN
+from cisdl_bench.training.experiments import Experiment
+from cisdl_bench.training.stages import networks_of
+
+#: torchvision's VGG-16 wants RGB in 0 to 1, less this mean, by this deviation.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+#: Places of VGG-16's convolutions in torchvision's ``features``.
+_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+
+
+class Beginning(NamedTuple):
+    """Networks before their first step.
+
+    Attributes:
+        networks: By name: ``network``, and what stands beside it.
+        origin: Where the weights come from, in words.
+        identity: What decides them: the hash of a file, or how they were drawn.
+    """
+
+    networks: dict[str, nn.Module]
+    origin: str
+    identity: str
+
+
+def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | None) -> Beginning:
+    """Return an experiment's networks with the weights that it begins with.
+
+    Args:
+        experiment: The one.
+        seed: For what is drawn.
+        vgg: VGG-16's published weights; None: He initialisation.
+        start: Checkpoint of the experiment that it goes on from, where it does.
+
+    Raises:
+        ModelError: A file is missing, broken, or of another network.
+    """
+    torch.manual_seed(_number(seed, "initial weights"))
+    configuration = {} if experiment.width == 1 else {"width": experiment.width}
+    network = build(experiment.network, "network", configuration)
+    he_initialise(network)
+    networks = {"network": network}
+    for name, kind in networks_of(experiment).items():
+        networks[name] = kind()
+    if start is not None:
+        loaded = load_checkpoint(start)
+        whole: Any = loaded.network
+        inner = getattr(whole, "dmac", whole)
+        if getattr(inner, "architecture", None) != experiment.network or (
+            getattr(inner, "configuration", {}) != configuration
+        ):
+            raise ModelError.expected(
+                start,
+                f"a checkpoint of {experiment.network}, width {experiment.width:g}",
+                f"one of {whole.architecture} {getattr(inner, 'configuration', '')}",
+                f"Give the result of {experiment.start}",
+            )
+        network.load_state_dict(inner.state_dict())
+        if experiment.stage == "detection":
+            if not hasattr(whole, "detection"):
+                raise ModelError.expected(
+                    start,
+                    "a checkpoint of DMAC with its detection network",
+                    "one of DMAC alone",
+                    f"Give the result of {experiment.start}",
+                )
+            networks["detection"].load_state_dict(whole.detection.state_dict())
+        return Beginning(networks, f"{start}", f"checkpoint {loaded.sha256}")
+    if vgg is not None:
+        digest = load_vgg(network, vgg)
+        origin = f"VGG-16's weights {vgg}, the rest He initialisation"
+        return Beginning(networks, origin, f"VGG-16 {digest}, He {seed}")
+    return Beginning(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
+
+
+def he_initialise(network: nn.Module) -> None:
+    """Draw every convolution as He et al. (ICCV 2015): deviation sqrt(2 / fan-in), bias 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def load_vgg(network: nn.Module, path: Path) -> str:
+    """Put VGG-16's published weights into a network's blocks; return the file's SHA-256.
+
+    The file's first convolution sees RGB in 0 to 1, normalised; ours sees BGR in 0 to 255 less a
+    mean. Its input channels are turned round, its weights divided by 255 deviations, and what is
+    left of the means goes into its bias: the same numbers come out, but in the outermost pixels,
+    where each pads with its own 0.
+
+    Args:
+        network: DMAC or DMVN-BN, in full width.
+        path: torchvision's ``vgg16-397923af.pth`` or another state dict of its keys.
+
+    Raises:
+        ModelError: The file is broken or of another network, or the network is narrower.
+    """
+    content = load_tensors(path)
+    features: nn.Module = network.features  # type: ignore[assignment]
+    names = [name for block in features.names for name in block]  # type: ignore[union-attr]
+    state: dict[str, Tensor] = {}
+    own = features.state_dict()
+    for name, place in zip(names, _PLACES, strict=False):
+        for part in ("weight", "bias"):
+            key = f"features.{place}.{part}"
+            found = content.get(key)
+            if not isinstance(found, Tensor) or found.shape != own[f"{name}.{part}"].shape:
+                got = tuple(found.shape) if isinstance(found, Tensor) else "none"
+                raise ModelError.expected(
+                    f"{path}: {key}",
+                    f"the shape {tuple(own[f'{name}.{part}'].shape)} of {name}",
+                    got,
+                    "Give vgg16-397923af.pth, see `cisdl-bench fetch vgg16`, and width 1",
+                )
+            state[f"{name}.{part}"] = found.float()
+    weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
+    state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
+    features.load_state_dict(state)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _our_input(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a first convolution for BGR in 0 to 255 less ``BGR_MEAN``."""
+    scale = 255 * torch.tensor(IMAGENET_DEVIATION, dtype=torch.float64)
+    mean = 255 * torch.tensor(IMAGENET_MEAN, dtype=torch.float64)
+    ours = torch.tensor(BGR_MEAN[::-1], dtype=torch.float64)
+    scaled = weight.double() / scale.reshape(1, 3, 1, 1)
+    moved = scaled.sum(dim=(2, 3)) @ (ours - mean)
+    return scaled.flip(1).float(), (bias.double() + moved).float()
+
+
+def _number(seed: int, *names: object) -> int:
+    """Return a seed for torch's streams, keyed by what it is for."""
+    text = "\0".join(("cisdl-bench training", str(seed), *map(str, names)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "little")
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Key torch's streams, which dropout draws from, by the step: nothing of them is kept."""
+    torch.manual_seed(_number(seed, "step", step, rank))
+
+
+def finite(terms: dict[str, float]) -> bool:
+    """Say whether all losses are numbers.
+
+    >>> finite({"loss": 1.0}), finite({"loss": float("nan")})
+    (True, False)
+    """
+    return all(math.isfinite(value) for value in terms.values())

@@ -1,0 +1,111 @@
+"""The losses of the paper, section III-D, a function each: equations (8) to (16).
+
+Where the paper sums over positions h, w, these take the mean, as the release does: the weights
+of equation (8) are meant for that. Sums over the two masks, j in {a, b}, are sums.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def multi_task_loss(
+    ce: Tensor, det: Tensor | float, dis: Tensor | float, lambda_det: float, lambda_dis: float
+) -> Tensor:
+    """Return L_dmac = L_ce + lambda_det L_det^G + lambda_dis L_dis^G, equation (8).
+
+    >>> float(multi_task_loss(torch.tensor(1.0), 2.0, 3.0, 0.5, 0.25))
+    2.75
+    """
+    return ce + lambda_det * det + lambda_dis * dis
+
+
+def spatial_cross_entropy(logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Return L_ce, equation (9): the cross-entropy of both masks, averaged over positions.
+
+    Args:
+        logits: Of each mask, (N, 2, h, w), class 1 is 'tampered'; or (N, 1, h, w), the logit of
+            'tampered' against 0.
+        targets: Of each mask, int64 0 or 1, (N, h, w).
+
+    >>> even = torch.zeros(1, 2, 1, 1)
+    >>> round(float(spatial_cross_entropy([even, even], [torch.zeros(1, 1, 1).long()] * 2)), 4)
+    1.3863
+    """
+    losses = [
+        functional.cross_entropy(_two_classes(logit.float()), target)
+        for logit, target in zip(logits, targets, strict=True)
+    ]
+    return torch.stack(losses).sum()
+
+
+def _two_classes(logits: Tensor) -> Tensor:
+    if logits.shape[1] == 2:
+        return logits
+    return torch.cat((torch.zeros_like(logits), logits), dim=1)
+
+
+def detection_loss_of_dmac(generated: Tensor, label: Tensor) -> Tensor:
+    """Return L_det^G, equation (11): Det's cross-entropy on generated masks.
+
+    Args:
+        generated: Det's logits on the pictures times the generated masks, (N, 2).
+        label: C_ab, int64 (N,): 1 correlated, 0 not.
+    """
+    return functional.cross_entropy(generated.float(), label)
+
+
+def detection_loss(truth: Tensor | None, generated: Tensor, label: Tensor) -> Tensor:
+    """Return L_det^D, equation (12): Det's cross-entropy on true and on generated masks.
+
+    Args:
+        truth: Det's logits on the pictures times the true masks, (N, 2); None leaves that term
+            out, the paper's DMAC+det.
+        generated: The same with the generated masks.
+        label: C_ab, int64 (N,).
+    """
+    loss = functional.cross_entropy(generated.float(), label)
+    return loss if truth is None else loss + functional.cross_entropy(truth.float(), label)
+
+
+def bce_loss_of_dmac(generated: Tensor) -> Tensor:
+    """Return L_dis^G, equation (13): -log Dis, summed over both masks.
+
+    Args:
+        generated: Dis' logits on the generated masks of both pictures, (2, N, 1).
+    """
+    return functional.softplus(-generated.float()).mean(dim=(1, 2)).sum()
+
+
+def bce_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
+    """Return L_dis^D, equation (14): -log Dis(true) - log(1 - Dis(generated)), over both masks.
+
+    Args:
+        truth: Dis' logits on the true masks of both pictures, (2, N, 1).
+        generated: The same on the generated ones.
+    """
+    both = functional.softplus(-truth.float()) + functional.softplus(generated.float())
+    return both.mean(dim=(1, 2)).sum()
+
+
+def hinge_loss_of_dmac(generated: Tensor) -> Tensor:
+    """Return L_dis^G, equation (15): -Dis, summed over both masks; see ``bce_loss_of_dmac``."""
+    return -generated.float().mean(dim=(1, 2)).sum()
+
+
+def hinge_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
+    """Return L_dis^D, equation (16); see ``bce_loss_of_dis``.
+
+    max(0, 1 - Dis(true)) + max(0, 1 + Dis(generated)), summed over both masks.
+    """
+    both = functional.relu(1 - truth.float()) + functional.relu(1 + generated.float())
+    return both.mean(dim=(1, 2)).sum()
+
+
+#: By the form's name: the loss for DMAC, and that for Dis.
+DISCRIMINATIVE = {
+    "bce": (bce_loss_of_dmac, bce_loss_of_dis),
+    "hinge": (hinge_loss_of_dmac, hinge_loss_of_dis),
+}

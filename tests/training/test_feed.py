@@ -1,0 +1,71 @@
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cisdl_bench.store.reader import open_pairs
+from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.feed import Part, augmented, feed, kinds_of, target
+from cisdl_bench.training.order import Draw, Order
+
+
+def test_batches_are_the_orders_pairs_mirrored_and_swapped(pairs64: Path) -> None:
+    dataset, pairs = PairDataset([pairs64]), open_pairs(pairs64)
+    order = Order(kinds_of(dataset), 0.5, 0.5, 1, "pairs")
+    for number, batch in enumerate(islice(feed(dataset, order, Part(6), 0, "cpu"), 7)):
+        draw = order.take(6 * number, 6)
+        assert batch["index"].tolist() == draw.pairs.tolist()
+        for k, (index, flip, swap) in enumerate(zip(*draw, strict=True)):
+            pair = pairs[int(index)]
+            sides = (("probe", pair.donor, pair.donor_mask), ("donor", pair.probe, pair.probe_mask))
+            if not swap:
+                sides = (("donor", *sides[0][1:]), ("probe", *sides[1][1:]))
+            for side, picture, mask in sides:
+                turn = (slice(None), slice(None, None, -1)) if flip else (slice(None), slice(None))
+                assert np.array_equal(batch[side][k].permute(1, 2, 0).numpy(), picture[turn])
+                assert np.array_equal(batch[f"{side}_mask"][k].numpy() != 0, mask[turn])
+            assert batch["label"][k] == pair.label
+
+
+@pytest.mark.parametrize(("ranks", "pieces"), [(1, 1), (2, 1), (1, 3), (3, 2)])
+def test_parts_make_up_the_batch(pairs64: Path, ranks: int, pieces: int) -> None:
+    dataset = PairDataset([pairs64])
+    order = Order(kinds_of(dataset), 0.0, 0.0, 1, "pairs")
+    seen = []
+    for rank in range(ranks):
+        part = Part(12, pieces, rank, ranks)
+        seen += [b["index"] for b in islice(feed(dataset, order, part, 2, "cpu"), pieces)]
+    assert torch.cat(seen).tolist() == order.take(24, 12).pairs.tolist()
+
+
+def test_workers_bring_the_same(pairs64: Path) -> None:
+    dataset = PairDataset([pairs64])
+    order = Order(kinds_of(dataset), 0.5, 0.5, 1, "pairs")
+    alone, helped = (list(islice(feed(dataset, order, Part(6), 1, "cpu", n), 3)) for n in (0, 1))
+    for a, b in zip(alone, helped, strict=True):
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_what_is_not_mirrored_stays() -> None:
+    picture = torch.arange(12).reshape(2, 1, 2, 3)
+    batch = {
+        "probe": picture,
+        "donor": picture + 50,
+        "probe_mask": picture[:, 0],
+        "donor_mask": picture[:, 0] + 50,
+    }
+    no, yes = np.array([False, False]), np.array([False, True])
+    assert torch.equal(augmented(batch, Draw(no, no, no))["probe"], picture)
+    found = augmented(batch, Draw(no, yes, no))["probe_mask"]
+    assert torch.equal(found[0], picture[0, 0])
+    assert torch.equal(found[1], picture[1, 0].flip(-1))
+
+
+def test_a_target_is_tampered_where_half_of_it_is() -> None:
+    mask = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    mask[0, :8, :4] = 1  # one half of the first cell
+    mask[0, 8:, 8:11] = 1  # three eighths of the last
+    assert target(mask, 2).tolist() == [[[1, 0], [0, 0]]]
+    assert torch.equal(target(mask, 16)[0], mask[0].long())

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from training.conftest import small
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoint import save_checkpoint
+from cisdl_bench.models.networks import build
+from cisdl_bench.models.vgg import BLOCKS
+from cisdl_bench.training.experiments import load_experiment
+from cisdl_bench.training.initial import IMAGENET_DEVIATION, IMAGENET_MEAN, begin
+
+
+@pytest.fixture(scope="module")
+def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of VGG-16's keys and shapes, its numbers drawn."""
+    torch.manual_seed(0)
+    state, place, channels = {}, 0, 3
+    for block in BLOCKS:
+        for after in block:
+            conv = nn.Conv2d(channels, after, 3, padding=1)
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.normal_(conv.bias, std=0.1)
+            state |= {f"features.{place}.{k}": v for k, v in conv.state_dict().items()}
+            place, channels = place + 2, after
+        place += 1
+    state["classifier.0.weight"] = torch.zeros(1)
+    path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["dmac", "dmvn-bn"])
+def test_published_vgg_gives_the_same_features_but_at_the_border(vgg: Path, name: str) -> None:
+    """Against the published convention: RGB in 0 to 1, less a mean, by a deviation."""
+    network = begin(load_experiment(name), 0, vgg, None).networks["network"]
+    state = torch.load(vgg, weights_only=True)
+    picture = torch.randint(0, 256, (1, 3, 24, 24), generator=torch.Generator().manual_seed(1))
+    mean, deviation = (
+        torch.tensor(v).reshape(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+    )
+    x = (picture / 255 - mean) / deviation
+    for place in (0, 2):
+        weight, bias = (state[f"features.{place}.{part}"] for part in ("weight", "bias"))
+        x = functional.relu(functional.conv2d(x, weight, bias, padding=1))
+    with torch.no_grad():
+        ours = network.features.block(1, network.prepare(picture.to(torch.uint8)))
+    gap = (ours - x)[..., 2:-2, 2:-2].abs().max() / x.abs().max()
+    assert gap < 1e-5
+    last = "conv5_3" if name == "dmac" else "conv4_3"
+    place = 28 if name == "dmac" else 21
+    own = network.features.state_dict()
+    assert torch.equal(own[f"{last}.weight"], state[f"features.{place}.weight"])
+
+
+def test_without_vgg_he_and_said(tmp_path: Path) -> None:
+    found = begin(small("dmac"), 3, None, None)
+    assert found.origin == "He initialisation (no --init: VGG-16 not used)"
+    weight = found.networks["network"].features.conv3_2.weight
+    assert weight.std().item() == pytest.approx((2 / (9 * weight.shape[1])) ** 0.5, rel=0.1)
+    again = begin(small("dmac"), 3, None, None).networks["network"].state_dict()
+    other = begin(small("dmac"), 4, None, None).networks["network"].state_dict()
+    key = "features.conv3_2.weight"
+    assert torch.equal(again[key], weight)
+    assert not torch.equal(other[key], weight)
+
+
+def test_files_of_other_networks_are_refused(vgg: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"features.0.weight: expected the shape .* of conv1_1"):
+        begin(small("dmac"), 0, vgg, None)
+    torch.save({"features.0.bias": torch.zeros(64)}, tmp_path / "cut.pth")
+    with pytest.raises(ModelError, match=r"features.0.weight: expected .*, got none"):
+        begin(load_experiment("dmac"), 0, tmp_path / "cut.pth", None)
+    with pytest.raises(ModelError, match=r"gone.pth: expected a torch file, got No such file"):
+        begin(load_experiment("dmac"), 0, tmp_path / "gone.pth", None)
+    save_checkpoint(tmp_path / "bn.pt", build("dmvn-bn"), {})
+    with pytest.raises(ModelError, match="expected a checkpoint of dmac, width 0.125"):
+        begin(small("dmac-star"), 0, None, tmp_path / "bn.pt")
+    narrow = build("dmac", configuration={"width": 0.125})
+    save_checkpoint(tmp_path / "narrow.pt", narrow, {})
+    with pytest.raises(ModelError, match="with its detection network, got one of DMAC alone"):
+        begin(small("adv-det-dagger"), 0, None, tmp_path / "narrow.pt")
