@@ -93,8 +93,11 @@ def ranked(device: str = "cpu") -> Iterator[Rank]:
     if total == 1:
         yield Rank()
         return
+    import torch
     import torch.distributed
 
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
     torch.distributed.init_process_group(backend)
     try:

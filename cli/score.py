@@ -112,7 +112,8 @@ def score(
     """Score a network or another detector on generated sets.
 
     MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
-    file, module:factory of your own, or one of oracle, empty, random, sift-ransac.
+    file, module:factory of your own, a classical method (luo-blocks, zernike-blocks, sift-ransac,
+    dense-field), or one of oracle, empty, random.
 
     \b
     Examples:

@@ -11,15 +11,21 @@ import torch
 from torch import nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.models.dense_field import DenseField
+from cisdl_bench.models.luo_blocks import LuoBlocks
 from cisdl_bench.models.pair_detector import PairDetector
 from cisdl_bench.models.reference_detectors import Empty, Oracle, Random
 from cisdl_bench.models.sift_ransac import SiftRansac
+from cisdl_bench.models.zernike_blocks import ZernikeBlocks
 
 PAIR_DETECTORS: dict[str, Callable[[], PairDetector]] = {
     "oracle": Oracle,
     "empty": Empty,
     "random": Random,
+    "luo-blocks": LuoBlocks.from_specs,
+    "zernike-blocks": ZernikeBlocks.from_specs,
     "sift-ransac": SiftRansac.from_specs,
+    "dense-field": DenseField.from_specs,
 }
 
 

@@ -40,6 +40,12 @@ class Masks(NamedTuple):
     score: float | None = None
 
 
+def nothing(view: View, score: float | None = None) -> Masks:
+    """Return empty masks of a pair's sizes."""
+    probe, donor = (np.zeros(p.shape[:2], dtype=np.float32) for p in (view.probe, view.donor))
+    return Masks(probe, donor, score)
+
+
 class PairDetector(Protocol):
     """Something that looks at pairs one by one; it pickles, for worker processes."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.models.pair_detector import Masks, View, nothing
 from cisdl_bench.seeding import stream
 
 
@@ -33,8 +33,7 @@ class Empty:
 
     def look(self, view: View) -> Masks:
         """Return empty masks and the score 0."""
-        probe, donor = (np.zeros(p.shape[:2], dtype=np.float32) for p in (view.probe, view.donor))
-        return Masks(probe, donor, 0.0)
+        return nothing(view, 0.0)
 
 
 @dataclass(frozen=True)

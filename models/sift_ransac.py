@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.models.pair_detector import Masks, Probability, View
+from cisdl_bench.models.pair_detector import Masks, Probability, View, nothing
+from cisdl_bench.models.ransac import Ransac
 from cisdl_bench.records import Pixels
-from cisdl_bench.seeding import stream
 
 Points = npt.NDArray[np.float64]
 
@@ -51,10 +51,12 @@ class SiftRansac:
     def look(self, view: View) -> Masks:
         """Return both masks, empty where no region of four matches or more is found."""
         donor_points, probe_points = self.matched(view.donor, view.probe)
-        found = self.affine(donor_points, probe_points)
+        ransac = Ransac(
+            self.min_matches, self.residual_px, self.trials, self.min_scale, self.max_scale
+        )
+        found = ransac.affine(donor_points, probe_points, "sift-ransac")
         if found is None:
-            probe, donor = (np.zeros(p.shape[:2], np.float32) for p in (view.probe, view.donor))
-            return Masks(probe, donor)
+            return nothing(view)
         matrix, inliers = found
         donor = self.alike(view.donor, view.probe, matrix, donor_points[inliers])
         height, width = view.probe.shape[:2]
@@ -76,36 +78,6 @@ class SiftRansac:
         (donor_points, first), (probe_points, second) = found
         pairs = match_descriptors(first, second, max_ratio=self.max_ratio, cross_check=True)
         return donor_points[pairs[:, 0]], probe_points[pairs[:, 1]]
-
-    def affine(self, source: Points, target: Points) -> tuple[Points, npt.NDArray[np.bool_]] | None:
-        """Return the affine map (2, 3) of most inliers and which those are, or None.
-
-        Of maps with equally many inliers the first drawn is kept; the draws depend on the number
-        of matches alone.
-        """
-        n = len(source)
-        if n < self.min_matches:
-            return None
-        rng = stream(0, "sift-ransac", index=n)
-        chosen = np.argsort(rng.random((self.trials, n)), axis=1)[:, :3]
-        homogeneous = np.concatenate([source, np.ones((n, 1))], axis=1)
-        triples = homogeneous[chosen]
-        solvable = np.abs(np.linalg.det(triples)) > 1.0
-        if not solvable.any():
-            return None
-        maps = np.linalg.solve(triples[solvable], target[chosen[solvable]])  # (trials, 3, 2)
-        stretch = np.linalg.svd(maps[:, :2], compute_uv=False)
-        sane = (stretch[:, 0] <= self.max_scale) & (stretch[:, 1] >= self.min_scale)
-        maps = maps[sane]
-        if not len(maps):
-            return None
-        distance = np.linalg.norm(homogeneous @ maps - target, axis=2)
-        counts = (distance < self.residual_px).sum(axis=1)
-        inliers = distance[counts.argmax()] < self.residual_px
-        if inliers.sum() < self.min_matches:
-            return None
-        fitted = np.linalg.lstsq(homogeneous[inliers], target[inliers], rcond=None)[0]
-        return fitted.T, inliers
 
     def alike(self, donor: Pixels, probe: Pixels, matrix: Points, inliers: Points) -> Probability:
         """Return where the donor looks like the probe taken back by the map, float32 (H, W).

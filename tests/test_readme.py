@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from training.conftest import write_vgg
 
 from cisdl_bench.cli.main import main
 from cisdl_bench.models.checkpoint import save_checkpoint
@@ -26,6 +27,8 @@ def typed(line: str) -> None:
         words.append("--help")  # tests/sources/test_fetch.py downloads from loopback
     if words[0] == "generate" and "--recipe" not in words and "--pairs" not in words:
         words += ["--pairs", "6"]
+    if words[0] == "train":
+        words += ["--batch-size", "3", "--max-minutes", "0", "--evaluate-pairs", "1"]
     if words[0] == "profile":
         words += ["--seconds", "0", "--size", "64"]
     shown = CliRunner().invoke(main, words, catch_exceptions=False)
@@ -38,6 +41,8 @@ def test_every_block_runs(
     monkeypatch.chdir(tmp_path)
     Path("coco2014").symlink_to(coco)
     save_checkpoint(Path("model.pt"), build("dmvn-bn"), {})
+    Path("vgg16").mkdir()
+    write_vgg(Path("vgg16/vgg16-397923af.pth"))
     found = [(kind, code) for kind, name, code in blocks() if not name]
     assert {kind for kind, _ in found} == {"sh", "python"}
     for kind, code in found:

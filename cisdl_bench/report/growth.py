@@ -12,6 +12,7 @@ from cisdl_bench.training.run import METRICS
 #: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
 COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
 _STYLES = ("-", "--", "-.", ":")
+_TITLES = {"iou": "IoU", "mcc": "MCC", "nmm": "NMM"}
 
 
 def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
@@ -39,7 +40,7 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
     if baseline:
         _baseline(axes, baseline)
     for axis, metric in zip(axes, METRICS, strict=True):
-        axis.set(title=metric.upper(), xlabel="pairs seen")
+        axis.set(title=_TITLES[metric], xlabel="pairs seen")
         axis.grid(alpha=0.3)
         axis.set_ylim(-1.02 if metric == "nmm" else -0.02, 1.02)
     axes[0].legend(fontsize=7)

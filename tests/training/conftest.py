@@ -2,10 +2,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import Heard
+from torch import nn
 
 from cisdl_bench.generate.orders import drawn_orders
 from cisdl_bench.generate.run import run
+from cisdl_bench.models.vgg import BLOCKS
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import spec_text
 from cisdl_bench.store.folder import DataFolder
@@ -36,3 +39,19 @@ def make_pairs(coco: Path, out: Path, pairs: int) -> Path:
 @pytest.fixture(scope="session")
 def pairs64(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pairs(coco, tmp_path_factory.mktemp("pairs64"), 33)
+
+
+def write_vgg(path: Path) -> None:
+    """Write a file of VGG-16's keys and shapes, its numbers drawn."""
+    torch.manual_seed(0)
+    state, place, channels = {}, 0, 3
+    for block in BLOCKS:
+        for after in block:
+            conv = nn.Conv2d(channels, after, 3, padding=1)
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.normal_(conv.bias, std=0.1)
+            state |= {f"features.{place}.{k}": v for k, v in conv.state_dict().items()}
+            place, channels = place + 2, after
+        place += 1
+    state["classifier.0.weight"] = torch.zeros(1)
+    torch.save(state, path)

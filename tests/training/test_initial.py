@@ -2,34 +2,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
-from training.conftest import small
+from training.conftest import small, write_vgg
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoint import save_checkpoint
 from cisdl_bench.models.networks import build
-from cisdl_bench.models.vgg import BLOCKS
 from cisdl_bench.training.experiments import load_experiment
 from cisdl_bench.training.initial import IMAGENET_DEVIATION, IMAGENET_MEAN, begin
 
 
 @pytest.fixture(scope="module")
 def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of VGG-16's keys and shapes, its numbers drawn."""
-    torch.manual_seed(0)
-    state, place, channels = {}, 0, 3
-    for block in BLOCKS:
-        for after in block:
-            conv = nn.Conv2d(channels, after, 3, padding=1)
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.normal_(conv.bias, std=0.1)
-            state |= {f"features.{place}.{k}": v for k, v in conv.state_dict().items()}
-            place, channels = place + 2, after
-        place += 1
-    state["classifier.0.weight"] = torch.zeros(1)
     path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
-    torch.save(state, path)
+    write_vgg(path)
     return path
 
 

@@ -143,7 +143,7 @@ def test_pieces_add_up_to_the_batch(pairs64: Path, tmp_path: Path) -> None:
     assert one["loss"] != three["loss"]
 
 
-def test_bf16_and_compiled_run(pairs64: Path, tmp_path: Path) -> None:
+def test_bf16_keeps_float32_weights(pairs64: Path, tmp_path: Path) -> None:
     of = small("dmac", batch=11, epochs=1)
     train(of, [pairs64], tmp_path, replace(FAST, precision="bf16"), Ears())
     assert tensors(tmp_path / "dmac.pt")["features.conv1_1.weight"].dtype == torch.float32

@@ -1,0 +1,207 @@
+"""``dense-field``: PatchMatch on Zernike moments, dense linear fitting.
+
+Cozzolino, Poggi and Verdoliva (IEEE TIFS 2015, [25] of the paper), for two pictures: each pixel of
+the donor is matched with one of the probe, so that every match crosses the seam. Rotation-
+invariant features; PatchMatch whose candidates come from neighbours by their offset and by that
+continued linearly (section III of their paper); a median filter; the error of fitting an affine
+offset around each pixel, small where a region was copied (section IV).
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.models.zernike import zernike_magnitudes
+from cisdl_bench.records import Mask, Pixels
+from cisdl_bench.seeding import stream
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class DenseField:
+    """The detector with its parameters; ``data_specs/detectors/dense-field.toml`` explains them."""
+
+    version: int
+    radius_px: int
+    order: int
+    iterations: int
+    median_px: int
+    fit_radius_px: int
+    max_fit_error: float
+    min_texture: float
+    grow_px: int
+    smallest_share: float
+    close_px: int
+    name: str = "dense-field"
+    identity: str = "dense-field"
+    sees_truth: bool = False
+
+    @classmethod
+    def from_specs(cls) -> "DenseField":
+        """Return it with the parameters in ``data_specs``."""
+        text = (files("cisdl_bench.data_specs") / "detectors" / "dense-field.toml").read_text()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(**tomllib.loads(text), identity=f"dense-field {digest[:16]}")
+
+    def look(self, view: View) -> Masks:
+        """Return both masks: 1 where the field is affine, and where it points to."""
+        field, texture = self.field(view.donor, view.probe)
+        donor, offsets = self.copied(field, texture)
+        y, x = np.nonzero(donor)
+        probe: Pixels = np.zeros(view.probe.shape[:2], dtype=np.uint8)
+        height, width = probe.shape
+        to_x = np.clip(np.rint(x + offsets[0][y, x]).astype(int), 0, width - 1)
+        to_y = np.clip(np.rint(y + offsets[1][y, x]).astype(int), 0, height - 1)
+        probe[to_y, to_x] = 1
+        disc = _disc(self.close_px // 2)
+        probe = np.asarray(cv2.morphologyEx(probe, cv2.MORPH_CLOSE, disc))
+        return Masks(probe.astype(np.float32), donor.astype(np.float32))
+
+    def field(self, donor: Pixels, probe: Pixels) -> tuple[tuple[Floats, Floats], Floats]:
+        """Return, for each donor pixel, the offset (x, y) of its match in the probe, and texture.
+
+        Texture is the length of the pixel's features: 0 where all is one grey.
+        """
+        first, second = (
+            zernike_magnitudes(
+                cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32),
+                self.radius_px,
+                self.order,
+            )
+            for picture in (donor, probe)
+        )
+        offsets = patch_match(first, second, self.iterations)
+        return offsets, np.linalg.norm(first, axis=2)
+
+    def copied(self, field: tuple[Floats, Floats], texture: Floats) -> tuple[Mask, list[Floats]]:
+        """Return where the field is affine over a disc, bool (H, W), and the field there.
+
+        Near a region's border features and fits see what is not copied: the fitting places are
+        grown, each with the offset of the nearest one that fits. Small specks are left out.
+        """
+        smooth = [
+            np.asarray(cv2.medianBlur(np.ascontiguousarray(part), self.median_px), np.float32)
+            for part in field
+        ]
+        error = fit_error(smooth, self.fit_radius_px)
+        good = ((error < self.max_fit_error) & (texture > self.min_texture)).astype(np.uint8)
+        _, parts, found, _ = cv2.connectedComponentsWithStats(cv2.dilate(good, _disc(self.grow_px)))
+        large = found[:, cv2.CC_STAT_AREA] >= self.smallest_share * texture.size
+        large[0] = False
+        _, nearest = cv2.distanceTransformWithLabels(
+            1 - good, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        label_of_good = nearest[good > 0]
+        offsets = []
+        for part in smooth:
+            by_label = np.zeros(int(nearest.max()) + 1, dtype=np.float32)
+            by_label[label_of_good] = part[good > 0]
+            offsets.append(by_label[nearest])
+        return large[parts], offsets
+
+
+def _disc(radius: int) -> npt.NDArray[np.uint8]:
+    side = 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), dtype=np.uint8)
+
+
+def fit_error(field: list[Floats], radius: int) -> Floats:
+    """Return the squared error of the best affine fit of an offset field over a disc, summed.
+
+    Around a pixel 1, x and y are orthogonal, so that the error is the sum of squares less the
+    squares of three projections (Cozzolino et al., equation 9).
+
+    Args:
+        field: Offsets in x and in y, float32 (H, W) each.
+        radius: Of the disc in px.
+
+    >>> y, x = np.mgrid[:9, :9].astype(np.float32)
+    >>> bool(fit_error([2 + x / 2 - y, 3 * y], 2)[4, 4] < 1e-3)
+    True
+    """
+    disc = _disc(radius).astype(np.float64)
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1] * disc
+    total = np.zeros(field[0].shape, dtype=np.float64)
+    for part in field:
+        values = part.astype(np.float64)
+
+        def summed(kernel: npt.NDArray[np.float64], of: npt.NDArray[np.float64]) -> Floats:
+            return np.asarray(cv2.filter2D(of, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT))
+
+        total += summed(disc, values**2) - summed(disc, values) ** 2 / disc.sum()
+        for side in (x, y):
+            total -= summed(side, values) ** 2 / (side**2).sum()
+    return np.maximum(total, 0).astype(np.float32)
+
+
+def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats, Floats]:
+    """Return the offsets (x, y) that lead each pixel of one picture to its like in the other.
+
+    All pixels look at once: at what each of four neighbours found, as it is and continued
+    linearly from the neighbour behind it, then at places drawn around their own, nearer and
+    nearer. Draws are keyed by the pictures' size.
+
+    Args:
+        first: Features, float32 (H, W, K).
+        second: Of the other picture, (H', W', K).
+        iterations: How often.
+    """
+    height, width = first.shape[:2]
+    rows, columns = second.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.int32)
+    flat = first.reshape(-1, first.shape[2])
+    other = second.reshape(-1, second.shape[2])
+    rng = stream(0, "dense-field", index=height * width)
+
+    def distance(to_x: Ints, to_y: Ints) -> Floats:
+        difference = other[(to_y * columns + to_x).ravel()] - flat
+        result: Floats = np.einsum("ij,ij->i", difference, difference).reshape(height, width)
+        return result
+
+    best_x = (rng.random((height, width)) * columns).astype(np.int32)
+    best_y = (rng.random((height, width)) * rows).astype(np.int32)
+    best = distance(best_x, best_y)
+
+    def try_places(to_x: Ints, to_y: Ints) -> None:
+        nonlocal best
+        to_x, to_y = np.clip(to_x, 0, columns - 1), np.clip(to_y, 0, rows - 1)
+        found = distance(to_x, to_y)
+        better = found < best
+        np.copyto(best_x, to_x, where=better)
+        np.copyto(best_y, to_y, where=better)
+        best = np.where(better, found, best)
+
+    for turn in range(iterations):
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            for step in (1, 4) if turn < iterations // 2 else (1,):
+                a, b = step * dx, step * dy
+                near_x, near_y = _moved(best_x - x, a, b), _moved(best_y - y, a, b)
+                try_places(x + near_x, y + near_y)
+                far_x, far_y = _moved(near_x, a, b), _moved(near_y, a, b)
+                try_places(x + 2 * near_x - far_x, y + 2 * near_y - far_y)
+        reach = max(rows, columns) // 2
+        while reach >= 1:
+            jump = (rng.random((2, height, width)) * 2 - 1) * reach
+            try_places(
+                best_x + np.rint(jump[0]).astype(np.int32),
+                best_y + np.rint(jump[1]).astype(np.int32),
+            )
+            reach //= 4
+    return (best_x - x).astype(np.float32), (best_y - y).astype(np.float32)
+
+
+def _moved(values: Ints, dx: int, dy: int) -> Ints:
+    """Return what lies (dx, dy) before each place; at the border, the border's."""
+    height, width = values.shape
+    rows = np.clip(np.arange(height) - dy, 0, height - 1)
+    columns = np.clip(np.arange(width) - dx, 0, width - 1)
+    result: Ints = values[rows][:, columns]
+    return result

@@ -1,0 +1,109 @@
+"""``luo-blocks``: overlapping blocks by seven features, one common shift.
+
+Luo, Huang and Qiu (ICPR 2006, [58] of the paper), for two pictures. A block's features are its
+mean red, green and blue, and the share of its luminance in one half of it, cut in four directions
+(their section 3.1). Blocks alike in all seven (3.2) vote for their shift; those of the shift with
+most votes make the masks (3.3).
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.models.block_matching import Floats, grid, nearest, painted
+from cisdl_bench.models.pair_detector import Masks, View, nothing
+from cisdl_bench.records import Pixels
+
+
+@dataclass(frozen=True)
+class LuoBlocks:
+    """The detector with its parameters; ``data_specs/detectors/luo-blocks.toml`` explains them."""
+
+    version: int
+    side_px: int
+    donor_step_px: int
+    max_colour: float
+    max_share: float
+    most_alike: int
+    min_texture: float
+    shift_bin_px: int
+    min_blocks: int
+    name: str = "luo-blocks"
+    identity: str = "luo-blocks"
+    sees_truth: bool = False
+
+    @classmethod
+    def from_specs(cls) -> "LuoBlocks":
+        """Return it with the parameters in ``data_specs``."""
+        text = (files("cisdl_bench.data_specs") / "detectors" / "luo-blocks.toml").read_text()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(**tomllib.loads(text), identity=f"luo-blocks {digest[:16]}")
+
+    def look(self, view: View) -> Masks:
+        """Return both masks, empty where too few blocks have one shift."""
+        donor_at, donor, texture = self.blocks(view.donor, self.donor_step_px)
+        probe_at, probe, _ = self.blocks(view.probe, 1)
+        keep = texture > self.min_texture
+        donor_at, donor = donor_at[keep], donor[keep]
+        if not len(donor) or len(probe) < self.most_alike:
+            return nothing(view)
+        _, indices = nearest(donor, probe, self.most_alike)
+        # Features are in units of their thresholds: alike is less than 1 in each.
+        alike = np.abs(probe[indices] - donor[:, None]).max(axis=2) < 1
+        which, choice = np.nonzero(alike)
+        if not len(which):
+            return nothing(view)
+        source, target = donor_at[which], probe_at[indices[which, choice]]
+        inliers = self._common_shift(target - source)
+        if len(np.unique(which[inliers])) < self.min_blocks:
+            return nothing(view)
+        return Masks(
+            painted(target[inliers].astype(np.float64), self.side_px, view.probe.shape),
+            painted(source[inliers].astype(np.float64), self.side_px, view.donor.shape),
+        )
+
+    def blocks(
+        self, picture: Pixels, step: int
+    ) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.float32]]:
+        """Return blocks' centres (n, 2), features (n, 7), and their grey levels' deviation (n,)."""
+        half = self.side_px // 2
+        at = grid(picture.shape, half, step)
+        colours = cv2.blur(picture.astype(np.float32), (self.side_px, self.side_px))
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        whole = np.ones((self.side_px, self.side_px), dtype=np.float32)
+        total = cv2.filter2D(grey, cv2.CV_32F, whole)
+        shares = [
+            cv2.filter2D(grey, cv2.CV_32F, kernel) / np.maximum(total, 1.0)
+            for kernel in _halves(self.side_px)
+        ]
+        parts = [colours / self.max_colour, np.stack(shares, axis=2) / self.max_share]
+        x, y = at.T
+        mean = total / whole.size
+        square = cv2.filter2D(grey * grey, cv2.CV_32F, whole) / whole.size
+        deviation = np.sqrt(np.maximum(square - mean * mean, 0))[y, x]
+        return at, np.concatenate(parts, axis=2)[y, x], deviation
+
+    def _common_shift(self, shifts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return which shifts lie in or beside the bin of most votes."""
+        bins = np.floor_divide(shifts, self.shift_bin_px)
+        low = bins.min(axis=0)
+        votes = np.zeros(bins.max(axis=0) - low + 1, dtype=np.float32)
+        np.add.at(votes, tuple((bins - low).T), 1)
+        around = cv2.boxFilter(votes, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        top = np.array(np.unravel_index(int(np.argmax(around)), votes.shape)) + low
+        result: npt.NDArray[np.bool_] = (np.abs(bins - top) <= 1).all(axis=1)
+        return result
+
+
+@lru_cache(maxsize=4)
+def _halves(side: int) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return kernels of one half of a block: upper, left, and above either diagonal."""
+    y, x = np.mgrid[:side, :side]
+    halves = (2 * y < side - 1, 2 * x < side - 1, x > y, x + y < side - 1)
+    return tuple(half.astype(np.float32) for half in halves)

@@ -1,0 +1,83 @@
+"""``zernike-blocks``: blocks by the magnitudes of their Zernike moments, one affine map.
+
+Ryu, Lee and Lee (IH 2010, [59] of the paper), for two pictures: the magnitudes do not change when
+a block is turned. Matches whose neighbours agree with them (their section 3.3 wants a region of
+matches) give an affine map by RANSAC; its inliers' blocks make the masks.
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import cv2
+import numpy as np
+
+from cisdl_bench.models.block_matching import agreeing, grid, nearest, painted
+from cisdl_bench.models.pair_detector import Masks, View, nothing
+from cisdl_bench.models.ransac import Ransac
+from cisdl_bench.models.zernike import zernike_magnitudes
+
+
+@dataclass(frozen=True)
+class ZernikeBlocks:
+    """The detector; ``data_specs/detectors/zernike-blocks.toml`` explains its parameters."""
+
+    version: int
+    radius_px: int
+    order: int
+    donor_step_px: int
+    probe_step_px: int
+    max_distance: float
+    min_texture: float
+    agree_px: float
+    agree_with: int
+    min_blocks: int
+    residual_px: float
+    trials: int
+    min_scale: float
+    max_scale: float
+    name: str = "zernike-blocks"
+    identity: str = "zernike-blocks"
+    sees_truth: bool = False
+
+    @classmethod
+    def from_specs(cls) -> "ZernikeBlocks":
+        """Return it with the parameters in ``data_specs``."""
+        text = (files("cisdl_bench.data_specs") / "detectors" / "zernike-blocks.toml").read_text()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(**tomllib.loads(text), identity=f"zernike-blocks {digest[:16]}")
+
+    def look(self, view: View) -> Masks:
+        """Return both masks, empty where too few blocks have one affine map."""
+        found = []
+        for picture, step in (
+            (view.donor, self.donor_step_px),
+            (view.probe, self.probe_step_px),
+        ):
+            grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+            at = grid(picture.shape, self.radius_px, step)
+            moments = zernike_magnitudes(grey, self.radius_px, self.order)
+            found.append((at.astype(np.float64), moments[at[:, 1], at[:, 0]]))
+        (donor_at, donor), (probe_at, probe) = found
+        if not len(donor) or not len(probe):
+            return nothing(view)
+        length = np.linalg.norm(donor, axis=1)
+        distances, indices = nearest(donor, probe, 1)
+        alike = (length > self.min_texture) & (distances[:, 0] < self.max_distance * length)
+        target = probe_at[indices[:, 0]]
+        offsets = np.where(alike[:, None], target - donor_at, np.nan)
+        rows = len(np.unique(donor_at[:, 1]))
+        kept = alike & agreeing(offsets, (rows, len(donor) // rows), self.agree_px, self.agree_with)
+        ransac = Ransac(
+            self.min_blocks, self.residual_px, self.trials, self.min_scale, self.max_scale
+        )
+        result = ransac.affine(donor_at[kept], target[kept], self.name)
+        if result is None:
+            return nothing(view)
+        inliers = result[1]
+        side = 2 * self.radius_px + 1
+        return Masks(
+            painted(target[kept][inliers], side, view.probe.shape),
+            painted(donor_at[kept][inliers], side, view.donor.shape),
+        )
