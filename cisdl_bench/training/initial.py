@@ -1,7 +1,6 @@
 """The weights that training begins with: VGG-16's published ones, He's, or a checkpoint's."""
 
 import hashlib
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,12 +153,3 @@ def _number(seed: int, *names: object) -> int:
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Key torch's streams, which dropout draws from, by the step: nothing of them is kept."""
     torch.manual_seed(_number(seed, "step", step, rank))
-
-
-def finite(terms: dict[str, float]) -> bool:
-    """Say whether all losses are numbers.
-
-    >>> finite({"loss": 1.0}), finite({"loss": float("nan")})
-    (True, False)
-    """
-    return all(math.isfinite(value) for value in terms.values())

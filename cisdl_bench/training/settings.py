@@ -1,0 +1,66 @@
+"""What a user chooses for a training run, and what hears and scores it on its way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import nn
+
+METRICS = ("iou", "mcc", "nmm")
+
+
+class Progress(Protocol):
+    """Hears how a run goes on."""
+
+    def start(self, what: str, total: int, done: int = 0) -> None:
+        """The run begins."""
+        ...
+
+    def advance(self, n: int) -> None:
+        """So many more pairs are learnt from."""
+        ...
+
+    def note(self, text: str) -> None:
+        """The latest losses."""
+        ...
+
+    def stop(self) -> None:
+        """The run ends here."""
+        ...
+
+    def say(self, message: str) -> None:
+        """A line to be read."""
+        ...
+
+
+#: Scores a network on its fixed sets: a set's name and its metrics each.
+Evaluate = Callable[[nn.Module], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user chooses beside the experiment and the data.
+
+    Attributes:
+        seed: Of weights, order and dropout.
+        device: Where.
+        precision: ``fp32`` or ``bf16``.
+        pieces: In how many pieces each process goes through its part of a batch.
+        compile: Whether networks are compiled.
+        workers: Reading processes; 0: one thread reads ahead.
+        log_every: Steps from one line of ``history.csv`` to the next.
+        save_every: Steps from one saved state to the next.
+        evaluate_every: Steps from one evaluation to the next.
+        max_minutes: After so many this invocation saves and stops.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"
+    pieces: int = 1
+    compile: bool = False
+    workers: int = 0
+    log_every: int = 20
+    save_every: int = 1000
+    evaluate_every: int = 1000
+    max_minutes: float | None = None
