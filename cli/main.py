@@ -19,6 +19,7 @@ _COMMANDS = {
     "export": "Write a set in another format.",
     "train": "Train DMAC or DMVN-BN as the paper does.",
     "score": "Score a network or another detector on sets.",
+    "detect": "Look at one pair of pictures: two masks, an overlay, a probability.",
     "profile": "Count a network's parameters and time it.",
     "table": "Write tables of results: CSV, LaTeX or Markdown.",
     "plot": "Draw figures: how training grew.",

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex128]
+_FINE = 8  # samples of a kernel along each side of a pixel
 
 
 def radial(order: int, repetition: int, r: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -40,17 +41,25 @@ def orders_of(highest: int) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=8)
 def _kernels(radius: int, highest: int) -> tuple[Complex, ...]:
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
+    """Return each moment's kernel, averaged over every pixel's area: a disc has no corners."""
+    side = 2 * radius + 1
+    at = (np.arange(side * _FINE) + 0.5) / _FINE - side / 2
+    y, x = np.meshgrid(at, at, indexing="ij")
     r = np.hypot(x, y) / (radius + 0.5)
     angle = np.arctan2(y, x)
-    inside = r <= 1
+    area = _averaged(np.where(r <= 1, 1.0, 0.0).astype(np.complex128))
     kernels = []
     for n, m in orders_of(highest):
         polynomial = radial(n, m, r) * np.exp(-1j * m * angle)
-        kernel: Complex = np.where(inside, polynomial, 0).astype(np.complex128)
-        kernel -= np.where(inside, kernel.sum() / inside.sum(), 0)  # a disc of one grey gives 0
+        kernel = _averaged(np.where(r <= 1, polynomial, 0).astype(np.complex128))
+        kernel -= area * (kernel.sum() / area.sum())  # a disc of one grey gives 0
         kernels.append(kernel * (n + 1) / math.pi / (radius + 0.5) ** 2)
     return tuple(kernels)
+
+
+def _averaged(fine: Complex) -> Complex:
+    side = len(fine) // _FINE
+    return np.asarray(fine.reshape(side, _FINE, side, _FINE).mean(axis=(1, 3)))
 
 
 def zernike_magnitudes(grey: Floats, radius: int, highest: int) -> Floats:

@@ -28,7 +28,7 @@ def typed(line: str) -> None:
     if words[0] == "generate" and "--recipe" not in words and "--pairs" not in words:
         words += ["--pairs", "6"]
     if words[0] == "train":
-        words += ["--batch-size", "3", "--max-minutes", "0", "--evaluate-pairs", "1"]
+        words += ["--batch-size", "1", "--max-minutes", "0", "--evaluate-pairs", "1"]
     if words[0] == "profile":
         words += ["--seconds", "0", "--size", "64"]
     shown = CliRunner().invoke(main, words, catch_exceptions=False)
@@ -41,6 +41,10 @@ def test_every_block_runs(
     monkeypatch.chdir(tmp_path)
     Path("coco2014").symlink_to(coco)
     save_checkpoint(Path("model.pt"), build("dmvn-bn"), {})
+    for name, picture in zip(
+        ("probe.jpg", "donor.jpg"), (coco / "val2014").iterdir(), strict=False
+    ):
+        Path(name).symlink_to(picture)
     Path("vgg16").mkdir()
     write_vgg(Path("vgg16/vgg16-397923af.pth"))
     found = [(kind, code) for kind, name, code in blocks() if not name]

@@ -203,8 +203,8 @@ def test_killed_it_goes_on_bit_for_bit(
     train(of, [pairs64], whole, FAST, Ears(), name="n", start=start)
     process = subprocess.Popen(command(of, pairs64, cut, start), stderr=subprocess.PIPE)
     until = time.monotonic() + 60
-    history = cut / "history.csv"
-    while not (history.exists() and len(history.read_text().splitlines()) > epochs):
+    history, state = cut / "history.csv", cut / "state.torch"
+    while not (state.exists() and len(history.read_text().splitlines()) > epochs):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < until
         time.sleep(0.005)

@@ -1,0 +1,1 @@
+"""Other people's pictures and data sets: from their files to what detectors look at."""

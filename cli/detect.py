@@ -1,0 +1,112 @@
+"""``cisdl-bench detect``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cisdl_bench.cli.progress import Bars
+
+
+@click.command()
+@click.argument("probe", type=click.Path(path_type=Path))
+@click.argument("donor", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    default="sift-ransac",
+    show_default=True,
+    help="A checkpoint, a network of your own, or a classical method, as for `score`.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("cisdl-detected"),
+    show_default=True,
+    metavar="DIR",
+    help="Where masks and overlay are written.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=32),
+    default=256,
+    show_default=True,
+    metavar="PX",
+    help="Canvas that both pictures are resized to; the masks come back at their own sizes.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="WORD",
+    help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def detect(
+    settings: dict[str, Any],
+    probe: Path,
+    donor: Path,
+    model: str,
+    out: Path,
+    size: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Say whether a region of DONOR was pasted into PROBE, and where, in both.
+
+    Writes probe-mask.png and donor-mask.png (255 is probability 1) at the pictures' own sizes,
+    and overlay.png, donor left and probe right.
+
+    \b
+    Examples:
+      cisdl-bench detect probe.jpg donor.jpg
+      cisdl-bench detect probe.jpg donor.jpg --model model.pt -o found
+    """
+    from cisdl_bench.adapters.picture import read_picture
+    from cisdl_bench.devices import choose_device, device_name
+    from cisdl_bench.models.detectors import NetworkDetector, find_detector
+    from cisdl_bench.models.networks import check_side
+    from cisdl_bench.report.overlay import overlay, png_of
+    from cisdl_bench.scoring.one_pair import look_at_pair
+    from cisdl_bench.scoring.settings import Settings
+    from cisdl_bench.store.atomic import write_whole
+
+    pictures = read_picture(probe), read_picture(donor)
+    detector = find_detector(model)
+    where = "cpu"
+    if isinstance(detector, NetworkDetector):
+        check_side(detector.network, size, "--size")
+        where = choose_device(device)
+        Bars(settings["quiet"]).say(f"{detector.name} on {device_name(where)}")
+    found = look_at_pair(detector, *pictures, size, Settings(device=where))
+    files = {
+        "probe_mask": (out / "probe-mask.png", found.probe),
+        "donor_mask": (out / "donor-mask.png", found.donor),
+        "overlay": (
+            out / "overlay.png",
+            overlay((pictures[1], pictures[0]), (found.donor, found.probe)),
+        ),
+    }
+    for path, picture in files.values():
+        write_whole(path, png_of(picture))
+    shares = {
+        name: float((mask > 0.5).mean())
+        for name, mask in found._asdict().items()
+        if name != "score"
+    }
+    if as_json:
+        result = {
+            "probability": found.score,
+            "share_of_probe": shares["probe"],
+            "share_of_donor": shares["donor"],
+            **{name: str(path) for name, (path, _) in files.items()},
+        }
+        click.echo(json.dumps(result, indent=1))
+        return
+    click.echo(
+        f"probability {found.score:.4f}; above one half: {shares['probe']:.1%} of the probe, "
+        f"{shares['donor']:.1%} of the donor"
+    )
+    click.echo(f"{out / 'overlay.png'}")
