@@ -81,7 +81,7 @@ def detect(
         where = choose_device(device)
         Bars(settings["quiet"]).say(f"{detector.name} on {device_name(where)}")
     found = look_at_pair(detector, *pictures, size, Settings(device=where))
-    files = {
+    files: dict[str, tuple[Path, Any]] = {
         "probe_mask": (out / "probe-mask.png", found.probe),
         "donor_mask": (out / "donor-mask.png", found.donor),
         "overlay": (
@@ -91,22 +91,18 @@ def detect(
     }
     for path, picture in files.values():
         write_whole(path, png_of(picture))
-    shares = {
-        name: float((mask > 0.5).mean())
-        for name, mask in found._asdict().items()
-        if name != "score"
-    }
+    shares = [float((mask > 0.5).mean()) for mask in (found.probe, found.donor)]
     if as_json:
         result = {
             "probability": found.score,
-            "share_of_probe": shares["probe"],
-            "share_of_donor": shares["donor"],
+            "share_of_probe": shares[0],
+            "share_of_donor": shares[1],
             **{name: str(path) for name, (path, _) in files.items()},
         }
         click.echo(json.dumps(result, indent=1))
         return
     click.echo(
-        f"probability {found.score:.4f}; above one half: {shares['probe']:.1%} of the probe, "
-        f"{shares['donor']:.1%} of the donor"
+        f"probability {found.score:.4f}; above one half: {shares[0]:.1%} of the probe, "
+        f"{shares[1]:.1%} of the donor"
     )
     click.echo(f"{out / 'overlay.png'}")

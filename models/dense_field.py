@@ -37,6 +37,7 @@ class DenseField:
     fit_radius_px: int
     max_fit_error: float
     min_texture: float
+    max_distance: float
     grow_px: int
     smallest_share: float
     close_px: int
@@ -53,8 +54,7 @@ class DenseField:
 
     def look(self, view: View) -> Masks:
         """Return both masks: 1 where the field is affine, and where it points to."""
-        field, texture = self.field(view.donor, view.probe)
-        donor, offsets = self.copied(field, texture)
+        donor, offsets = self.copied(*self.field(view.donor, view.probe))
         y, x = np.nonzero(donor)
         probe: Pixels = np.zeros(view.probe.shape[:2], dtype=np.uint8)
         height, width = probe.shape
@@ -65,10 +65,11 @@ class DenseField:
         probe = np.asarray(cv2.morphologyEx(probe, cv2.MORPH_CLOSE, disc))
         return Masks(probe.astype(np.float32), donor.astype(np.float32))
 
-    def field(self, donor: Pixels, probe: Pixels) -> tuple[tuple[Floats, Floats], Floats]:
-        """Return, for each donor pixel, the offset (x, y) of its match in the probe, and texture.
+    def field(self, donor: Pixels, probe: Pixels) -> tuple[tuple[Floats, Floats], Mask]:
+        """Return each donor pixel's offset (x, y) to its match in the probe, and which count.
 
-        Texture is the length of the pixel's features: 0 where all is one grey.
+        A match counts where there is texture, the length of the pixel's features, and where the
+        two are alike for that.
         """
         first, second = (
             zernike_magnitudes(
@@ -78,10 +79,12 @@ class DenseField:
             )
             for picture in (donor, probe)
         )
-        offsets = patch_match(first, second, self.iterations)
-        return offsets, np.linalg.norm(first, axis=2)
+        *offsets, distance = patch_match(first, second, self.iterations)
+        texture = np.linalg.norm(first, axis=2)
+        alike: Mask = (texture > self.min_texture) & (distance < (self.max_distance * texture) ** 2)
+        return (offsets[0], offsets[1]), alike
 
-    def copied(self, field: tuple[Floats, Floats], texture: Floats) -> tuple[Mask, list[Floats]]:
+    def copied(self, field: tuple[Floats, Floats], alike: Mask) -> tuple[Mask, list[Floats]]:
         """Return where the field is affine over a disc, bool (H, W), and the field there.
 
         Near a region's border features and fits see what is not copied: the fitting places are
@@ -92,9 +95,9 @@ class DenseField:
             for part in field
         ]
         error = fit_error(smooth, self.fit_radius_px)
-        good = ((error < self.max_fit_error) & (texture > self.min_texture)).astype(np.uint8)
+        good = ((error < self.max_fit_error) & alike).astype(np.uint8)
         _, parts, found, _ = cv2.connectedComponentsWithStats(cv2.dilate(good, _disc(self.grow_px)))
-        large = found[:, cv2.CC_STAT_AREA] >= self.smallest_share * texture.size
+        large = found[:, cv2.CC_STAT_AREA] >= self.smallest_share * alike.size
         large[0] = False
         _, nearest = cv2.distanceTransformWithLabels(
             1 - good, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -142,8 +145,10 @@ def fit_error(field: list[Floats], radius: int) -> Floats:
     return np.maximum(total, 0).astype(np.float32)
 
 
-def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats, Floats]:
+def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats, Floats, Floats]:
     """Return the offsets (x, y) that lead each pixel of one picture to its like in the other.
+
+    The third field is the squared distance of their features.
 
     All pixels look at once: at what each of four neighbours found, as it is and continued
     linearly from the neighbour behind it, then at places drawn around their own, nearer and
@@ -195,7 +200,7 @@ def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats,
                 best_y + np.rint(jump[1]).astype(np.int32),
             )
             reach //= 4
-    return (best_x - x).astype(np.float32), (best_y - y).astype(np.float32)
+    return (best_x - x).astype(np.float32), (best_y - y).astype(np.float32), best
 
 
 def _moved(values: Ints, dx: int, dy: int) -> Ints:

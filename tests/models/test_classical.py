@@ -91,7 +91,8 @@ def test_patch_match_finds_a_shift() -> None:
     rng = np.random.default_rng(0)
     second = cv2.GaussianBlur(rng.random((70, 80, 3)).astype(np.float32), (0, 0), 1.5)
     first = second[12:60, 20:72]
-    x, y = patch_match(first, second, 8)
+    x, y, distance = patch_match(first, second, 8)
+    assert distance.max() < 0.1
     assert (np.abs(x - 20) + np.abs(y - 12) == 0).mean() > 0.99
 
 
