@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 
 
@@ -35,13 +36,7 @@ from cisdl_bench.cli.progress import Bars
     metavar="PX",
     help="Canvas that both pictures are resized to; the masks come back at their own sizes.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="WORD",
-    help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
-)
+@shared.device
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def detect(

@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 
 
 @click.command()
 @click.argument("model")
-@click.option("--device", default="auto", show_default=True, metavar="WORD")
+@shared.device
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16", "fp16"]),

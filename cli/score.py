@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 
 
@@ -33,13 +34,7 @@ from cisdl_bench.cli.progress import Bars
     metavar="DIR",
     help="Where results go. Default: cisdl-scores/ and the model's name.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="WORD",
-    help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
-)
+@shared.device
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),

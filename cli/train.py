@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import RunError
 
@@ -68,13 +69,7 @@ OUT = Path("cisdl-training")
     "--batch-size", type=click.IntRange(min=1), metavar="N", help="Instead of the experiment's."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="WORD",
-    help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
-)
+@shared.device
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),

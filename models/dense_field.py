@@ -7,16 +7,14 @@ continued linearly (section III of their paper); a median filter; the error of f
 offset around each pixel, small where a region was copied (section IV).
 """
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.models.specified import specified
 from cisdl_bench.models.zernike import zernike_magnitudes
 from cisdl_bench.records import Mask, Pixels
 from cisdl_bench.seeding import stream
@@ -48,9 +46,7 @@ class DenseField:
     @classmethod
     def from_specs(cls) -> "DenseField":
         """Return it with the parameters in ``data_specs``."""
-        text = (files("cisdl_bench.data_specs") / "detectors" / "dense-field.toml").read_text()
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(**tomllib.loads(text), identity=f"dense-field {digest[:16]}")
+        return cls(**specified("dense-field"))
 
     def look(self, view: View) -> Masks:
         """Return both masks: 1 where the field is affine, and where it points to."""

@@ -6,11 +6,8 @@ mean red, green and blue, and the share of its luminance in one half of it, cut 
 most votes make the masks (3.3).
 """
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 import cv2
 import numpy as np
@@ -18,6 +15,7 @@ import numpy.typing as npt
 
 from cisdl_bench.models.block_matching import Floats, grid, nearest, painted
 from cisdl_bench.models.pair_detector import Masks, View, nothing
+from cisdl_bench.models.specified import specified
 from cisdl_bench.records import Pixels
 
 
@@ -41,9 +39,7 @@ class LuoBlocks:
     @classmethod
     def from_specs(cls) -> "LuoBlocks":
         """Return it with the parameters in ``data_specs``."""
-        text = (files("cisdl_bench.data_specs") / "detectors" / "luo-blocks.toml").read_text()
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(**tomllib.loads(text), identity=f"luo-blocks {digest[:16]}")
+        return cls(**specified("luo-blocks"))
 
     def look(self, view: View) -> Masks:
         """Return both masks, empty where too few blocks have one shift."""

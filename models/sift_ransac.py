@@ -6,10 +6,7 @@ affine map from donor to probe. The mask: where the donor and the probe taken ba
 look alike, in the parts that hold inliers.
 """
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 
 import cv2
 import numpy as np
@@ -17,6 +14,7 @@ import numpy.typing as npt
 
 from cisdl_bench.models.pair_detector import Masks, Probability, View, nothing
 from cisdl_bench.models.ransac import Ransac
+from cisdl_bench.models.specified import specified
 from cisdl_bench.records import Pixels
 
 Points = npt.NDArray[np.float64]
@@ -44,9 +42,7 @@ class SiftRansac:
     @classmethod
     def from_specs(cls) -> "SiftRansac":
         """Return it with the parameters in ``data_specs``."""
-        text = (files("cisdl_bench.data_specs") / "detectors" / "sift-ransac.toml").read_text()
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(**tomllib.loads(text), identity=f"sift-ransac {digest[:16]}")
+        return cls(**specified("sift-ransac"))
 
     def look(self, view: View) -> Masks:
         """Return both masks, empty where no region of four matches or more is found."""

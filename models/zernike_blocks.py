@@ -5,10 +5,7 @@ a block is turned. Matches whose neighbours agree with them (their section 3.3 w
 matches) give an affine map by RANSAC; its inliers' blocks make the masks.
 """
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 
 import cv2
 import numpy as np
@@ -16,6 +13,7 @@ import numpy as np
 from cisdl_bench.models.block_matching import agreeing, grid, nearest, painted
 from cisdl_bench.models.pair_detector import Masks, View, nothing
 from cisdl_bench.models.ransac import Ransac
+from cisdl_bench.models.specified import specified
 from cisdl_bench.models.zernike import zernike_magnitudes
 
 
@@ -44,9 +42,7 @@ class ZernikeBlocks:
     @classmethod
     def from_specs(cls) -> "ZernikeBlocks":
         """Return it with the parameters in ``data_specs``."""
-        text = (files("cisdl_bench.data_specs") / "detectors" / "zernike-blocks.toml").read_text()
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(**tomllib.loads(text), identity=f"zernike-blocks {digest[:16]}")
+        return cls(**specified("zernike-blocks"))
 
     def look(self, view: View) -> Masks:
         """Return both masks, empty where too few blocks have one affine map."""
