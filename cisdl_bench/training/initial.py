@@ -47,6 +47,13 @@ def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | Non
     Raises:
         ModelError: A file is missing, broken, or of another network.
     """
+    if vgg is not None and start is not None:
+        raise ModelError.expected(
+            f"--init {vgg}",
+            "VGG-16's weights for an experiment that begins",
+            f"one that goes on from {start}",
+            "Leave --init out",
+        )
     torch.manual_seed(_number(seed, "initial weights"))
     configuration = {} if experiment.width == 1 else {"width": experiment.width}
     network = build(experiment.network, "network", configuration)

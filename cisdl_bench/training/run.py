@@ -138,6 +138,9 @@ def _announce(run: Run, dataset: PairDataset, origin: str, progress: Progress) -
         f"{run.steps:,} steps of {of.batch} on {device_name(choices.device)}, {choices.precision}"
     )
     progress.say(f"begins with {origin}")
+    sizes = [len(kind) for kind in kinds_of(dataset)]
+    if len(set(sizes)) > 1:
+        progress.say(f"note: the kinds have {sizes} pairs; fewer are gone through more often")
     for note in run.record["notes"]:
         progress.say(f"note: {note}")
     if run.step:
