@@ -43,7 +43,8 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
         axis.set(title=_TITLES[metric], xlabel="pairs seen")
         axis.grid(alpha=0.3)
         axis.set_ylim(-1.02 if metric == "nmm" else -0.02, 1.02)
-    axes[0].legend(fontsize=7)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=7, ncols=3, loc="outside lower center")
     return figure
 
 
