@@ -39,7 +39,7 @@ class Silent:
 def bare(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -> float:
     """Return seconds of the forward passes alone."""
     size = 1 if settings.device == "cpu" else settings.batch_size
-    dataset = PerturbedPairs(pairs.path, Perturbation(), False)
+    dataset = PerturbedPairs(pairs, Perturbation(), False)
     batches = []
     for start in range(0, n, size):
         batch = dataset.__getitems__(list(range(start, min(start + size, n))))
@@ -55,7 +55,7 @@ def bare(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -
 
 def harness(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -> float:
     """Return seconds of reading, forward passes and counting, as `score` does them."""
-    dataset = PerturbedPairs(pairs.path, Perturbation(), False)
+    dataset = PerturbedPairs(pairs, Perturbation(), False)
     begun = time.perf_counter()
     total = sum(len(a) for a in score_batches(network, dataset, range(n), settings))
     assert total == n
@@ -108,7 +108,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     begun = time.perf_counter()
     detector = NetworkDetector(name, "benchmark", network)
-    score(detector, [Job(options.set, Perturbation())], folder, settings, Silent())
+    score(detector, [Job(pairs, Perturbation())], folder, settings, Silent())
     print(f"a whole `score`   {len(pairs) / (time.perf_counter() - begun):9.2f} pairs/s")
     shutil.rmtree(folder)
     counting(pairs, 1000)

@@ -1,15 +1,19 @@
 """What a composite and a pair are made of: the records every other package passes around."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 KINDS = ("foreground", "background", "negative")
+#: Of pairs that others listed, by their label: 1, 0, and none.
+LISTED_KINDS = ("positive", "negative", "unlabelled")
 DIFFICULTIES = ("difficult", "normal", "easy")
+#: The label of a pair of which nobody says whether it shares a region.
+UNLABELLED = -1
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -129,9 +133,10 @@ class Pair:
         donor: uint8 RGB, shape (size, size, 3).
         probe_mask: bool, shape (size, size).
         donor_mask: bool, shape (size, size).
-        label: 1 where the pictures share a region, 0 where they do not.
-        kind: One of ``KINDS``.
+        label: 1 where the pictures share a region, 0 where they do not, or ``UNLABELLED``.
+        kind: One of ``KINDS`` where it was generated, else one of ``LISTED_KINDS``.
         numbers: The composite's ids, areas and parameters by column name.
+        known: Whether the masks are the truth; an unknown one is empty here.
     """
 
     probe: Pixels
@@ -141,6 +146,110 @@ class Pair:
     label: int
     kind: str
     numbers: dict[str, float | int | str]
+    known: tuple[bool, bool] = (True, True)
+
+
+class Pairs(Protocol):
+    """Pairs on a square canvas, wherever they come from: what detectors are scored on.
+
+    A pair has a number, its place in the whole list; numbers of pairs that cannot be used are
+    left out. Pairs pickle small, so that they can be sent to worker processes.
+    """
+
+    @property
+    def name(self) -> str:
+        """What results are filed under, such as ``rotation-difficult``."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Side of the canvas in px."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """uint8, or float32 (0 to 255) where pictures are not rounded after resizing."""
+        ...
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """The pairs' numbers, rising."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[int, str]:
+        """Numbers of pairs of the whole list that cannot be used, and why."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the content does."""
+        ...
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a result says of its data, under ``notes`` what its reader must know."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many pairs there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Pair:
+        """Return the pair of a number."""
+        ...
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Yield every pair in order."""
+        ...
+
+    def kind(self, index: int) -> str:
+        """Return a pair's kind."""
+        ...
+
+    def label(self, index: int) -> int:
+        """Return a pair's label without reading its pictures."""
+        ...
+
+    def known(self, index: int) -> tuple[bool, bool]:
+        """Return whether the truth of the probe's and of the donor's mask is known."""
+        ...
+
+    def about(self, index: int) -> dict[str, float | int | str]:
+        """Return ids, names, areas and parameters of a pair by column, as far as it has them."""
+        ...
+
+    def read_into(
+        self, index: int, probe: Any, donor: Any, probe_mask: Any, donor_mask: Any
+    ) -> int:
+        """Fill arrays with one pair; return its label.
+
+        Args:
+            index: The pair's number.
+            probe: uint8 or ``dtype``, (size, size, 3), RGB, contiguous.
+            donor: The same.
+            probe_mask: bool or uint8, (size, size), contiguous.
+            donor_mask: The same.
+        """
+        ...
+
+
+def read_pair(pairs: Pairs, index: int) -> Pair:
+    """Return one pair of a number, its pictures as uint8."""
+    shape = (pairs.size, pairs.size)
+    probe, donor = (np.empty((*shape, 3), dtype=np.uint8) for _ in range(2))
+    masks = np.empty((2, *shape), dtype=bool)
+    label = pairs.read_into(index, probe, donor, masks[0], masks[1])
+    return Pair(
+        probe,
+        donor,
+        masks[0],
+        masks[1],
+        label,
+        pairs.kind(index),
+        pairs.about(index),
+        pairs.known(index),
+    )
 
 
 def label_of(kind: str) -> int:

@@ -35,9 +35,9 @@ def export(settings: dict[str, Any], folder: Path, form: str, output: Path | Non
       cisdl-bench export cisdl-data/rotation-difficult --format pairs-h5 -o rotation.h5
     """
     from cisdl_bench.store.export import export as write
-    from cisdl_bench.store.reader import open_pairs
+    from cisdl_bench.store.opening import open_set
 
-    pairs = open_pairs(folder)
+    pairs = open_set(folder)
     ending = ".h5" if form == "pairs-h5" else f"-{form}"
     target = output or folder.absolute().parent / f"{folder.absolute().name}{ending}"
     bars = Bars(settings["quiet"])

@@ -1,6 +1,7 @@
 """``cisdl-bench info``."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> 
 
 
 def _described(path: Path, summary: dict[str, Any]) -> str:
+    if "seed" not in summary["request"]:
+        return _listed(path, summary)
     counts, request = summary["counts"], summary["request"]
     lines = [
         f"{path}: {counts['pairs']:,} pairs of {summary['size']} px from "
@@ -71,11 +74,29 @@ def _described(path: Path, summary: dict[str, Any]) -> str:
         f"  annotations  {_counted(summary['source']['skipped'])}",
         *[f"  note         {note}" for note in summary["notes"]],
     ]
+    return "\n".join([*lines, *_bars(summary)]) + "\n"
+
+
+def _bars(summary: dict[str, Any]) -> Iterator[str]:
     for name, histogram in summary["histograms"].items():
         edges, most = histogram["edges"], max(histogram["counts"])
         bars = "".join("▁▂▃▄▅▆▇█"[round(7 * n / most)] for n in histogram["counts"])
-        lines.append(f"  {name:16} {edges[0]:9.3f} {bars} {edges[-1]:.3f}")
-    return "\n".join(lines) + "\n"
+        yield f"  {name:16} {edges[0]:9.3f} {bars} {edges[-1]:.3f}"
+
+
+def _listed(path: Path, summary: dict[str, Any]) -> str:
+    """Describe an imported set."""
+    counts, source = summary["counts"], summary["source"]
+    lines = [
+        f"{path}: {counts['pairs']:,} pairs of {summary['size']} px, imported, "
+        f"{summary['bytes'] / 1e6:.1f} MB in {summary['shards']} shards",
+        f"  list         {source['list']}, format {source['format']}, {source['whole']:,} pairs",
+        f"  fingerprint  {summary['fingerprint']}",
+        f"  kinds        {_counted(counts['kinds'])}",
+        f"  left out     {counts['left_out']:,}, see skipped.csv",
+        *[f"  note         {note}" for note in summary["notes"]],
+    ]
+    return "\n".join([*lines, *_bars(summary)]) + "\n"
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -17,9 +17,11 @@ _COMMANDS = {
     "preview": "Draw a contact sheet of pairs with their masks outlined.",
     "verify": "Check sets on disk: structure, hashes, fingerprint.",
     "export": "Write a set in another format.",
+    "import": "Turn other people's pairs into a set of shards.",
     "train": "Train DMAC or DMVN-BN as the paper does.",
     "score": "Score a network or another detector on sets.",
     "detect": "Look at one pair of pictures: two masks, an overlay, a probability.",
+    "submit": "Write a submission to NIST's splice task, and check it.",
     "profile": "Count a network's parameters and time it.",
     "table": "Write tables of results: CSV, LaTeX or Markdown.",
     "plot": "Draw figures: how training grew.",
@@ -35,7 +37,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"cisdl_bench.cli.{name}"), name)
+        word = "import_" if name == "import" else name  # a keyword is no module's name
+        command = getattr(importlib.import_module(f"cisdl_bench.cli.{word}"), word)
         assert isinstance(command, click.Command)
         return command
 

@@ -1,5 +1,9 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
 
 device = click.option(
@@ -9,3 +13,39 @@ device = click.option(
     metavar="WORD",
     help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
 )
+
+
+_LISTS = (
+    click.option(
+        "--images",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Lists: where their pictures lie. Default: the list's folder, NIST's above it.",
+    ),
+    click.option(
+        "--reference",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="NIST's reference. Default: reference/splice/ beside `indexes`.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(min=32),
+        default=256,
+        show_default=True,
+        metavar="PX",
+        help="Lists: the canvas that pictures are resized to.",
+    ),
+    click.option(
+        "--skip-unusable",
+        is_flag=True,
+        help="Lists: leave out pairs whose files are missing or cannot be read, and count them.",
+    ),
+)
+
+
+def lists(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how lists of other people's pairs are read."""
+    for option in reversed(_LISTS):
+        command = option(command)
+    return command

@@ -1,12 +1,16 @@
 """``cisdl-bench preview``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
+from cisdl_bench.cli.progress import Bars
+
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DATA")
 @click.option(
     "-o",
     "--output",
@@ -33,16 +37,30 @@ import click
     show_default=True,
     help="Another seed chooses other pairs.",
 )
-def preview(folder: Path, output: Path, count: int, columns: int, seed: int) -> None:
+@shared.lists
+@click.pass_obj
+def preview(
+    settings: dict[str, Any],
+    /,
+    folder: Path,
+    output: Path,
+    count: int,
+    columns: int,
+    seed: int,
+    **lists: Any,
+) -> None:
     """Draw a contact sheet of pairs: donor left, probe right, masks outlined.
+
+    DATA is a set, or a list of other people's pairs.
 
     \b
     Example:
       cisdl-bench preview cisdl-data/rotation-difficult -o sheet.png
     """
     from cisdl_bench.report.sheet import draw_sheet, save_sheet
-    from cisdl_bench.store.reader import open_pairs
+    from cisdl_bench.scoring.orders import Lists, one_of
 
-    sheet = draw_sheet(open_pairs(folder), count, columns, seed)
+    pairs = one_of(folder, Lists(**lists), Bars(settings["quiet"]))
+    sheet = draw_sheet(pairs, count, columns, seed)
     save_sheet(sheet, output)
     click.echo(f"{output}: {sheet.width} x {sheet.height} px")

@@ -1,23 +1,31 @@
 """``cisdl-bench score``."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.cli.zones import zones
+
+if TYPE_CHECKING:
+    from cisdl_bench.adapters.predictions import Predictions
+    from cisdl_bench.scoring.run import Job
+    from cisdl_bench.scoring.settings import Settings
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="A set or a folder of sets. May be repeated. Default: cisdl-data.",
+    help="A set or a folder of sets; or a list of pairs (plain CSV, the authors' release, paired "
+    "CASIA, NIST's index), or a folder of lists. May be repeated. Default: cisdl-data.",
 )
 @click.option(
     "--set",
@@ -34,6 +42,23 @@ from cisdl_bench.cli.progress import Bars
     metavar="DIR",
     help="Where results go. Default: cisdl-scores/ and the model's name.",
 )
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="In MODEL's place: scores (and masks) of another program, a CSV with the columns "
+    "probe,donor,score[,probe_mask,donor_mask] or index,score[,...], or a system output of NIST's.",
+)
+@click.option(
+    "--zones",
+    callback=zones,
+    default="nist",
+    show_default=True,
+    metavar="WORD",
+    help="No-score zones of NIST's pairs under --predictions: nist (15,11), none, or two odd "
+    "sides in px, to erode and to dilate by.",
+)
+@shared.lists
 @shared.device
 @click.option(
     "--batch-size",
@@ -97,14 +122,16 @@ from cisdl_bench.cli.progress import Bars
 def score(
     settings: dict[str, Any],
     /,
-    model: str,
+    model: str | None,
+    predictions: Path | None,
+    zones: tuple[int, int],
     data: tuple[Path, ...],
     sets: tuple[str, ...],
     out: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Score a network or another detector on generated sets.
+    """Score a network or another detector on generated sets, or on other people's pairs.
 
     MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
     file, module:factory of your own, a classical method (luo-blocks, zernike-blocks, sift-ransac,
@@ -116,24 +143,33 @@ def score(
       cisdl-bench score sift-ransac --set rotation --set raw-easy
       cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
       cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
+      cisdl-bench score DMAC-adv.pth --data release --set combination
+      cisdl-bench score model.pt --data paired_CASIA_ids.csv --images CASIA2
+      cisdl-bench score --predictions theirs.csv --data pairs.csv
       torchrun --nproc-per-node 8 -m cisdl_bench score model.pt
     """
+    if (model is None) == (predictions is None):
+        raise click.UsageError("give either MODEL or --predictions FILE.")
+    from cisdl_bench.adapters.predictions import Predictions, read_predictions
     from cisdl_bench.devices import choose_device, device_name, ranked
     from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
-    from cisdl_bench.scoring.orders import jobs_of, settings_of
+    from cisdl_bench.scoring.orders import Lists, jobs_of, settings_of
     from cisdl_bench.scoring.results import write_summary
     from cisdl_bench.scoring.run import score as run
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
         asked = options.pop("device")
-        detector = find_detector(model, "cpu")
+        lists = Lists(**{name: options.pop(name) for name in Lists.__dataclass_fields__})
+        detector = read_predictions(predictions) if predictions else find_detector(str(model))
         networked = isinstance(detector, NetworkDetector)
-        if options["detector"] == "det":
-            require_det(detector, model)
+        if options["detector"] == "det" and not isinstance(detector, Predictions):
+            require_det(detector, str(model))
         device = choose_device(asked) if networked else "cpu"
         chosen = settings_of(networked, device, options)
-        jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"])
+        if isinstance(detector, Predictions):
+            chosen = replace(chosen, zones=zones, perturb_donor=False, save_masks=False)
+        jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"], lists, bars)
         target = out or Path("cisdl-scores") / detector.name
         if networked:
             bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")
@@ -142,6 +178,8 @@ def score(
         if rank.number:
             return
         write_summary(target)
+        if isinstance(detector, Predictions):
+            _nist(detector, jobs, target, chosen, bars)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
         if as_json:
@@ -152,13 +190,40 @@ def score(
         bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {target}")
 
 
+def _nist(
+    predictions: "Predictions", jobs: "list[Job]", out: Path, settings: "Settings", bars: Bars
+) -> None:
+    """Write and say NIST's own numbers where the pairs are NIST's."""
+    from cisdl_bench.adapters.pairs import ListedPairs
+    from cisdl_bench.scoring.predicted import write_nist
+
+    for job in jobs:
+        if not isinstance(job.pairs, ListedPairs) or job.pairs.listed.format != "mfc":
+            continue
+        found = write_nist(predictions, job.pairs, out / job.name, settings)["all"]
+        place, roc = found["localization"], found["detection"]
+        means = ", ".join(
+            f"{kind} MCC {place[f'p{kind}MCC']:.6f}/{place[f'd{kind}MCC']:.6f}"
+            for kind in ("Optimum", "Actual")
+            if f"p{kind}MCC" in place and f"d{kind}MCC" in place
+        )
+        bars.say(
+            f"NIST: AUC {roc['AUC']:.6g}, EER {roc['EER']:.6g}; probe/donor {means}; "
+            f"{out / job.name / 'nist.csv'}"
+        )
+
+
 def _line(target: Path, result: dict[str, Any]) -> str:
     request, summary = result["request"], result["summary"]
     name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
-    words = [f"{metric.upper()} {summary[metric]:.4f}" for metric in ("iou", "mcc", "nmm")]
+    localized = summary["masks_unknown"] < 2 * summary["positive_pairs"]
+    metrics = ("iou", "mcc", "nmm") if localized else ()
+    words = [f"{metric.upper()} {summary[metric]:.4f}" for metric in metrics]
     if summary["positive_pairs"] < summary["pairs"]:
-        for rule, name in (("mask", ""), ("own", "-det")):
+        for rule, ending in (("mask", ""), ("own", "-det")):
             if f"{rule}_auc" in summary:
                 auc, eer = summary[f"{rule}_auc"], summary[f"{rule}_eer"]
-                words += [f"AUC{name} {auc:.4f}", f"EER{name} {eer:.4f}"]
-    return f"{target / name}: {summary['pairs']:,} pairs, {', '.join(words)}"
+                words += [f"AUC{ending} {auc:.4f}", f"EER{ending} {eer:.4f}"]
+    whole = result["data"].get("whole", summary["pairs"])
+    of = f" of {whole:,}" if summary["pairs"] < whole else ""
+    return ", ".join([f"{target / name}: {summary['pairs']:,}{of} pairs", *words])

@@ -26,7 +26,7 @@ class Heard:
         self.lines: list[str] = []
         self.counts: list[list[Any]] = []
 
-    def start(self, what: str, total: int, done: int) -> None:
+    def start(self, what: str, total: int, done: int = 0) -> None:
         self.counts.append([what, total, done])
 
     def advance(self, n: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from lists import write_casia, write_mfc, write_plain, write_release
 from training.conftest import write_vgg
 
 from cisdl_bench.cli.main import main
@@ -45,6 +46,11 @@ def test_every_block_runs(
         ("probe.jpg", "donor.jpg"), (coco / "val2014").iterdir(), strict=False
     ):
         Path(name).symlink_to(picture)
+    write_plain(Path())
+    Path("theirs.csv").write_text("index,score\n0,0.9\n1,0.8\n2,0.1\n")
+    write_mfc(Path("MFC18_Dev"), "MFC18_Dev")
+    write_release(Path("release"))
+    write_casia(Path())
     Path("vgg16").mkdir()
     write_vgg(Path("vgg16/vgg16-397923af.pth"))
     found = [(kind, code) for kind, name, code in blocks() if not name]

@@ -7,28 +7,27 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import Mask, Pair, Pixels
+from cisdl_bench.records import Mask, Pair, Pairs, Pixels
 from cisdl_bench.seeding import permutation, stream
-from cisdl_bench.store.reader import PairSet
 
 OUTLINE = (0, 255, 90)
 _TILE, _GAP, _CAPTION = 192, 10, 16
 _PAPER, _INK = (250, 250, 250), (30, 30, 30)
 
 
-def draw_sheet(pairs: PairSet, count: int, columns: int, seed: int = 0) -> Image.Image:
+def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.Image:
     """Return a sheet of pairs, donor left and probe right, chosen at random but in order.
 
     Both masks are outlined in green; a pair of a kind without masks has no outline.
 
     Args:
-        pairs: The set.
+        pairs: The set or list.
         count: How many pairs, at most; all where there are fewer.
         columns: How many pairs a row.
         seed: Which choice.
     """
     order = permutation(stream(seed, "sheet"), len(pairs))[:count]
-    chosen = [pairs[int(i)] for i in np.sort(order)]
+    chosen = [pairs[pairs.indices[int(i)]] for i in np.sort(order)]
     columns = max(1, min(columns, len(chosen)))
     rows = -(-len(chosen) // columns)
     step_x, step_y = 2 * _TILE + 2 + _GAP, _TILE + _CAPTION + _GAP
@@ -73,6 +72,9 @@ def _tile(picture: Pixels, mask: Mask) -> Image.Image:
 
 def _caption(pair: Pair) -> str:
     numbers = pair.numbers
+    if "difficulty" not in numbers:
+        names = [Path(str(numbers.get(side, ""))).stem for side in ("donor", "probe")]
+        return f"{pair.kind}: {' | '.join(names)}"[:64]
     share = float(numbers["probe_area_px"]) / pair.probe_mask.size
     parts = [f"#{numbers['index']} {pair.kind}, {numbers['difficulty']} {share:.1%}"]
     if numbers["shift_x_px"] or numbers["shift_y_px"]:

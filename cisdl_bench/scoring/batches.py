@@ -1,8 +1,11 @@
 """Batches of pairs on their way to a device, read ahead while it computes."""
 
 from collections.abc import Generator, Sequence
-from pathlib import Path
 
+import numpy as np
+import torch
+
+from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.store.torch_view import Batch, PairDataset, pair_loader, read_ahead
 
@@ -11,34 +14,38 @@ class PerturbedPairs(PairDataset):
     """One set's pairs with the probe, or both pictures, perturbed.
 
     Args:
-        path: The set's folder.
+        pairs: The set.
         perturbation: What happens to them.
         donor_too: Whether it happens to the donor.
     """
 
-    def __init__(self, path: Path, perturbation: Perturbation, donor_too: bool) -> None:
-        super().__init__([path])
+    def __init__(self, pairs: Pairs, perturbation: Perturbation, donor_too: bool) -> None:
+        super().__init__([pairs])
+        self.pairs = pairs
         self.perturbation, self.donor_too = perturbation, donor_too
 
     def __reduce__(self) -> tuple[object, ...]:
-        return PerturbedPairs, (self.sets[0].path, self.perturbation, self.donor_too)
+        return PerturbedPairs, (self.pairs, self.perturbation, self.donor_too)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Return a batch of pairs."""
+        """Return a batch of pairs by their places; ``index`` has their numbers."""
         batch = super().__getitems__(indices)
+        numbers = [self.pairs.indices[place] for place in indices]
+        batch["index"] = torch.tensor(numbers)
         if self.perturbation.steps:
             for side in ("probe", "donor") if self.donor_too else ("probe",):
                 pictures = batch[side].permute(0, 2, 3, 1).numpy()
-                for picture, index in zip(pictures, indices, strict=True):
-                    key = f"{self.sets[0].path.name}/{index}/{side}"
-                    picture[:] = self.perturbation.apply(picture, key)
+                for picture, number in zip(pictures, numbers, strict=True):
+                    key = f"{self.pairs.name}/{number}/{side}"
+                    rounded = np.rint(picture).astype(np.uint8)
+                    picture[:] = self.perturbation.apply(rounded, key)
         return batch
 
 
 def batches(
     dataset: PairDataset, indices: Sequence[int], batch_size: int, workers: int, device: str
 ) -> Generator[Batch, None, None]:
-    """Yield batches of the pairs with these numbers, on the device.
+    """Yield batches of the pairs in these places, on the device.
 
     Without workers a thread reads ahead. On a GPU, batches are pinned and copied without
     waiting.

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
-from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.rows import Answer
 from cisdl_bench.scoring.settings import Settings, computing
 from cisdl_bench.store.torch_view import Batch
@@ -54,7 +55,7 @@ def score_batches(
     dataset: PerturbedPairs,
     indices: Sequence[int],
     settings: Settings,
-    masks: MaskFolder | None = None,
+    masks: MaskSink | None = None,
 ) -> Iterator[list[tuple[int, Answer]]]:
     """Yield the answers to pairs, batch by batch in order.
 
@@ -64,7 +65,7 @@ def score_batches(
     Args:
         network: On its device, in evaluation mode.
         dataset: The pairs.
-        indices: Which of them.
+        indices: Which of them, by their numbers, rising.
         settings: What a user chose.
         masks: Where masks are written; None does not.
     """
@@ -72,7 +73,8 @@ def score_batches(
     detect = torch.compile(plain) if settings.compile else plain
     alone = settings.device == "cpu"
     waiting: tuple[list[int], Tensor] | None = None
-    source = batches(dataset, indices, settings.batch_size, settings.workers, settings.device)
+    places = np.searchsorted(dataset.pairs.indices, indices).tolist()
+    source = batches(dataset, places, settings.batch_size, settings.workers, settings.device)
     with computing(settings), closing(source):
         for batch in source:
             numbers = batch["index"].tolist()

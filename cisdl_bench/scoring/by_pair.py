@@ -1,7 +1,6 @@
 """Scoring a detector that looks at one pair at a time, in processes of its own."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -9,25 +8,25 @@ from joblib import Parallel, delayed
 from cisdl_bench.metrics.counts import count
 from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.models.pair_detector import Masks, PairDetector, View
-from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.records import Pairs
+from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import Answer
 from cisdl_bench.scoring.settings import Settings
-from cisdl_bench.store.reader import PairSet, open_pairs
 
 _TASK = 16
 
 
 def look(
     detector: PairDetector,
-    pairs: PairSet,
+    pairs: Pairs,
     index: int,
     perturbation: Perturbation,
     settings: Settings,
 ) -> tuple[Masks, Answer]:
     """Return a detector's masks of one pair, and what they are worth."""
     pair = pairs[index]
-    name = f"{pairs.path.name}/{index}"
+    name = f"{pairs.name}/{index}"
     probe = perturbation.apply(pair.probe, f"{name}/probe")
     donor = pair.donor
     if settings.perturb_donor:
@@ -43,25 +42,24 @@ def look(
 
 def score_pairs(
     detector: PairDetector,
-    path: Path,
+    pairs: Pairs,
     perturbation: Perturbation,
     indices: Sequence[int],
     settings: Settings,
-    masks: MaskFolder | None = None,
+    masks: MaskSink | None = None,
 ) -> Iterator[list[tuple[int, Answer]]]:
     """Yield the answers to pairs, some at a time, in order.
 
     Args:
         detector: What looks at them.
-        path: The set's folder.
+        pairs: The set.
         perturbation: What happens to the pictures before.
-        indices: Which pairs.
+        indices: Which pairs, by their numbers.
         settings: What a user chose; ``workers`` 0 and 1 are this process.
         masks: Where masks are written; None does not.
     """
-    path = path.absolute()  # workers may have been started in another folder
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
-    jobs = (delayed(_task)(detector, path, perturbation, t, settings, masks) for t in tasks)
+    jobs = (delayed(_task)(detector, pairs, perturbation, t, settings, masks) for t in tasks)
     parallel = Parallel(
         n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs"
     )
@@ -70,13 +68,12 @@ def score_pairs(
 
 def _task(
     detector: PairDetector,
-    path: Path,
+    pairs: Pairs,
     perturbation: Perturbation,
     indices: Sequence[int],
     settings: Settings,
-    masks: MaskFolder | None,
+    masks: MaskSink | None,
 ) -> list[tuple[int, Answer]]:
-    pairs = open_pairs(path)
     answers = []
     for index in indices:
         found, answer = look(detector, pairs, index, perturbation, settings)

@@ -1,12 +1,21 @@
 """A detector's masks as pictures: 8-bit PNG, 255 is probability 1."""
 
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.store.atomic import write_whole
+
+
+class MaskSink(Protocol):
+    """Where a detector's masks go; it pickles, for worker processes."""
+
+    def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:
+        """Keep one mask, float32 (H, W), of a pair's ``probe`` or ``donor``."""
+        ...
 
 
 class MaskFolder:

@@ -12,6 +12,7 @@ from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import read_lines, row_of
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
+from cisdl_bench.store.opening import open_pairs
 
 
 def quick_scores(
@@ -27,8 +28,8 @@ def quick_scores(
     """
     found = []
     for path in sets:
-        dataset = PerturbedPairs(path, Perturbation(), False)
-        of = dataset.sets[0]
+        of = open_pairs(path)
+        dataset = PerturbedPairs(of, Perturbation(), False)
         indices = range(min(pairs, len(of)))
         lines = [
             row_of(of, index, answer)

@@ -93,7 +93,7 @@ def write_summary(out: Path) -> None:
             **result.record["summary"],
             "identity": result.record["request"]["identity"],
             "fingerprint": result.record["request"]["fingerprint"],
-            "spec_sha256": result.record["data"]["spec_sha256"],
+            "spec_sha256": result.record["data"].get("spec_sha256", ""),
             "device": result.record["device"],
             **result.record["versions"],
             "pairs_per_second": result.record["pairs_per_second"],

@@ -14,28 +14,33 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.counts import Counts
-from cisdl_bench.records import Parameters
+from cisdl_bench.records import UNLABELLED, Pairs, Parameters
 from cisdl_bench.store.atomic import write_whole
-from cisdl_bench.store.reader import PairSet
 
 Value = int | float | str | None
 
 MASKS = ("probe", "donor")
 COUNTS = ("tp", "fp", "fn", "tn")
-#: Of the pair: its number, kind, label and what it was made of.
+#: Of the pair: its number, kind, label (-1, written as nothing, where it is not known), whether
+#: the truth of each mask is known, and what the pair was made of.
 ABOUT: dict[str, type] = {
     "index": int,
     "kind": str,
     "label": int,
+    "probe_known": int,
+    "donor_known": int,
+    "probe": str,
+    "donor": str,
     "difficulty": str,
-    "donor_id": int,
-    "background_id": int,
-    "annotation_id": int,
-    "donor_area_px": int,
-    "probe_area_px": int,
+    "donor_id": str,
+    "background_id": str,
+    "annotation_id": str,
+    "donor_area_px": float,
+    "probe_area_px": float,
     **dict.fromkeys(Parameters._fields, float),
 }
-#: Of the detector's answer: pixels by kind, the mean probability inside each mask, its own score.
+#: Of the detector's answer: pixels by kind (against an empty mask where the truth is not known),
+#: the mean probability inside each mask, its own score.
 ANSWER: dict[str, type] = {
     **{f"{mask}_{name}": int for mask in MASKS for name in COUNTS},
     **{f"{mask}_inside": float for mask in MASKS},
@@ -49,27 +54,36 @@ class Answer(NamedTuple):
 
     Attributes:
         counts: TP, FP, FN, TN of the probe's mask, then of the donor's.
-        inside: Mean probability above the threshold, of both masks.
+        inside: Mean probability above the threshold, of both masks; None where there is no mask.
         own_score: The detector's own probability; None where it has none.
+        known: Whether each mask was compared with its truth; None where it was if that is known.
     """
 
     counts: tuple[int, ...]
-    inside: tuple[float, float]
+    inside: tuple[float | None, float | None]
     own_score: float | None
+    known: tuple[bool, bool] | None = None
 
 
-def row_of(pairs: PairSet, index: int, answer: Answer) -> str:
+def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
     """Return a pair's line of ``pairs.csv``."""
-    composite, kind = divmod(index, len(pairs.kinds))
+    label, known = pairs.label(index), answer.known or pairs.known(index)
     about: Mapping[str, Value] = {
-        **pairs.numbers(composite),
+        **pairs.about(index),
         "index": index,
-        "kind": pairs.kinds[kind],
-        "label": pairs.label(index),
+        "kind": pairs.kind(index),
+        "label": None if label == UNLABELLED else label,
+        "probe_known": int(known[0]),
+        "donor_known": int(known[1]),
     }
-    values = [about[name] for name in ABOUT]
+    values = [about.get(name) for name in ABOUT]
     cells = [*values, *answer.counts, *answer.inside, answer.own_score]
-    return ",".join("" if cell is None else str(cell) for cell in cells) + "\n"
+    return ",".join("" if cell is None else _quoted(cell) for cell in cells) + "\n"
+
+
+def _quoted(cell: int | float | str) -> str:
+    text = " ".join(str(cell).splitlines())  # a row is a line
+    return f'"{text.replace(chr(34), 2 * chr(34))}"' if '"' in text or "," in text else text
 
 
 class Rows:
@@ -146,7 +160,9 @@ def _typed(column: Any, kind: type) -> npt.NDArray[Any]:
     text: npt.NDArray[np.str_] = column.to_numpy(dtype=str)
     if kind is float:
         return np.where(text == "", "nan", text).astype(np.float64)
-    return text if kind is str else text.astype(np.int64)
+    if kind is str:
+        return text
+    return np.where(text == "", str(UNLABELLED), text).astype(np.int64)
 
 
 def partial_file(folder: Path, writer: int = 0) -> Path:

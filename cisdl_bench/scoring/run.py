@@ -1,6 +1,8 @@
 """A scoring run: one detector on sets, resumed where it stopped, refused where it is stale."""
 
+import csv
 import hashlib
+import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -12,23 +14,25 @@ import numpy as np
 import torch
 
 from cisdl_bench import __version__
+from cisdl_bench.adapters.predictions import Predictions
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError, StoreError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
+from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.by_pair import score_pairs
-from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.predicted import score_predictions
 from cisdl_bench.scoring.rows import Answer, gathered, partial_file, read_rows, row_of, write_rows
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
-from cisdl_bench.store.atomic import locked, read_json, write_json
-from cisdl_bench.store.reader import PairSet, open_pairs
+from cisdl_bench.store.atomic import locked, read_json, write_json, write_whole
 
-ROWS, RESULT = "pairs.csv", "result.json"
+ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
 FORMAT = "cisdl-bench result"
 
 
@@ -57,22 +61,22 @@ class Job:
     """One set under one perturbation.
 
     Attributes:
-        data: The set's folder.
+        pairs: The set.
         perturbation: What happens to its pictures.
     """
 
-    data: Path
+    pairs: Pairs
     perturbation: Perturbation
 
     @property
     def name(self) -> str:
         """Return the folder of its results, such as ``rotation-easy@jpeg-70``."""
-        name = self.data.absolute().name
+        name = self.pairs.name
         return f"{name}@{self.perturbation.name}" if self.perturbation.steps else name
 
 
 def score(
-    detector: Detector,
+    detector: Detector | Predictions,
     jobs: Sequence[Job],
     out: Path,
     settings: Settings,
@@ -80,17 +84,19 @@ def score(
     *,
     overwrite: bool = False,
     rank: Rank = Rank(),  # noqa: B008 - frozen
+    masks: Callable[[Path], MaskSink] = MaskFolder,
 ) -> list[dict[str, Any]]:
     """Score a detector on sets; return each one's result, as ``result.json`` holds it.
 
     Args:
-        detector: What is scored.
+        detector: What is scored, or what it said.
         jobs: On what, each of another name.
         out: Where results go: a folder for each job.
         settings: What a user chose.
         progress: Hears how it goes on.
         overwrite: Throw away results of another checkpoint, data set or setting.
         rank: This process among several.
+        masks: Where masks go, by the result's folder, if they are saved.
 
     Raises:
         RunError: Two jobs have one name, or there are results of something else.
@@ -105,21 +111,26 @@ def score(
     if not settings.own_score:
         runner = _without_own_score(runner)
     if rank.number:
-        return [_one(runner, detector, job, out, settings, progress, rank, False) for job in jobs]
+        return [
+            _one(runner, detector, job, out, settings, progress, rank, False, masks) for job in jobs
+        ]
     with locked(out):
         return [
-            _one(runner, detector, job, out, settings, progress, rank, overwrite) for job in jobs
+            _one(runner, detector, job, out, settings, progress, rank, overwrite, masks)
+            for job in jobs
         ]
 
 
-Runner = Callable[[Job, Sequence[int], MaskFolder | None], Iterator[list[tuple[int, Answer]]]]
+Runner = Callable[[Job, Sequence[int], MaskSink | None], Iterator[list[tuple[int, Answer]]]]
 
 
-def _runner(detector: Detector, settings: Settings) -> Runner:
+def _runner(detector: Detector | Predictions, settings: Settings) -> Runner:
     """Return what yields answers to pairs of a job."""
+    if isinstance(detector, Predictions):
+        return lambda job, indices, _: score_predictions(detector, job.pairs, indices, settings)
     if not isinstance(detector, NetworkDetector):
         return lambda job, indices, masks: score_pairs(
-            detector, job.data, job.perturbation, indices, settings, masks
+            detector, job.pairs, job.perturbation, indices, settings, masks
         )
     network: Any = detector.network
     if not settings.own_score:
@@ -129,7 +140,7 @@ def _runner(detector: Detector, settings: Settings) -> Runner:
         network = SlidingWindows(network, settings.window, settings.stride or settings.window)
     return lambda job, indices, masks: score_batches(
         network,
-        PerturbedPairs(job.data, job.perturbation, settings.perturb_donor),
+        PerturbedPairs(job.pairs, job.perturbation, settings.perturb_donor),
         indices,
         settings,
         masks,
@@ -138,7 +149,7 @@ def _runner(detector: Detector, settings: Settings) -> Runner:
 
 def _without_own_score(runner: Runner) -> Runner:
     def run(
-        job: Job, indices: Sequence[int], masks: MaskFolder | None
+        job: Job, indices: Sequence[int], masks: MaskSink | None
     ) -> Iterator[list[tuple[int, Answer]]]:
         for answers in runner(job, indices, masks):
             yield [(index, answer._replace(own_score=None)) for index, answer in answers]
@@ -148,17 +159,18 @@ def _without_own_score(runner: Runner) -> Runner:
 
 def _one(
     runner: Runner,
-    detector: Detector,
+    detector: Detector | Predictions,
     job: Job,
     out: Path,
     settings: Settings,
     progress: Progress,
     rank: Rank,
     overwrite: bool,
+    masks_in: Callable[[Path], MaskSink],
 ) -> dict[str, Any]:
-    folder, pairs = out / job.name, open_pairs(job.data)
+    folder, pairs = out / job.name, job.pairs
     if isinstance(detector, NetworkDetector):
-        check_side(detector.network, settings.window or pairs.size, job.data)
+        check_side(detector.network, settings.window or pairs.size, pairs.name)
     request = _request(detector, job, pairs, settings)
     if rank.number == 0:
         _begin(folder, request, overwrite)
@@ -169,8 +181,8 @@ def _one(
     lines = gathered(folder) if rank.number == 0 else {}
     rank.wait()
     done = lines if rank.number == 0 else _lines(folder)
-    todo = [index for index in range(len(pairs)) if index not in done]
-    masks = MaskFolder(folder) if settings.save_masks else None
+    todo = [index for index in pairs.indices if index not in done]
+    masks = masks_in(folder) if settings.save_masks else None
     progress.start("pairs", len(pairs), len(done))
     begun, mine = time.perf_counter(), rank.share(todo, settings.batch_size)
     rank.wait()
@@ -193,13 +205,16 @@ def _lines(folder: Path) -> dict[int, str]:
     return {int(line.split(",", 1)[0]): line for line in text.splitlines()}
 
 
-def _request(detector: Detector, job: Job, pairs: PairSet, settings: Settings) -> dict[str, Any]:
+def _request(
+    detector: Detector | Predictions, job: Job, pairs: Pairs, settings: Settings
+) -> dict[str, Any]:
     """Return what decides the rows of a job."""
     return {
         "detector": detector.name,
         "identity": detector.identity,
-        "set": job.data.absolute().name,
-        "fingerprint": pairs.manifest["fingerprint"],
+        "set": pairs.name,
+        "fingerprint": pairs.fingerprint,
+        "size": pairs.size,
         "perturbation": job.perturbation.name,
         "perturb_donor": settings.perturb_donor and bool(job.perturbation.steps),
         **settings.request(),
@@ -224,7 +239,8 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
                 f"others ({key}: {there.get(key)})",
                 "Use --overwrite to replace them, or choose another --out",
             )
-    for old in (*folder.glob("partial-*.csv"), *folder.glob("masks/*.png"), folder / ROWS):
+    old_files = (*folder.glob("partial-*.csv"), *folder.glob("masks/*.png"))
+    for old in (*old_files, folder / ROWS, folder / LEFT_OUT):
         old.unlink(missing_ok=True)
     write_json(path, {"format": FORMAT, "complete": False, "request": dict(request)})
 
@@ -246,14 +262,20 @@ def read_result(path: Path) -> dict[str, Any]:
 def _finish(
     folder: Path,
     result: dict[str, Any],
-    pairs: PairSet,
+    pairs: Pairs,
     scored: int,
     seconds: float,
-    detector: Detector,
+    detector: Detector | Predictions,
     settings: Settings,
     rank: Rank,
 ) -> dict[str, Any]:
     write_rows(folder / ROWS, gathered(folder))
+    if pairs.left_out:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(
+            [("index", "reason"), *sorted(pairs.left_out.items())]
+        )
+        write_whole(folder / LEFT_OUT, table.getvalue().encode())
     about = detector.about if isinstance(detector, NetworkDetector) else {}
     result = {
         **result,
@@ -261,12 +283,7 @@ def _finish(
         "rows_sha256": hashlib.sha256((folder / ROWS).read_bytes()).hexdigest(),
         "summary": summarise(read_rows(folder / ROWS)),
         "about": about,
-        "data": {
-            "notes": pairs.manifest["notes"],
-            "spec": pairs.manifest["request"]["spec"],
-            "spec_sha256": pairs.manifest["request"]["spec_sha256"],
-            "seed": pairs.manifest["request"]["seed"],
-        },
+        "data": pairs.facts,
         "settings": asdict(settings),
         "device": device_name(settings.device),
         "processes": rank.total,

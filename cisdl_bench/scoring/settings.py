@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 #: Rises whenever the same masks would give other rows.
-ROWS_VERSION = 1
+ROWS_VERSION = 2
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -28,6 +28,7 @@ class Settings:
         save_masks: Whether masks are written as pictures.
         perturb_donor: Whether the donor is perturbed as the probe is.
         own_score: Whether a detector's own probability is asked for, where it has one.
+        zones: Sides in px of the boxes of NIST's no-score zones, for system outputs; 0 is none.
     """
 
     threshold: float = 0.5
@@ -41,6 +42,7 @@ class Settings:
     save_masks: bool = False
     perturb_donor: bool = False
     own_score: bool = True
+    zones: tuple[int, int] = (0, 0)
 
     def request(self) -> dict[str, Any]:
         """Return the part that decides rows."""
@@ -51,6 +53,7 @@ class Settings:
             "window": self.window,
             "stride": (self.stride or self.window) if self.window else None,
             **({} if self.own_score else {"own_score": False}),
+            **({"zones": list(self.zones)} if any(self.zones) else {}),
         }
 
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from cisdl_bench.metrics import detection, intervals, localization, mask_score
 from cisdl_bench.metrics.localization import Convention
+from cisdl_bench.records import UNLABELLED
 from cisdl_bench.scoring.rows import Rows
 
 Floats = npt.NDArray[np.float64]
@@ -18,7 +19,10 @@ RULES = {"mask": 0.5, "share": 0.0, "own": 0.5}
 
 
 def mask_values(rows: Rows, convention: Convention = "nist") -> Floats:
-    """Return IoU, MCC, NMM and F1 of both masks of each pair, float64 (n, 4, 2)."""
+    """Return IoU, MCC, NMM and F1 of both masks of each pair, float64 (n, 4, 2).
+
+    NaN where the truth of a mask is not known.
+    """
     counts = rows.counts()
     values = (
         localization.iou(counts),
@@ -26,7 +30,11 @@ def mask_values(rows: Rows, convention: Convention = "nist") -> Floats:
         localization.nmm(counts, convention),
         localization.f1(counts),
     )
-    return np.stack(values, axis=1)
+    return np.where(_known(rows)[:, None], np.stack(values, axis=1), np.nan)
+
+
+def _known(rows: Rows) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.stack([rows["probe_known"], rows["donor_known"]], axis=1) == 1)
 
 
 def pair_scores(rows: Rows, rule: str) -> Floats:
@@ -36,7 +44,8 @@ def pair_scores(rows: Rows, rule: str) -> Floats:
     if rule == "mask":
         return mask_score.of_pair(rows["probe_inside"], rows["donor_inside"])
     counts = rows.counts()
-    shares = (counts.tp + counts.fp) / sum(counts)
+    with np.errstate(invalid="ignore"):
+        shares = (counts.tp + counts.fp) / sum(counts)  # NaN where there is no mask
     return mask_score.of_pair(shares[:, 0], shares[:, 1])
 
 
@@ -45,9 +54,10 @@ def summarise(
 ) -> dict[str, Any]:
     """Return what a set's rows say.
 
-    Localization is over both masks of all positive pairs (protocol, section 5), detection over
-    all pairs. ``X_low`` and ``X_high`` are the bootstrap interval over pairs, ``X_undefined`` the
-    number of masks left out of a mean because the metric is not defined on them.
+    Localization is over both masks of all positive pairs (protocol, section 5), as far as their
+    truth is known (``masks_unknown`` counts the others); detection over all labelled pairs.
+    ``X_low`` and ``X_high`` are the bootstrap interval over pairs, ``X_undefined`` the number of
+    masks left out of a mean because the metric is not defined on them.
 
     Args:
         rows: The set's.
@@ -55,13 +65,19 @@ def summarise(
         resamples: Of the bootstrap; 0 leaves intervals out.
         level: Of the intervals.
     """
-    found: dict[str, Any] = {"pairs": len(rows), "positive_pairs": int(rows["label"].sum())}
     positive = rows.where(rows["label"] == 1)
+    known = _known(positive)
+    found: dict[str, Any] = {
+        "pairs": len(rows),
+        "positive_pairs": len(positive),
+        "unlabelled_pairs": int(np.count_nonzero(rows["label"] == UNLABELLED)),
+        "masks_unknown": int(np.count_nonzero(~known)),
+    }
     values = mask_values(positive, convention)
     spans = intervals.of_means(values, resamples=resamples, level=level) if resamples else []
     for k, name in enumerate(LOCALIZATION):
         found[name] = intervals.mean_of(values[:, k])
-        found[f"{name}_undefined"] = int(np.isnan(values[:, k]).sum())
+        found[f"{name}_undefined"] = int((np.isnan(values[:, k]) & known).sum())
         if spans:
             found[f"{name}_low"], found[f"{name}_high"] = spans[k]
     for rule in RULES:
@@ -70,7 +86,8 @@ def summarise(
 
 
 def _detection(rows: Rows, rule: str, resamples: int, level: float) -> dict[str, Any]:
-    scores, labels = pair_scores(rows, rule), rows["label"]
+    labelled = rows.where(rows["label"] != UNLABELLED)
+    scores, labels = pair_scores(labelled, rule), labelled["label"]
     if np.isnan(scores).any():
         return {}
     called = detection.at_threshold(labels, scores, RULES[rule])

@@ -9,7 +9,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.records import DIFFICULTIES, Mask, Pair, Pixels, label_of, pairs_of
+from cisdl_bench.records import (
+    DIFFICULTIES,
+    Mask,
+    Pair,
+    Pixels,
+    label_of,
+    pairs_of,
+    read_pair,
+)
 from cisdl_bench.store.flat import OpenFiles, open_shard
 from cisdl_bench.store.layout import (
     ROW,
@@ -23,21 +31,14 @@ from cisdl_bench.store.pictures import PictureReader
 from cisdl_bench.store.sets import Manifest, read_manifest
 
 
-def open_pairs(path: str | Path) -> "PairSet":
-    """Return the pairs of a generated set, such as ``cisdl-data/rotation-difficult``.
-
-    Raises:
-        StoreError: There is no finished set, or a shard is missing or broken.
-    """
-    return PairSet(Path(path))
-
-
 class PairSet(Sequence[Pair]):
     """The pairs of one set; pair i is kind ``i % K`` of composite ``i // K``.
 
     Reading is safe after fork and in threads; pickled, it carries its path alone and opens
     again where it is read.
     """
+
+    dtype = np.uint8
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,7 +66,8 @@ class PairSet(Sequence[Pair]):
         self._background = self.pictures.positions(self.rows["background_id"])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PairSet, (self.path,)
+        # Workers may have been started in another folder.
+        return PairSet, (self.path.absolute(),)
 
     @cached_property
     def pictures(self) -> PictureReader:
@@ -86,14 +88,7 @@ class PairSet(Sequence[Pair]):
         """Return one pair, or a list of them for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        at = range(len(self))[index]
-        composite, kind = divmod(at, len(self.kinds))
-        shape = (self.size, self.size)
-        probe, donor = (np.empty((*shape, 3), dtype=np.uint8) for _ in range(2))
-        masks = np.empty((2, *shape), dtype=bool)
-        self.read_into(at, probe, donor, masks[0], masks[1])
-        name = self.kinds[kind]
-        return Pair(probe, donor, masks[0], masks[1], label_of(name), name, self.numbers(composite))
+        return read_pair(self, range(len(self))[index])
 
     def __iter__(self) -> Iterator[Pair]:
         """Yield every pair in order."""
@@ -107,9 +102,48 @@ class PairSet(Sequence[Pair]):
         values["difficulty"] = DIFFICULTIES[int(row["difficulty"])]
         return values
 
+    @property
+    def name(self) -> str:
+        """The set's name, such as ``rotation-difficult``."""
+        return self.path.absolute().name
+
+    @property
+    def indices(self) -> range:
+        """The pairs' numbers, from 0 on."""
+        return range(len(self))
+
+    @property
+    def left_out(self) -> dict[int, str]:
+        """Nothing: a set has what could be generated."""
+        return {}
+
+    @property
+    def fingerprint(self) -> str:
+        """The set's fingerprint."""
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Notes, and which spec and seed the set is of."""
+        request = self.manifest["request"]
+        keys = ("spec", "spec_sha256", "seed")
+        return {"notes": self.manifest["notes"], **{key: request[key] for key in keys}}
+
+    def kind(self, index: int) -> str:
+        """Return a pair's kind."""
+        return self.kinds[index % len(self.kinds)]
+
     def label(self, index: int) -> int:
         """Return the label of a pair without reading its pictures."""
-        return label_of(self.kinds[index % len(self.kinds)])
+        return label_of(self.kind(index))
+
+    def known(self, index: int) -> tuple[bool, bool]:
+        """Return True twice: both masks of a generated pair are known."""
+        return True, True
+
+    def about(self, index: int) -> dict[str, float | int | str]:
+        """Return the numbers of a pair's composite."""
+        return self.numbers(index // len(self.kinds))
 
     def read_into(
         self, index: int, probe: Pixels, donor: Pixels, probe_mask: Mask, donor_mask: Mask

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import KINDS
-from cisdl_bench.store.reader import PairSet, open_pairs
+from cisdl_bench.records import KINDS, Pairs
+from cisdl_bench.store.opening import open_pairs
 
 Batch = dict[str, Tensor]
 _AHEAD = 3  # batches
@@ -25,36 +25,40 @@ class PairDataset(Dataset[Batch]):
 
     A batch of B pairs is one dictionary, gathered in one go where it is fetched:
 
-    - ``probe``, ``donor``: uint8, (B, 3, S, S), RGB, channels-last in memory;
+    - ``probe``, ``donor``: uint8, (B, 3, S, S), RGB, channels-last in memory (float32, 0 to
+      255, where a list of pairs asks for unrounded pictures);
     - ``probe_mask``, ``donor_mask``: uint8 0 or 1, (B, S, S);
-    - ``label``: int64, (B,); ``kind``: int64, (B,), an index into ``records.KINDS``;
-    - ``index``: int64, (B,), the pair's number in this dataset.
+    - ``label``: int64, (B,), -1 where it is not known; ``kind``: int64, (B,), an index into
+      ``records.KINDS``, -1 for a listed pair that is not negative;
+    - ``index``: int64, (B,), the pair's place in this dataset.
 
     It pickles as its paths and holds no picture between batches, so it is safe with workers
     under fork and spawn and its memory stays flat. Use ``pair_loader``, or give a ``DataLoader``
     its ``collate``.
 
     Args:
-        paths: Set folders of one canvas size.
+        sets: Set folders, or pairs, of one canvas size.
 
     Raises:
         StoreError: A folder is no finished set, or the sizes differ.
     """
 
-    def __init__(self, paths: Sequence[str | Path]) -> None:
-        self.sets: list[PairSet] = [open_pairs(path) for path in paths]
+    def __init__(self, sets: Sequence[str | Path | Pairs]) -> None:
+        self.sets: list[Pairs] = [
+            open_pairs(each) if isinstance(each, (str, Path)) else each for each in sets
+        ]
         if not self.sets:
             raise StoreError.expected("PairDataset", "at least one set", "none", "Name a set")
-        self.size = self.sets[0].size
+        self.size, self.dtype = self.sets[0].size, self.sets[0].dtype
         for each in self.sets:
             if each.size != self.size:
                 raise StoreError.expected(
-                    each.path, f"pairs of {self.size} px", f"{each.size} px", "Load them apart"
+                    each.name, f"pairs of {self.size} px", f"{each.size} px", "Load them apart"
                 )
         self._ends = np.cumsum([len(each) for each in self.sets]).tolist()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PairDataset, ([each.path for each in self.sets],)
+        return PairDataset, (self.sets,)
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -69,17 +73,19 @@ class PairDataset(Dataset[Batch]):
         n, size = len(indices), self.size
         # In a worker, straight into the memory that the main process will read.
         shared = torch.utils.data.get_worker_info() is not None
-        probe, donor = (_empty((n, size, size, 3), shared) for _ in range(2))
-        probe_mask, donor_mask = (_empty((n, size, size), shared) for _ in range(2))
+        kind = torch.uint8 if self.dtype == np.uint8 else torch.float32
+        probe, donor = (_empty((n, size, size, 3), kind, shared) for _ in range(2))
+        probe_mask, donor_mask = (_empty((n, size, size), torch.uint8, shared) for _ in range(2))
         labels, kinds = [], []
         arrays = [each.numpy() for each in (probe, donor, probe_mask, donor_mask)]
         for k, index in enumerate(indices):
             at = range(len(self))[index]
             number = bisect_right(self._ends, at)
             pairs = self.sets[number]
-            within = at - (self._ends[number - 1] if number else 0)
+            within = pairs.indices[at - (self._ends[number - 1] if number else 0)]
             labels.append(pairs.read_into(within, *(array[k] for array in arrays)))
-            kinds.append(KINDS.index(pairs.kinds[within % len(pairs.kinds)]))
+            name = pairs.kind(within)
+            kinds.append(KINDS.index(name) if name in KINDS else -1)
         return {
             "probe": probe.permute(0, 3, 1, 2),
             "donor": donor.permute(0, 3, 1, 2),
@@ -91,8 +97,8 @@ class PairDataset(Dataset[Batch]):
         }
 
 
-def _empty(shape: tuple[int, ...], shared: bool) -> Tensor:
-    tensor = torch.empty(shape, dtype=torch.uint8)
+def _empty(shape: tuple[int, ...], kind: torch.dtype, shared: bool) -> Tensor:
+    tensor = torch.empty(shape, dtype=kind)
     if shared:
         tensor.untyped_storage().share_memory_()
     return tensor

@@ -11,8 +11,11 @@ import numpy as np
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import pairs_of
 from cisdl_bench.store.atomic import read_json
+from cisdl_bench.store.imported import ImportedPairs, fingerprint_again
 from cisdl_bench.store.layout import MANIFEST, box_of, set_fingerprint, unpacked
-from cisdl_bench.store.reader import PairSet, open_pairs
+from cisdl_bench.store.opening import open_pairs
+from cisdl_bench.store.pictures import PictureReader
+from cisdl_bench.store.reader import PairSet
 from cisdl_bench.store.sets import read_manifest
 
 _BLOCK = 512  # composites checked in one go
@@ -49,14 +52,20 @@ def verify_set(
         pairs = open_pairs(folder)
     except StoreError as error:
         return [str(error)]
+    assert isinstance(pairs, PairSet | ImportedPairs)
     if pictures not in checked:
-        problems += list(_pictures(pairs))
+        problems += list(_pictures(pairs.pictures))
     checked.add(pictures)
-    problems += _composites(pairs, advance)
+    if isinstance(pairs, ImportedPairs):
+        problems += [line for k in range(len(pairs)) if (line := pairs.problem(k))]
+        advance(len(pairs))
+        found = fingerprint_again(pairs)
+    else:
+        problems += _composites(pairs, advance)
+        found = set_fingerprint([pairs.digests], pairs.kinds, pairs.size)
     counts = manifest["counts"]
     if counts["pairs"] != len(pairs):
         problems.append(f"{folder}: expected {counts['pairs']} pairs, got {len(pairs)}")
-    found = set_fingerprint([pairs.digests], pairs.kinds, pairs.size)
     if found != manifest["fingerprint"]:
         problems.append(
             f"{folder}: expected fingerprint {manifest['fingerprint']}, got {found}. The shards "
@@ -87,8 +96,7 @@ def _file(path: Path, entry: dict[str, Any]) -> str:
     return ""
 
 
-def _pictures(pairs: PairSet) -> Iterator[str]:
-    store = pairs.pictures
+def _pictures(store: PictureReader) -> Iterator[str]:
     picture = np.empty((store.size, store.size, 3), dtype=np.uint8)
     for position, digest in enumerate(store.digests):
         store.read_into(position, picture)

@@ -89,7 +89,7 @@ def _identity(dataset: PairDataset, seen: Sequence[int]) -> str:
         start = 0
         for pairs in dataset.sets:
             if index < start + len(pairs):
-                found.append(f"{pairs.path.name}/{index - start}")
+                found.append(f"{pairs.name}/{pairs.indices[index - start]}")
                 break
             start += len(pairs)
     return "pairs " + " ".join(found)

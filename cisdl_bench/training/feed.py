@@ -19,9 +19,9 @@ def kinds_of(dataset: PairDataset) -> list[np.ndarray]:
     found: dict[str, list[np.ndarray]] = {}
     start = 0
     for pairs in dataset.sets:
-        for k, kind in enumerate(pairs.kinds):
-            numbers = np.arange(start + k, start + len(pairs), len(pairs.kinds))
-            found.setdefault(kind, []).append(numbers)
+        kinds = np.array([pairs.kind(index) for index in pairs.indices])
+        for kind in dict.fromkeys(kinds.tolist()):
+            found.setdefault(kind, []).append(start + np.flatnonzero(kinds == kind))
         start += len(pairs)
     return [np.concatenate(parts) for parts in found.values()]
 

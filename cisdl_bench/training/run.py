@@ -114,7 +114,7 @@ def _prepared(
     run.record = {
         **record,
         "experiment": experiment.as_dict(),
-        "notes": list(dict.fromkeys(n for p in dataset.sets for n in p.manifest["notes"])),
+        "notes": list(dict.fromkeys(n for p in dataset.sets for n in p.facts["notes"])),
         "steps": steps,
         "device": device_name(choices.device),
         "processes": rank.total,

@@ -77,7 +77,7 @@ def request_of(
         "experiment": experiment.name,
         "experiment_sha256": experiment.sha256,
         "seed": choices.seed,
-        "data": [pairs.manifest["fingerprint"] for pairs in dataset.sets],
+        "data": [pairs.fingerprint for pairs in dataset.sets],
         "begins_with": identity,
         "precision": choices.precision,
         "parts_of_a_batch": part.pieces * part.ranks,

@@ -11,7 +11,7 @@ from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
-from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 
@@ -24,7 +24,8 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     make(coco, root / "data", "training", pairs=12)
     found = []
     for name in ("oracle", "random"):
-        jobs = [*jobs_of([root / "data"], [], None), *jobs_of([root / "data"], ["training"], None)]
+        chosen = ([], ["training"])
+        jobs = [j for n in chosen for j in jobs_of([root / "data"], n, None, Lists(), Heard())]
         score(find_detector(name), jobs, root / name, Settings(), Heard())
         found.append(root / name)
     return found

@@ -14,7 +14,7 @@ from cisdl_bench.errors import RunError, StoreError
 from cisdl_bench.models.detectors import NetworkDetector, find_detector
 from cisdl_bench.models.foreign import ForeignNetwork
 from cisdl_bench.scoring import run as run_module
-from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.results import find_results, write_summary
 from cisdl_bench.scoring.rows import read_rows
@@ -44,7 +44,7 @@ def rows_of(out: Path, name: str) -> str:
 
 
 def test_the_oracle_is_right_everywhere(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "training", Perturbation())]
+    jobs = [Job(open_pairs(made / "training"), Perturbation())]
     (result,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
     summary = result["summary"]
     assert summary["pairs"] == 60
@@ -56,7 +56,7 @@ def test_the_oracle_is_right_everywhere(made: Path, tmp_path: Path) -> None:
 
 
 def test_empty_answers_have_known_scores(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "training", Perturbation())]
+    jobs = [Job(open_pairs(made / "training"), Perturbation())]
     (result,) = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
     summary = result["summary"]
     assert (summary["iou"], summary["mcc"], summary["nmm"]) == (0, 0, -1)
@@ -66,7 +66,7 @@ def test_empty_answers_have_known_scores(made: Path, tmp_path: Path) -> None:
 
 
 def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "training", Perturbation())]
+    jobs = [Job(open_pairs(made / "training"), Perturbation())]
     score(network(), jobs, tmp_path, Settings(batch_size=7), Heard())
     rows, pairs = read_rows(tmp_path / "training" / "pairs.csv"), open_pairs(made / "training")
     assert rows["index"].tolist() == list(range(60))
@@ -85,7 +85,7 @@ def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
 
 
 def test_batches_and_workers_change_no_row(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "combination-normal", Perturbation((("noise", 5.0),)))]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation((("noise", 5.0),)))]
     texts = set()
     for k, (batch, workers) in enumerate([(1, 0), (7, 0), (64, 2)]):
         settings = Settings(batch_size=batch, workers=workers)
@@ -107,7 +107,7 @@ class StoppedError(Exception):
 def test_an_interrupted_run_goes_on(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [Job(made / "training", Perturbation())]
+    jobs = [Job(open_pairs(made / "training"), Perturbation())]
     score(network(), jobs, tmp_path / "whole", Settings(batch_size=4), Heard())
 
     class Impatient(Heard):
@@ -134,14 +134,14 @@ def test_an_interrupted_run_goes_on(
 def test_a_finished_run_is_not_scored_again(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [Job(made / "combination-normal", Perturbation())]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
     first = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
     monkeypatch.setattr(run_module, "score_pairs", lambda *_: pytest.fail("scored again"))
     assert score(find_detector("empty"), jobs, tmp_path, Settings(), Heard()) == first
 
 
 def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "combination-normal", Perturbation())]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
     score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
     with pytest.raises(RunError, match=r"\(detector: oracle\), got others \(detector: empty\)"):
         score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
@@ -152,7 +152,7 @@ def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
 
 
 def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "combination-normal", Perturbation())]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
     score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
     folder = tmp_path / "combination-normal"
     rows = (folder / "pairs.csv").read_text()
@@ -170,7 +170,7 @@ def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) 
 
 
 def test_two_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "training", Perturbation())] * 2
+    jobs = [Job(open_pairs(made / "training"), Perturbation())] * 2
     with pytest.raises(RunError, match="expected sets of different names, got training twice"):
         score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
 
@@ -178,7 +178,7 @@ def test_two_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
 def test_masks_are_saved(made: Path, tmp_path: Path) -> None:
     from PIL import Image
 
-    jobs = [Job(made / "combination-normal", Perturbation())]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
     for name, detector in (("oracle", find_detector("oracle")), ("mine", network())):
         score(detector, jobs, tmp_path / name, Settings(save_masks=True), Heard())
         masks = tmp_path / name / "combination-normal" / "masks"
@@ -192,7 +192,7 @@ def test_masks_are_saved(made: Path, tmp_path: Path) -> None:
 
 
 def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "combination-normal", Perturbation((("jpeg", 70.0),)))]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation((("jpeg", 70.0),)))]
     score(network(), jobs, tmp_path, Settings(), Heard())
     write_summary(tmp_path)
     (result,) = find_results(tmp_path)
@@ -214,16 +214,19 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
 
 
 def test_which_sets_are_scored(made: Path) -> None:
-    assert [job.name for job in jobs_of([made], [], None)] == ["combination-normal"]
-    assert [job.name for job in jobs_of([made], ["training"], None)] == ["training"]
-    names = [job.name for job in jobs_of([made], ["combination"], "none,jpeg:70+blur:1.5")]
-    assert names == ["combination-normal", "combination-normal@jpeg-70+blur-1.5"]
+    def names(chosen: list[str], perturb: str | None = None) -> list[str]:
+        return [job.name for job in jobs_of([made], chosen, perturb, Lists(), Heard())]
+
+    assert names([]) == ["combination-normal"]
+    assert names(["training"]) == ["training"]
+    both = ["combination-normal", "combination-normal@jpeg-70+blur-1.5"]
+    assert names(["combination"], "none,jpeg:70+blur:1.5") == both
     with pytest.raises(StoreError, match="expected a set of that name, got combination-normal"):
-        jobs_of([made], ["rotation"], None)
+        names(["rotation"])
 
 
 def test_lower_precision_is_near(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(made / "combination-normal", Perturbation())]
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
     (exact,) = score(network(), jobs, tmp_path / "a", Settings(), Heard())
     (half,) = score(network(), jobs, tmp_path / "b", Settings(precision="bf16"), Heard())
     assert half["request"]["precision"] == "bf16"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from cisdl_bench.store.reader import open_pairs
+from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.feed import Part, augmented, feed, kinds_of, target
 from cisdl_bench.training.order import Draw, Order

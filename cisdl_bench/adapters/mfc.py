@@ -1,0 +1,159 @@
+"""NIST's splice task: an index of pairs, and a reference of the truth.
+
+::
+
+    MFC18_Dev/
+      indexes/MFC18_Dev-splice-index.csv            TaskID|ProbeFileID|ProbeFileName|...
+      reference/splice/MFC18_Dev-splice-ref.csv     ...|IsTarget, masks where it is Y
+      reference/splice/mask/*.png                   black is manipulated, white is not
+      probe/*, world/*                              pictures, of any size
+
+Names in both tables are relative to the data set's folder. The probe's true mask is
+``BinaryProbeMaskFileName``, the donor's ``DonorMaskFileName``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from cisdl_bench.adapters.formats import format_spec
+from cisdl_bench.adapters.listed import ListedPair, PairList
+from cisdl_bench.adapters.table import Row, read_table
+from cisdl_bench.errors import SourceError
+
+_INDEX_END, _REFERENCE_END = "-splice-index", "-splice-ref"
+KEY = ("ProbeFileID", "DonorFileID")
+
+
+class Trial(NamedTuple):
+    """One row of an index.
+
+    Attributes:
+        probe_id: The probe's id.
+        donor_id: The donor's.
+        probe_file: Its file's name, relative to the data set.
+        donor_file: The donor's.
+        probe_size: Width and height in px.
+        donor_size: The donor's.
+    """
+
+    probe_id: str
+    donor_id: str
+    probe_file: str
+    donor_file: str
+    probe_size: tuple[int, int]
+    donor_size: tuple[int, int]
+
+
+def read_index(path: Path) -> list[Trial]:
+    """Return the trials of an index.
+
+    Raises:
+        SourceError: It cannot be read, names a pair twice, or a size is no whole number.
+    """
+    trials: dict[tuple[str, str], Trial] = {}
+    for number, row in enumerate(read_table(path, format_spec("mfc")["columns"]["index"])):
+        ids = row["ProbeFileID"], row["DonorFileID"]
+        if ids in trials:
+            raise SourceError.expected(
+                f"{path}: trial {number}", "each pair once", f"{ids[0]} {ids[1]} again", "Remove it"
+            )
+        sizes = [_size(row, side, f"{path}: trial {number}") for side in ("Probe", "Donor")]
+        trials[ids] = Trial(*ids, row["ProbeFileName"], row["DonorFileName"], *sizes)
+    return list(trials.values())
+
+
+def _size(row: Row, side: str, where: str) -> tuple[int, int]:
+    texts = row[f"{side}Width"], row[f"{side}Height"]
+    if not all(text.isdecimal() and int(text) for text in texts):
+        raise SourceError.expected(
+            where, f"{side}Width and {side}Height in px", " x ".join(texts), "Correct the index"
+        )
+    return int(texts[0]), int(texts[1])
+
+
+def root_of(index: Path, images: Path | None) -> Path:
+    """Return the folder that the names of an index are relative to."""
+    return images or index.absolute().parent.parent
+
+
+def data_name(index: Path) -> str:
+    """Return the data set's name.
+
+    >>> data_name(Path("indexes/MFC18_Dev-splice-index.csv"))
+    'MFC18_Dev'
+    """
+    return index.stem.removesuffix(_INDEX_END)
+
+
+def reference_of(index: Path) -> Path:
+    """Return where NIST's layout has the reference of an index."""
+    name = f"{data_name(index)}{_REFERENCE_END}.csv"
+    return index.absolute().parent.parent / "reference" / "splice" / name
+
+
+def find_indexes(folder: Path) -> list[Path]:
+    """Return the indexes of a data set's folder."""
+    return sorted(folder.glob(f"indexes/*{_INDEX_END}.csv"))
+
+
+def read_trials(index: Path, images: Path | None = None) -> PairList:
+    """Return the pairs of an index alone, of which nobody says whether they are spliced."""
+    root = root_of(index, images)
+    pairs = tuple(
+        ListedPair(
+            k,
+            trial.probe_id,
+            trial.donor_id,
+            root / trial.probe_file,
+            root / trial.donor_file,
+            probe_size=trial.probe_size,
+            donor_size=trial.donor_size,
+        )
+        for k, trial in enumerate(read_index(index))
+    )
+    return PairList("mfc", data_name(index), index, pairs, masks="not-white")
+
+
+def read_mfc(index: Path, images: Path | None = None, reference: Path | None = None) -> PairList:
+    """Return the pairs of an index with the truth of its reference.
+
+    Args:
+        index: The index.
+        images: What names are relative to; None is the folder above ``indexes``.
+        reference: None is where NIST's layout has it.
+
+    Raises:
+        SourceError: A table cannot be read, or the reference lacks a pair of the index.
+    """
+    root, where = root_of(index, images), reference or reference_of(index)
+    if not where.is_file():
+        raise SourceError.expected(
+            where, "the reference of that index", "no such file", "Name it by --reference"
+        )
+    masks = ("BinaryProbeMaskFileName", "ProbeMaskFileName")
+    rows = read_table(where, (*KEY, "DonorMaskFileName", "IsTarget"), masks)
+    binary = not rows or masks[0] in rows[0]
+    truth = {(row[KEY[0]], row[KEY[1]]): row for row in rows}
+    pairs = []
+    for pair in read_trials(index, images).pairs:
+        row = truth.get((pair.probe_name, pair.donor_name))
+        if row is None or row["IsTarget"] not in ("Y", "N"):
+            got = "none" if row is None else repr(row["IsTarget"])
+            raise SourceError.expected(
+                f"{where}: {pair.probe_name} {pair.donor_name}",
+                "IsTarget Y or N for each pair of the index",
+                got,
+                "Give the reference of that index",
+            )
+        target = row["IsTarget"] == "Y"
+        names = (row.get(masks[0] if binary else masks[1], ""), row["DonorMaskFileName"])
+        files = [root / name if target and name else None for name in names]
+        pairs.append(replace(pair, label=int(target), probe_mask=files[0], donor_mask=files[1]))
+    notes: Sequence[str] = ()
+    if not binary:
+        notes = (f"{where.name} has no {masks[0]}; {masks[1]} stands for it",)
+    return PairList(
+        "mfc", data_name(index), index, tuple(pairs), masks="not-white", notes=tuple(notes)
+    )

@@ -1,0 +1,309 @@
+"""A list's pairs on a canvas, read from their files as they are asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from cisdl_bench.adapters.canvas import RULES
+from cisdl_bench.adapters.files import digests_of, fingerprint_of, unreadable_of
+from cisdl_bench.adapters.find import read_list
+from cisdl_bench.adapters.listed import ListedPair, PairList
+from cisdl_bench.adapters.masks import read_levels, read_mask
+from cisdl_bench.adapters.picture import read_picture, shape_of
+from cisdl_bench.errors import SourceError
+from cisdl_bench.records import Mask, Pair, Pixels, read_pair
+
+_KEPT = 16  # pictures on the canvas, in each process
+
+
+class Progress(Protocol):
+    """Hears how files are looked at."""
+
+    def start(self, what: str, total: int, done: int = 0) -> None:
+        """So many files are to be looked at."""
+        ...
+
+    def advance(self, n: int) -> None:
+        """So many more are done."""
+        ...
+
+    def stop(self) -> None:
+        """All are done."""
+        ...
+
+    def say(self, message: str) -> None:
+        """A line to be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a list is read.
+
+    Attributes:
+        path: The list.
+        images: Where its pictures lie; None is where its format has them.
+        reference: NIST's reference; None is where its layout has it.
+        size: Side of the canvas in px.
+        labelled: False reads an index of NIST's alone.
+    """
+
+    path: Path
+    images: Path | None = None
+    reference: Path | None = None
+    size: int = 256
+    labelled: bool = True
+
+    def absolute(self) -> "Opening":
+        """Return the same with absolute paths: workers may have been started elsewhere."""
+        images, reference = (path and path.absolute() for path in (self.images, self.reference))
+        return replace(self, path=self.path.absolute(), images=images, reference=reference)
+
+    def read(self) -> PairList:
+        """Return the list."""
+        return read_list(self.path, self.images, self.reference, labelled=self.labelled)
+
+
+def open_list(
+    opening: Opening, progress: Progress, *, skip_unusable: bool = False
+) -> "ListedPairs":
+    """Return a list's pairs after a look at all of its files.
+
+    Args:
+        opening: Which list.
+        progress: Hears how it goes on.
+        skip_unusable: Leave out pairs with a missing file or a picture that cannot be read, which
+            all are decoded for; else a missing one is refused, but for paired CASIA's pictures.
+
+    Raises:
+        SourceError: The list cannot be read, a file is missing, or no pair is left.
+    """
+    opening = opening.absolute()
+    listed = opening.read()
+    files = list(dict.fromkeys(path for pair in listed.pairs for path in pair.files))
+    progress.start("files", len(files))
+    digests = digests_of(files, progress.advance)
+    progress.stop()
+    unusable = {path: f"{path}: no such file" for path in files if digests[path] == "missing"}
+    if unusable and not skip_unusable:
+        path = next(iter(unusable))
+        raise SourceError.expected(
+            listed.path,
+            f"the {len(files):,} files that it names",
+            f"{len(unusable):,} missing, such as {path}",
+            "Restore them, give their folder by --images, or leave those pairs out with "
+            "--skip-unusable",
+        )
+    if skip_unusable:
+        pictures = dict.fromkeys(
+            path for pair in listed.pairs for path in (pair.probe, pair.donor) if path
+        )
+        there = [path for path in pictures if path not in unusable]
+        progress.start("pictures", len(there))
+        unusable |= unreadable_of(there, progress.advance)
+        progress.stop()
+    left_out = _left_out(listed, unusable, skip_unusable)
+    pairs = ListedPairs(opening, left_out, fingerprint_of(listed, digests))
+    if not len(pairs):
+        raise SourceError.expected(
+            listed.path, "pairs whose pictures are there", "none", "Give their folder by --images"
+        )
+    if left_out:
+        number, reason = next(iter(left_out.items()))
+        progress.say(
+            f"{pairs.name}: {len(pairs):,} of {pairs.facts['whole']:,} pairs; left out "
+            f"{len(left_out):,}, such as pair {number}: {reason}"
+        )
+    return pairs
+
+
+def _left_out(
+    listed: PairList, unusable: Mapping[Path, str], skip_unusable: bool
+) -> dict[int, str]:
+    found = {}
+    for pair in listed.pairs:
+        for name, path in ((pair.probe_name, pair.probe), (pair.donor_name, pair.donor)):
+            if path is None and not (listed.partial or skip_unusable):
+                raise SourceError.expected(
+                    f"{listed.path}: pair {pair.index}",
+                    "the names of two pictures",
+                    "an empty cell",
+                    "Correct the row, or leave it out with --skip-unusable",
+                )
+            if path is None:
+                found[pair.index] = f"no picture {name}"
+        broken = next((path for path in pair.files if path in unusable), None)
+        if broken is not None:
+            found[pair.index] = unusable[broken]
+    return found
+
+
+class ListedPairs:
+    """Pairs of a list; see ``records.Pairs``.
+
+    Pickled, it carries how it was opened alone, and the list is read again where it arrives,
+    once a process.
+
+    Args:
+        opening: Which list.
+        left_out: Numbers of pairs that cannot be used, and why.
+        fingerprint: Of the content.
+    """
+
+    def __init__(self, opening: Opening, left_out: dict[int, str], fingerprint: str) -> None:
+        self.opening, self.left_out, self._fingerprint = opening, left_out, fingerprint
+        self.listed = opening.read()
+        self.size = opening.size
+        self._rule = RULES[self.listed.canvas]
+        self.dtype: Any = self._rule.dtype
+        self.indices: tuple[int, ...] = tuple(
+            pair.index for pair in self.listed.pairs if pair.index not in left_out
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.opening, tuple(self.left_out.items()), self._fingerprint)
+
+    @property
+    def name(self) -> str:
+        """What results are filed under."""
+        return self.listed.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the list's files, see ``files.fingerprint_of``, and the canvas."""
+        return self._fingerprint
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Format, counts, and what was left out."""
+        listed = self.listed
+        whole = listed.whole or len(listed.pairs)
+        notes = list(listed.notes)
+        if len(self) < whole:
+            notes.insert(0, f"{self.name}: {len(self):,} of {whole:,} pairs")
+        return {
+            "notes": notes,
+            "format": listed.format,
+            "list": listed.path.name,
+            "whole": whole,
+            "listed": len(listed.pairs),
+            "left_out": len(self.left_out),
+        }
+
+    def __len__(self) -> int:
+        """Return how many pairs can be used."""
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Pair:
+        """Return the pair of a number."""
+        return read_pair(self, index)
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Yield every pair in order."""
+        return (self[index] for index in self.indices)
+
+    def row(self, index: int) -> ListedPair:
+        """Return a pair as the list has it."""
+        return self.listed.pairs[index]
+
+    def kind(self, index: int) -> str:
+        """Return ``positive``, ``negative`` or ``unlabelled``."""
+        return self.row(index).kind
+
+    def label(self, index: int) -> int:
+        """Return a pair's label."""
+        return self.row(index).label
+
+    def known(self, index: int) -> tuple[bool, bool]:
+        """Return whether the truth of each mask is known."""
+        return self.row(index).known
+
+    def about(self, index: int) -> dict[str, float | int | str]:
+        """Return what the list calls the two pictures."""
+        row = self.row(index)
+        return {"probe": row.probe_name, "donor": row.donor_name}
+
+    def read_into(
+        self, index: int, probe: Any, donor: Any, probe_mask: Any, donor_mask: Any
+    ) -> int:
+        """Fill arrays with one pair; return its label; see ``records.Pairs``.
+
+        Raises:
+            SourceError: A file cannot be read, or a mask is of another size than its picture.
+        """
+        row = self.row(index)
+        for path, own, picture, mask_path, mask in (
+            (row.probe, row.probe_size, probe, row.probe_mask, probe_mask),
+            (row.donor, row.donor_size, donor, row.donor_mask, donor_mask),
+        ):
+            assert path is not None
+            shape, pixels = _on_canvas(path, own, self.size, self.listed.canvas)
+            picture[:] = pixels if picture.dtype == pixels.dtype else np.rint(pixels)
+            mask[:] = 0
+            if mask_path is not None:
+                mask[:] = self._rule.mask(read_mask(mask_path, self.listed.masks, shape), self.size)
+        return row.label
+
+    @cached_property
+    def pictures(self) -> tuple[tuple[Path, tuple[int, int] | None], ...]:
+        """Every picture once, and the size that the list says it has."""
+        rows = [self.row(index) for index in self.indices]
+        both = (((row.probe, row.probe_size), (row.donor, row.donor_size)) for row in rows)
+        return tuple(dict.fromkeys((path, size) for pair in both for path, size in pair if path))
+
+    @cached_property
+    def _numbers(self) -> dict[Path, int]:
+        return {path: number for number, (path, _) in enumerate(self.pictures)}
+
+    def picture_numbers(self, index: int) -> tuple[int, int]:
+        """Return the places of a pair's probe and donor in ``pictures``."""
+        row = self.row(index)
+        assert row.probe is not None
+        assert row.donor is not None
+        return self._numbers[row.probe], self._numbers[row.donor]
+
+    def picture(self, number: int) -> Pixels:
+        """Return a picture on the canvas, uint8 (size, size, 3)."""
+        pixels = _on_canvas(*self.pictures[number], self.size, self.listed.canvas)[1]
+        return np.asarray(np.rint(pixels).astype(np.uint8))
+
+    def masks(self, index: int) -> tuple[Mask, Mask]:
+        """Return both masks on the canvas, bool (size, size); empty where there is none."""
+        probe, donor = (self._rule.mask(self.truth(index, side), self.size) for side in (0, 1))
+        return probe, donor
+
+    def shape(self, index: int, side: int) -> tuple[int, int]:
+        """Return the height and width of a picture as in its file; side 0 is the probe."""
+        row = self.row(index)
+        path, size = ((row.probe, row.probe_size), (row.donor, row.donor_size))[side]
+        assert path is not None
+        return shape_of(path, size)
+
+    def mask_levels(self, index: int, side: int) -> Pixels | None:
+        """Return a true mask's grey levels, uint8 (H, W, C); None where there is no file."""
+        path = (self.row(index).probe_mask, self.row(index).donor_mask)[side]
+        return None if path is None else read_levels(path)
+
+    def truth(self, index: int, side: int) -> Mask:
+        """Return a mask at its picture's own size, bool (H, W); empty where there is none."""
+        shape = self.shape(index, side)
+        path = (self.row(index).probe_mask, self.row(index).donor_mask)[side]
+        empty = np.zeros(shape, dtype=bool)
+        return empty if path is None else read_mask(path, self.listed.masks, shape)
+
+
+@lru_cache(maxsize=_KEPT)
+def _on_canvas(
+    path: Path, own: tuple[int, int] | None, size: int, canvas: str
+) -> tuple[tuple[int, ...], Any]:
+    picture: Pixels = read_picture(path, own)
+    return picture.shape, RULES[canvas].picture(picture, size)
+
+
+@lru_cache(maxsize=4)
+def _again(opening: Opening, left_out: Sequence[tuple[int, str]], fingerprint: str) -> ListedPairs:
+    return ListedPairs(opening, dict(left_out), fingerprint)

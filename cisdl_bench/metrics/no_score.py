@@ -1,0 +1,88 @@
+"""NIST's reference masks: what is manipulated, what is clean, what is not scored (MediScore).
+
+Regions are drawn by hand, so a band around their borders is left out: a box erodes the region, a
+larger picture of it is dilated by another, and what lies between is not scored. The picture's own
+edge is no border.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from cisdl_bench.records import Mask, Pixels
+
+
+class Zones(NamedTuple):
+    """Sides in px of the boxes that erode and dilate a region, odd; 0 is none.
+
+    >>> Zones().off
+    True
+    """
+
+    erode_px: int = 0
+    dilate_px: int = 0
+
+    @property
+    def off(self) -> bool:
+        """Return whether every pixel is scored."""
+        return not (self.erode_px or self.dilate_px)
+
+
+class Reference(NamedTuple):
+    """A true mask as NIST scores it.
+
+    Attributes:
+        target: bool, (H, W), what is manipulated.
+        scored: bool, (H, W), which pixels count.
+        band_px: How many pixels the no-score zone takes.
+        grey_px: How many more are left out because the reference is neither black nor white.
+    """
+
+    target: Mask
+    scored: Mask
+    band_px: int
+    grey_px: int
+
+
+def reference_of(levels: Pixels, zones: Zones, *, donor: bool) -> Reference | None:
+    """Return what a reference says, None where it has no black pixel and is not scored at all.
+
+    Black is manipulated, white is not. Without zones all that is not white counts as manipulated;
+    with zones black alone, grey being clean in a probe and not scored in a donor.
+
+    Args:
+        levels: uint8, (H, W, C), the mask as it was read.
+        zones: The boxes.
+        donor: Whether it is a donor's mask.
+
+    Raises:
+        ValueError: A side is even.
+
+    >>> line = np.full((1, 7, 1), 255, dtype=np.uint8)
+    >>> line[0, 2:5] = 0
+    >>> reference_of(line, Zones(1, 3), donor=False).scored[0].astype(int).tolist()
+    [1, 0, 1, 1, 1, 0, 1]
+    """
+    for side in zones:
+        if side and side % 2 == 0:
+            raise ValueError(f"no-score zones: expected odd sides in px, got {tuple(zones)}.")
+    black, white = (levels == 0).all(axis=2), (levels == 255).all(axis=2)
+    if not black.any():
+        return None
+    everywhere = np.ones(black.shape, dtype=bool)
+    if zones.off:
+        return Reference(~white, everywhere, 0, 0)
+    inner = _moved(black, zones.erode_px, cv2.erode)
+    band = _moved(black, zones.dilate_px, cv2.dilate) & ~inner
+    grey = ~black & ~white & ~band if donor else np.zeros_like(black)
+    counts = (int(np.count_nonzero(each)) for each in (band, grey))
+    return Reference(black, everywhere & ~band & ~grey, *counts)
+
+
+def _moved(region: Mask, side: int, how: Callable[..., Any]) -> Mask:
+    if not side:
+        return region
+    box = np.ones((side, side), dtype=np.uint8)
+    return np.asarray(how(region.astype(np.uint8), box) != 0)

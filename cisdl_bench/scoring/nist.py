@@ -1,0 +1,146 @@
+"""NIST's own numbers for a submission to its splice task (MediScore), by their own names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cisdl_bench.metrics import detection, localization, sweep
+from cisdl_bench.metrics.counts import Counts
+from cisdl_bench.metrics.no_score import Reference
+from cisdl_bench.records import Pixels
+
+#: A pixel is manipulated at this level and below, in ``Actual`` numbers: probability above 0.5.
+ACTUAL = 127
+SIDES = ("p", "d")
+_METRICS = ("NMM", "MCC", "BWL1")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ScoredMask:
+    """One mask of a target pair as NIST scores it.
+
+    Attributes:
+        sweep: Its counts at every threshold.
+        grey_loss: GWL1.
+        band_px: Pixels in the no-score zone.
+        grey_px: Pixels left out for being grey in the reference.
+    """
+
+    sweep: sweep.Sweep
+    grey_loss: float
+    band_px: int
+    grey_px: int
+
+
+def scored_mask(levels: Pixels, reference: Reference) -> ScoredMask:
+    """Return a system's mask, uint8 (H, W), against its reference."""
+    target, scored = reference.target, reference.scored
+    found = sweep.sweep(levels, target, scored)
+    loss = sweep.grey_loss(levels, target, scored)
+    return ScoredMask(found, loss, reference.band_px, reference.grey_px)
+
+
+def _values(prefix: str, counts: Counts) -> Row:
+    metrics = (localization.nmm(counts), localization.mcc(counts), localization.bwl1(counts))
+    found: Row = {
+        f"{prefix}{name}": float(value) for name, value in zip(_METRICS, metrics, strict=True)
+    }
+    pixels = {"TP": counts.tp, "TN": counts.tn, "FP": counts.fp, "FN": counts.fn}
+    found.update({f"{prefix}Pixel{name}": int(value) for name, value in pixels.items()})
+    return found
+
+
+def mask_row(side: str, mask: ScoredMask, common: int) -> Row:
+    """Return one mask's columns.
+
+    Args:
+        side: ``p`` or ``d``.
+        mask: The mask.
+        common: The threshold that is best for all masks of that side.
+    """
+    best, roc = sweep.optimum(mask.sweep), sweep.curve(mask.sweep)
+    pixels = sum(int(count) for count in sweep.at(mask.sweep, 0))
+    return {
+        f"{side}OptimumThreshold": best,
+        **_values(f"{side}Optimum", sweep.at(mask.sweep, best)),
+        f"{side}GWL1": mask.grey_loss,
+        f"{side}AUC": roc.auc(),
+        f"{side}EER": roc.eer(),
+        **_values(f"{side}Maximum", sweep.at(mask.sweep, common)),
+        **_values(f"{side}Actual", sweep.at(mask.sweep, ACTUAL)),
+        f"{side}PixelN": pixels,
+        f"{side}PixelBNS": mask.band_px,
+        f"{side}PixelSNS": mask.grey_px,
+    }
+
+
+Pairs = Sequence[Mapping[str, ScoredMask]]
+
+
+def localization_rows(masks: Pairs, everyone: Pairs | None = None) -> list[Row]:
+    """Return the columns of each target pair; sides whose reference is blank are left out.
+
+    Args:
+        masks: For each pair its masks by side.
+        everyone: Those that the common thresholds are of; None is the same.
+    """
+    whole = masks if everyone is None else everyone
+    common = {side: _common([each[side] for each in whole if side in each]) for side in SIDES}
+    return [
+        {key: value for side, mask in each.items() for key, value in _row(side, mask, common)}
+        for each in masks
+    ]
+
+
+def _row(side: str, mask: ScoredMask, common: Mapping[str, int]) -> Any:
+    return mask_row(side, mask, common[side]).items()
+
+
+def _common(masks: Sequence[ScoredMask]) -> int:
+    return sweep.common_optimum([mask.sweep for mask in masks]) if masks else -1
+
+
+def localization_summary(masks: Pairs, everyone: Pairs) -> Row:
+    """Return the mean over pairs of every column, their deviations, and what is pooled.
+
+    Args:
+        masks: For each target pair that takes part its masks by side.
+        everyone: The same for all pairs: common thresholds are those of all.
+    """
+    rows = localization_rows(masks, everyone)
+    found: Row = {}
+    for side in SIDES:
+        mine = [row for row in rows if f"{side}GWL1" in row]
+        for name in [name for name in mine[0] if "Pixel" not in name] if mine else []:
+            values = np.array([row[name] for row in mine], dtype=np.float64)
+            values = values[~np.isnan(values)]
+            found[name] = float(values.mean()) if len(values) else float("nan")
+            deviation = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            found[f"stddev_{name}"] = deviation
+        sweeps = [each[side].sweep for each in masks if side in each]
+        if sweeps:
+            found[f"{side}PixelAverageAUC"] = sweep.pooled_auc(sweeps)
+            found[f"{side}MaskAverageAUC"] = sweep.mean_auc(sweeps)
+            found[f"{side}MaximumThreshold"] = _common(
+                [each[side] for each in everyone if side in each]
+            )
+    return found
+
+
+def detection_summary(labels: Sequence[int], scores: Sequence[float], trials: int) -> Row:
+    """Return AUC, EER and the trial response rate.
+
+    Args:
+        labels: 1 and 0 of the pairs that take part.
+        scores: Their confidence scores.
+        trials: How many pairs there are in all.
+    """
+    return {
+        "TRR": len(labels) / trials if trials else float("nan"),
+        "AUC": detection.auc(labels, scores),
+        "EER": detection.eer(labels, scores),
+    }

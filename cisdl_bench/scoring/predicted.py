@@ -1,0 +1,231 @@
+"""Scoring masks and scores that another program computed, against the truth at the masks' size."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from cisdl_bench.adapters.masks import read_levels
+from cisdl_bench.adapters.pairs import ListedPairs
+from cisdl_bench.adapters.predictions import EMPTY, Prediction, Predictions
+from cisdl_bench.errors import SourceError
+from cisdl_bench.metrics.counts import Counts, count
+from cisdl_bench.metrics.mask_score import mean_inside
+from cisdl_bench.metrics.no_score import Reference, Zones, reference_of
+from cisdl_bench.records import Mask, Pairs, Pixels
+from cisdl_bench.scoring import nist
+from cisdl_bench.scoring.rows import Answer
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.store.atomic import write_json, write_whole
+
+_TASK = 16
+_NO_COUNTS = (0,) * 8
+NIST_ROWS, NIST_SUMMARY = "nist.csv", "nist.json"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A pair's true masks at any size that a prediction may have.
+
+    Attributes:
+        pairs: The set or list.
+        index: The pair.
+        zones: NIST's no-score zones, for its own data sets.
+    """
+
+    pairs: Pairs
+    index: int
+    zones: Zones
+
+    @cached_property
+    def _on_canvas(self) -> tuple[Mask, Mask]:
+        pair = self.pairs[self.index]
+        return pair.probe_mask, pair.donor_mask
+
+    def own_shape(self, side: int) -> tuple[int, int]:
+        """Return the height and width of a picture as it is in its file; side 0 is the probe."""
+        if isinstance(self.pairs, ListedPairs):
+            return self.pairs.shape(self.index, side)
+        return self.pairs.size, self.pairs.size
+
+    def reference(self, side: int, shape: tuple[int, ...], where: object) -> Reference | None:
+        """Return what is manipulated in a picture; None where nobody knows.
+
+        Args:
+            side: 0 is the probe, 1 the donor.
+            shape: Height and width of the predicted mask: the picture's own, or the canvas'.
+            where: What an error names.
+
+        Raises:
+            SourceError: The mask is of neither size, or the true one cannot be read.
+        """
+        size, own = self.pairs.size, self.own_shape(side)
+        if shape not in (own, (size, size)):
+            raise SourceError.expected(
+                where,
+                f"a mask of {own[1]} x {own[0]} px, as its picture, or {size} x {size}",
+                f"{shape[1]} x {shape[0]}",
+                "Write masks at their pictures' sizes",
+            )
+        if not self.pairs.known(self.index)[side]:
+            return None
+        everywhere = np.ones(shape, dtype=bool)
+        if shape != own or not isinstance(self.pairs, ListedPairs):
+            return Reference(self._on_canvas[side], everywhere, 0, 0)
+        levels = self.pairs.mask_levels(self.index, side)
+        if self.pairs.listed.format == "mfc" and levels is not None:
+            return reference_of(levels, self.zones, donor=side == 1)
+        return Reference(self.pairs.truth(self.index, side), everywhere, 0, 0)
+
+
+def levels_of(mask: Path | str, dark: bool, shape: tuple[int, ...]) -> Pixels:
+    """Return a predicted mask, uint8 (H, W), dark manipulated as NIST has it.
+
+    Args:
+        mask: Its file, or ``EMPTY``.
+        dark: Whether black is manipulated in the file; else white is.
+        shape: Of an empty one.
+
+    Raises:
+        SourceError: It cannot be read, or has colours.
+    """
+    if mask == EMPTY:
+        return np.full(shape, 255, dtype=np.uint8)
+    levels = read_levels(Path(mask))
+    if levels.shape[2] > 1 and np.ptp(levels, axis=2).any():
+        raise SourceError.expected(mask, "a grey mask", "colours", "Save it with one channel")
+    return levels[..., 0] if dark else 255 - levels[..., 0]
+
+
+def score_predictions(
+    predictions: Predictions, pairs: Pairs, indices: Sequence[int], settings: Settings
+) -> Iterator[list[tuple[int, Answer]]]:
+    """Yield the answers to pairs, some at a time, in order.
+
+    Args:
+        predictions: What was computed elsewhere.
+        pairs: Of what.
+        indices: Which pairs, by their numbers.
+        settings: Threshold, processes, no-score zones.
+
+    Raises:
+        SourceError: A pair has no prediction, or a mask cannot be used.
+    """
+    rows = predictions.of(pairs)
+    tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
+    parallel = Parallel(
+        n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs"
+    )
+    yield from parallel(
+        delayed(_task)(pairs, [(index, rows[index]) for index in task], predictions.dark, settings)
+        for task in tasks
+    )
+
+
+def _task(
+    pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, settings: Settings
+) -> list[tuple[int, Answer]]:
+    return [(index, answer_of(pairs, index, row, dark, settings)) for index, row in rows]
+
+
+def answer_of(pairs: Pairs, index: int, row: Prediction, dark: bool, settings: Settings) -> Answer:
+    """Return what one prediction is worth.
+
+    A pixel is tampered where its level, 255 for certainty, is above the threshold.
+    """
+    if row.masks == (None, None):
+        return Answer(_NO_COUNTS, (None, None), row.score, (False, False))
+    truth = Truth(pairs, index, Zones(*settings.zones))
+    counts: list[int] = []
+    inside: list[float | None] = []
+    known: list[bool] = []
+    for side, mask in enumerate(row.masks):
+        if mask is None:
+            counts, inside, known = [*counts, *_NO_COUNTS[:4]], [*inside, None], [*known, False]
+            continue
+        levels = levels_of(mask, dark, truth.own_shape(side))
+        reference = truth.reference(side, levels.shape, mask)
+        chance = ((255 - levels.astype(np.float32)) / 255).astype(np.float32)
+        nobody = np.zeros(levels.shape, dtype=bool)
+        target, scored = (reference.target, reference.scored) if reference else (nobody, ~nobody)
+        found: Counts = count(chance > settings.threshold, target, scored)
+        counts += [int(value) for value in found]
+        inside.append(float(mean_inside(chance, settings.threshold)))
+        known.append(reference is not None)
+    return Answer(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))
+
+
+def write_nist(
+    predictions: Predictions, pairs: ListedPairs, folder: Path, settings: Settings
+) -> dict[str, Any]:
+    """Write NIST's own numbers for a system output beside a result; return the summary.
+
+    ``nist.csv`` has a line for each target pair by NIST's names of columns, ``nist.json`` the
+    means over all pairs and over those that were not opted out.
+
+    Args:
+        predictions: The system output.
+        pairs: NIST's pairs.
+        folder: The result's folder.
+        settings: Processes and no-score zones.
+
+    Raises:
+        SourceError: A mask cannot be used.
+    """
+    rows = predictions.of(pairs)
+    targets = [index for index in pairs.indices if pairs.label(index) == 1]
+    parallel = Parallel(n_jobs=max(1, settings.workers))
+    masks: list[dict[str, nist.ScoredMask]] = parallel(
+        delayed(_scored)(pairs, index, rows[index], predictions.dark, settings) for index in targets
+    )
+    table = [
+        {
+            "ProbeFileID": pairs.row(index).probe_name,
+            "DonorFileID": pairs.row(index).donor_name,
+            "ConfidenceScore": rows[index].score,
+            **columns,
+        }
+        for index, columns in zip(targets, nist.localization_rows(masks), strict=True)
+    ]
+    names = list(dict.fromkeys(name for line in table for name in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_whole(folder / NIST_ROWS, text.getvalue().encode())
+    opted_in = [
+        {side: mask for side, mask in each.items() if rows[index].localizes["pd".index(side)]}
+        for index, each in zip(targets, masks, strict=True)
+    ]
+    detected = [(pairs.label(index), rows[index]) for index in pairs.indices]
+    summary: dict[str, Any] = {"zones": dict(zip(("eks", "dks"), settings.zones, strict=True))}
+    for name, part in (("all", masks), ("opted_in", opted_in)):
+        chosen = [(label, row.score) for label, row in detected if name == "all" or row.detects]
+        summary[name] = {
+            "detection": nist.detection_summary(
+                [label for label, _ in chosen], [score for _, score in chosen], len(detected)
+            ),
+            "localization": nist.localization_summary(part, masks),
+        }
+    write_json(folder / NIST_SUMMARY, summary)
+    return summary
+
+
+def _scored(
+    pairs: ListedPairs, index: int, row: Prediction, dark: bool, settings: Settings
+) -> Mapping[str, nist.ScoredMask]:
+    truth, found = Truth(pairs, index, Zones(*settings.zones)), {}
+    for side, (name, mask) in enumerate(zip(nist.SIDES, row.masks, strict=True)):
+        if mask is None:
+            continue
+        levels = levels_of(mask, dark, truth.own_shape(side))
+        reference = truth.reference(side, levels.shape, mask)
+        if reference is not None:
+            found[name] = nist.scored_mask(levels, reference)
+    return found

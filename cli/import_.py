@@ -1,0 +1,65 @@
+"""``cisdl-bench import``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cisdl_bench.cli import options as shared
+from cisdl_bench.cli.progress import Bars
+
+
+@click.command("import")
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LIST...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("cisdl-data"),
+    show_default=True,
+    metavar="DIR",
+    help="The folder of sets; each list becomes one there.",
+)
+@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only lists of this name.")
+@shared.lists
+@click.option(
+    "--jobs", type=int, default=-1, show_default=True, metavar="N", help="Processes; -1: all cores."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a set of that name.")
+@click.pass_obj
+def import_(
+    settings: dict[str, Any],
+    /,
+    data: tuple[Path, ...],
+    out: Path,
+    sets: tuple[str, ...],
+    jobs: int,
+    overwrite: bool,
+    **lists: Any,
+) -> None:
+    """Turn other people's pairs into a set of shards.
+
+    LIST is a plain CSV (probe,donor[,label,probe_mask,donor_mask]), one of the DMAC authors'
+    released lists, paired CASIA's, NIST's index, or a folder of these. `score --data` takes them
+    as they are; a set is read faster, by training too.
+
+    \b
+    Examples:
+      cisdl-bench import pairs.csv
+      cisdl-bench import paired_CASIA_ids.csv --images CASIA2
+    """
+    from cisdl_bench.adapters.pairs import ListedPairs
+    from cisdl_bench.errors import SourceError
+    from cisdl_bench.scoring.orders import Lists, find_pairs
+    from cisdl_bench.store.imported import import_pairs
+
+    bars = Bars(settings["quiet"])
+    for pairs in find_pairs(data, sets, Lists(**lists), bars):
+        if not isinstance(pairs, ListedPairs):
+            raise SourceError.expected(
+                pairs.name, "a list of pairs", "a set already", "Score it as it is"
+            )
+        manifest = import_pairs(pairs, out, bars, jobs=jobs, overwrite=overwrite)
+        for note in manifest["notes"]:
+            bars.say(f"note: {note}")
+        n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]
+        click.echo(f"{out / pairs.name}: {n:,} pairs, fingerprint {fingerprint}")

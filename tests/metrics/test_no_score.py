@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.metrics import matthews_corrcoef, roc_auc_score, roc_curve
+
+from cisdl_bench.metrics import localization, sweep
+from cisdl_bench.metrics.no_score import Zones, reference_of
+
+
+def black_disc(shape: tuple[int, int], grey: int = 255) -> np.ndarray:
+    y, x = np.indices(shape)
+    levels = np.full((*shape, 3), 255, dtype=np.uint8)
+    levels[(x - 15) ** 2 + (y - 12) ** 2 < 70] = 0
+    levels[-3:, -5:] = grey
+    return levels
+
+
+def test_the_zone_is_a_band_around_the_region() -> None:
+    levels = black_disc((40, 50))
+    black = levels[..., 0] == 0
+    found = reference_of(levels, Zones(5, 3), donor=False)
+    inner = ndimage.binary_erosion(black, np.ones((5, 5)), border_value=1)
+    outer = ndimage.binary_dilation(black, np.ones((3, 3)))
+    assert np.array_equal(found.scored, ~(outer & ~inner))
+    assert np.array_equal(found.target, black)
+    assert found.band_px == (~found.scored).sum() > 0
+
+
+def test_the_pictures_edge_is_no_border() -> None:
+    levels = np.zeros((9, 9, 1), dtype=np.uint8)
+    levels[:, 6:] = 255
+    found = reference_of(levels, Zones(3, 3), donor=False)
+    assert found.scored[0].tolist() == found.scored[4].tolist()
+    assert found.scored[0].tolist() == [True] * 5 + [False, False] + [True, True]
+
+
+def test_what_grey_means_depends() -> None:
+    levels = black_disc((40, 50), grey=128)
+    grey = levels[..., 0] == 128
+    without = reference_of(levels, Zones(), donor=True)
+    assert without.target[grey].all()
+    assert without.scored.all()
+    probe = reference_of(levels, Zones(5, 3), donor=False)
+    assert not probe.target[grey].any()
+    assert probe.scored[grey].all()
+    donor = reference_of(levels, Zones(5, 3), donor=True)
+    assert not donor.scored[grey].any()
+    assert donor.grey_px == grey.sum()
+
+
+def test_blank_references_are_not_scored() -> None:
+    assert reference_of(np.full((4, 4, 1), 128, dtype=np.uint8), Zones(), donor=False) is None
+    with pytest.raises(ValueError, match=r"odd sides in px, got \(4, 3\)"):
+        reference_of(np.zeros((4, 4, 1), dtype=np.uint8), Zones(4, 3), donor=False)
+
+
+def noisy(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    target = rng.random((20, 30)) < 0.3
+    levels = np.where(target, rng.integers(0, 200, (20, 30)), rng.integers(90, 256, (20, 30)))
+    return levels.astype(np.uint8) // 16 * 16, target, rng.random((20, 30)) < 0.8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_threshold_at_once_is_each_alone(seed: int) -> None:
+    levels, target, scored = noisy(seed)
+    found = sweep.sweep(levels, target, scored)
+    best = -2.0
+    for t in [-1, *np.unique(levels[scored]).tolist()]:
+        called = levels[scored] <= t
+        counts = sweep.at(found, t)
+        assert int(counts.tp) == (called & target[scored]).sum()
+        assert int(counts.fn) == (~called & target[scored]).sum()
+        assert sum(map(int, counts)) == scored.sum()
+        mcc = matthews_corrcoef(target[scored], called)
+        assert float(localization.mcc(counts)) == pytest.approx(mcc, abs=1e-12)
+        if mcc > best:
+            best, first = mcc, t
+    assert sweep.optimum(found) == first
+    assert sweep.common_optimum([found]) == first
+
+
+def test_a_masks_roc_is_scikit_learns() -> None:
+    levels, target, scored = noisy(5)
+    roc = sweep.curve(sweep.sweep(levels, target, scored))
+    scores = -levels[scored].astype(float)
+    assert roc.auc() == pytest.approx(roc_auc_score(target[scored], scores), abs=1e-12)
+    fpr, tpr, _ = roc_curve(target[scored], scores, drop_intermediate=False)
+    at = int(np.argmin(np.abs(fpr - (1 - tpr))))
+    assert roc.eer() == pytest.approx((fpr[at] + 1 - tpr[at]) / 2, abs=1e-12)
+
+
+def test_an_inverted_mask_is_scored_as_nothing() -> None:
+    target = np.array([[True, False, False]])
+    found = sweep.sweep(np.uint8([[255, 0, 0]]), target, np.ones((1, 3), dtype=bool))
+    assert sweep.optimum(found) == -1
+    assert sweep.grey_loss(np.uint8([[255, 0, 0]]), target, np.ones((1, 3), dtype=bool)) == 1
+    assert np.isnan(sweep.grey_loss(np.uint8([[255]]), target[:, :1], ~target[:, :1]))
