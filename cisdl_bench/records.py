@@ -187,6 +187,11 @@ class Pairs(Protocol):
         ...
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """Where the pairs are and how they are opened, for going back from a result."""
+        ...
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What a result says of its data, under ``notes`` what its reader must know."""
         ...

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import CisdlError
 
@@ -62,6 +63,7 @@ from cisdl_bench.errors import CisdlError
     default=lambda: os.cpu_count() or 1,
     help="Worker processes; the result does not depend on it. Default: all cores.",
 )
+@shared.engine
 @click.option(
     "--resume/--overwrite",
     default=True,
@@ -80,6 +82,8 @@ def generate(
     pairs: int | None,
     seed: int,
     jobs: int,
+    backend: str,
+    scheduler: str | None,
     resume: bool,
     dry_run: bool,
     as_json: bool,
@@ -92,7 +96,9 @@ def generate(
       cisdl-bench generate --set all --coco coco2014
       cisdl-bench generate --set training --coco coco2014 --jobs 16
       cisdl-bench generate --set all --pairs 200 --dry-run
+      cisdl-bench generate --set training --backend dask --scheduler tcp://node1:8786
     """
+    from cisdl_bench.engine import engine
     from cisdl_bench.generate.orders import drawn_orders, recipe_order
     from cisdl_bench.generate.run import run
     from cisdl_bench.sources.find import find_source
@@ -118,7 +124,8 @@ def generate(
     if dry_run:
         _show_estimate(orders, jobs, out, as_json)
         return
-    manifests = run(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
+    with engine(backend, scheduler, bars.say):
+        manifests = run(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
     _say_skipped(manifests, bars, settings["verbose"])
     if as_json:
         click.echo(json.dumps(manifests, indent=1))

@@ -24,6 +24,7 @@ from cisdl_bench.cli.progress import Bars
 @click.option(
     "--jobs", type=int, default=-1, show_default=True, metavar="N", help="Processes; -1: all cores."
 )
+@shared.engine
 @click.option("--overwrite", is_flag=True, help="Replace a set of that name.")
 @click.pass_obj
 def import_(
@@ -33,6 +34,8 @@ def import_(
     out: Path,
     sets: tuple[str, ...],
     jobs: int,
+    backend: str,
+    scheduler: str | None,
     overwrite: bool,
     **lists: Any,
 ) -> None:
@@ -48,6 +51,7 @@ def import_(
       cisdl-bench import paired_CASIA_ids.csv --images CASIA2
     """
     from cisdl_bench.adapters.pairs import ListedPairs
+    from cisdl_bench.engine import engine
     from cisdl_bench.errors import SourceError
     from cisdl_bench.scoring.orders import Lists, find_pairs
     from cisdl_bench.store.imported import import_pairs
@@ -58,7 +62,8 @@ def import_(
             raise SourceError.expected(
                 pairs.name, "a list of pairs", "a set already", "Score it as it is"
             )
-        manifest = import_pairs(pairs, out, bars, jobs=jobs, overwrite=overwrite)
+        with engine(backend, scheduler, bars.say):
+            manifest = import_pairs(pairs, out, bars, jobs=jobs, overwrite=overwrite)
         for note in manifest["notes"]:
             bars.say(f"note: {note}")
         n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]

@@ -10,6 +10,7 @@ from cisdl_bench import __version__
 from cisdl_bench.errors import CisdlError
 
 _COMMANDS = {
+    "demo": "See everything once, small: sets, scores, tables, figures, the report.",
     "specs": "List the sets, or print one's description.",
     "fetch": "Download COCO 2014 or VGG-16's weights.",
     "generate": "Make test sets or the training set from photographs.",
@@ -24,7 +25,11 @@ _COMMANDS = {
     "submit": "Write a submission to NIST's splice task, and check it.",
     "profile": "Count a network's parameters and time it.",
     "table": "Write tables of results: CSV, LaTeX or Markdown.",
-    "plot": "Draw figures: how training grew.",
+    "plot": "Draw figures: pair sheets, curves, where a method breaks, training.",
+    "report": "Write one page about scoring runs: tables, figures, the worst failures.",
+    "compare": "Compare two detectors on the same pairs.",
+    "env": "Say what this machine has: versions, devices, data.",
+    "completion": "Print a shell's completion script.",
 }
 
 

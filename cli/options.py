@@ -15,6 +15,28 @@ device = click.option(
 )
 
 
+_ENGINE = (
+    click.option(
+        "--backend",
+        type=click.Choice(["local", "dask"]),
+        default="local",
+        show_default=True,
+        help="Where work runs: processes of this machine, or a Dask cluster that sees the same "
+        "folders.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Of Dask's scheduler, such as tcp://node1:8786."
+    ),
+)
+
+
+def engine(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where parallel work runs."""
+    for option in reversed(_ENGINE):
+        command = option(command)
+    return command
+
+
 _LISTS = (
     click.option(
         "--images",

@@ -1,50 +1,110 @@
 """``cisdl-bench plot``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cisdl_bench.cli.progress import Bars
+
+KINDS = ("pairs", "roc", "det", "parameters", "robustness", "heatmap", "growth")
+
 
 @click.command()
-@click.argument("kind", type=click.Choice(["growth"]))
+@click.argument("kind", type=click.Choice(KINDS))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="PNG, PDF, SVG or PGF by its ending. Default: growth.png in the first RUN.",
+    help="PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME",
+    help="pairs, roc, det: the set, or sets of which a name begins so.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["iou", "mcc", "nmm", "f1"]),
+    default="iou",
+    show_default=True,
+    help="parameters, robustness, heatmap: what is drawn.",
+)
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["area", "scale", "rotation", "shift", "luminance", "width"]),
+    help="parameters: against what. May be repeated. Default: all that vary.",
+)
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice(["mask", "share", "own"]),
+    help="roc, det: the detection score, as for `table`. May be repeated.",
+)
+@click.option(
+    "--choose",
+    type=click.Choice(["worst", "best", "random"]),
+    default="worst",
+    show_default=True,
+    help="pairs: which, by the first RUN's masks.",
+)
+@click.option("--count", type=click.IntRange(1, 60), default=6, show_default=True, help="pairs.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="pairs: which random ones.")
+@click.option("--ids", help="pairs: their numbers, such as 3,17,40.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="pairs: where the data are. Default: where they were scored.",
 )
 @click.option(
     "--published",
     metavar="METHOD",
-    help="Also the published scores of a method of Table I, such as DMVN. They were measured on "
-    "other pairs.",
+    help="growth: also the published scores of a method of Table I, such as DMVN. They were "
+    "measured on other pairs.",
 )
-def plot(kind: str, runs: tuple[Path, ...], output: Path | None, published: str | None) -> None:
-    """Draw a figure.
+@click.pass_obj
+def plot(
+    settings: dict[str, Any],
+    /,
+    kind: str,
+    runs: tuple[Path, ...],
+    output: Path | None,
+    **options: Any,
+) -> None:
+    """Draw a figure of scoring runs, or of a training run.
 
-    growth: IoU, MCC and NMM on the Combination sets while a network was trained, as Fig. 6.
+    \b
+    pairs       probe, donor, truth and each method's probability maps, as Figs. 7 and 8
+    roc, det    detection, AUC and EER marked
+    parameters  a metric against pasted area, scale, angle, shift: where a method breaks
+    robustness  a metric against the strength of perturbations (score --perturb)
+    heatmap     a metric for each set and method
+    growth      IoU, MCC and NMM on the Combination sets during training, as Fig. 6
 
     \b
     Examples:
-      cisdl-bench plot growth cisdl-training/dmac
+      cisdl-bench plot pairs cisdl-scores/sift-ransac cisdl-scores/model --set rotation-easy
+      cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
       cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
     """
-    import io
-
-    from cisdl_bench.errors import CisdlError
-    from cisdl_bench.report.growth import growth_figure
-    from cisdl_bench.store.atomic import write_whole
+    from cisdl_bench.report.figures import Wish, draw, save_figure
 
     target = output or runs[0] / f"{kind}.png"
-    endings = (".png", ".pdf", ".svg", ".pgf")
-    if target.suffix not in endings:
-        raise CisdlError.expected(
-            target, f"an ending out of {', '.join(endings)}", target.suffix or "none", "Rename it"
-        )
-    figure = growth_figure(runs, published)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=target.suffix[1:], dpi=150)
-    write_whole(target, drawn.getvalue())
+    if options["ids"]:
+        try:
+            options["ids"] = tuple(int(word) for word in options["ids"].split(","))
+        except ValueError as error:
+            raise click.BadParameter(
+                "expected numbers such as 3,17,40.", param_hint="--ids"
+            ) from error
+    wish = Wish(**{**options, "ids": options["ids"] or ()})
+    figure = draw(kind, runs, wish, Bars(settings["quiet"]))
+    save_figure(figure, target)
     click.echo(f"{target}")

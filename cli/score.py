@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     "sides in px, to erode and to dilate by.",
 )
 @shared.lists
+@shared.engine
 @shared.device
 @click.option(
     "--batch-size",
@@ -125,6 +126,8 @@ def score(
     model: str | None,
     predictions: Path | None,
     zones: tuple[int, int],
+    backend: str,
+    scheduler: str | None,
     data: tuple[Path, ...],
     sets: tuple[str, ...],
     out: Path | None,
@@ -152,6 +155,7 @@ def score(
         raise click.UsageError("give either MODEL or --predictions FILE.")
     from cisdl_bench.adapters.predictions import Predictions, read_predictions
     from cisdl_bench.devices import choose_device, device_name, ranked
+    from cisdl_bench.engine import engine
     from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
     from cisdl_bench.scoring.orders import Lists, jobs_of, settings_of
     from cisdl_bench.scoring.results import write_summary
@@ -174,7 +178,10 @@ def score(
         if networked:
             bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")
         overwrite = options["overwrite"]
-        results = run(detector, jobs, target, chosen, bars, overwrite=overwrite, rank=rank)
+        if networked and backend != "local":
+            raise click.UsageError("networks run on several machines by torchrun, not --backend.")
+        with engine(backend, scheduler, bars.say):
+            results = run(detector, jobs, target, chosen, bars, overwrite=overwrite, rank=rank)
         if rank.number:
             return
         write_summary(target)

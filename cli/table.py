@@ -20,7 +20,7 @@ import click
     "-f",
     "--format",
     "form",
-    type=click.Choice(["csv", "latex", "markdown"]),
+    type=click.Choice(["csv", "latex", "markdown", "html"]),
     help="Default: by the ending of -o, else markdown.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
@@ -65,7 +65,7 @@ def table(
     from cisdl_bench.report.write_table import FORMATS
     from cisdl_bench.store.atomic import write_whole
 
-    endings = {".csv": "csv", ".tex": "latex", ".md": "markdown"}
+    endings = {".csv": "csv", ".tex": "latex", ".md": "markdown", ".html": "html"}
     chosen = form or (endings.get(output.suffix, "markdown") if output else "markdown")
     made = make_table(runs, Choices(**choices))
     text = FORMATS[chosen](made, digits, standalone)

@@ -12,12 +12,13 @@ ROOT = Path(__file__).parent.parent
 ROWS = [
     {"errors", "records"},
     {"checked"},
-    {"specs", "seeding", "devices"},
+    {"specs", "seeding", "devices", "engine"},
     {"sources", "metrics"},
     {"generate", "store", "adapters"},
     {"models"},
     {"scoring", "training"},
     {"report"},
+    {"demo", "surroundings"},
     {"cli"},
 ]
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -107,7 +107,7 @@ def open_list(
         unusable |= unreadable_of(there, progress.advance)
         progress.stop()
     left_out = _left_out(listed, unusable, skip_unusable)
-    pairs = ListedPairs(opening, left_out, fingerprint_of(listed, digests))
+    pairs = ListedPairs(opening, left_out, fingerprint_of(listed, digests), skip_unusable)
     if not len(pairs):
         raise SourceError.expected(
             listed.path, "pairs whose pictures are there", "none", "Give their folder by --images"
@@ -152,10 +152,18 @@ class ListedPairs:
         opening: Which list.
         left_out: Numbers of pairs that cannot be used, and why.
         fingerprint: Of the content.
+        skip_unusable: Whether pairs were asked to be left out.
     """
 
-    def __init__(self, opening: Opening, left_out: dict[int, str], fingerprint: str) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        left_out: dict[int, str],
+        fingerprint: str,
+        skip_unusable: bool = False,
+    ) -> None:
         self.opening, self.left_out, self._fingerprint = opening, left_out, fingerprint
+        self.skip_unusable = skip_unusable
         self.listed = opening.read()
         self.size = opening.size
         self._rule = RULES[self.listed.canvas]
@@ -176,6 +184,15 @@ class ListedPairs:
     def fingerprint(self) -> str:
         """Of the list's files, see ``files.fingerprint_of``, and the canvas."""
         return self._fingerprint
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The list, and how it was opened."""
+        named = {
+            name: str(path) if (path := getattr(self.opening, name)) else None
+            for name in ("path", "images", "reference")
+        }
+        return {**named, "size": self.size, "skip_unusable": self.skip_unusable}
 
     @cached_property
     def facts(self) -> dict[str, Any]:

@@ -124,7 +124,9 @@ def run(
         making = [_begin(order, storage, overwrite, progress) for order in orders]
         open_sets = [m for m in making if not m.complete]
         purpose = joblib.hash([order.request for order in orders])
-        with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered") as parallel:
+        with joblib.Parallel(
+            n_jobs=jobs, return_as="generator_unordered", batch_size=1
+        ) as parallel:
             turn = 0
             while True:
                 active = [m for m in open_sets if m.extend()]

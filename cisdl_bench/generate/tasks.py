@@ -1,5 +1,6 @@
 """The two things that workers do: one shard of pictures, one shard of composites."""
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -102,6 +103,10 @@ class CompositeTask:
         return {**entry, "candidates": [self.start, stop], "refused": dict(refused)}
 
 
+_ONE_AT_A_TIME = threading.Lock()  # threads of one process share the memory that is kept
+
+
 def run_task(task: PictureTask | CompositeTask) -> tuple[Any, Any]:
     """Run a task in a worker; return it with its result."""
-    return task, task.run()
+    with _ONE_AT_A_TIME:
+        return task, task.run()

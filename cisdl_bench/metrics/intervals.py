@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.metrics import detection
 from cisdl_bench.seeding import stream
 
 Floats = npt.NDArray[np.float64]
@@ -77,9 +78,20 @@ def of_auc(
     level: float = 0.95,
 ) -> Interval:
     """Return the interval of the AUC; resamples of one class alone are left out."""
+    found = resampled_auc(labels, scores, resamples, seed)
+    return _percentiles(found, level)
+
+
+def resampled_auc(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, resamples: int = 2000, seed: int = 0
+) -> Floats:
+    """Return the AUC of each resample, float64 (resamples,); NaN where one class alone was drawn.
+
+    The same seed draws the same pairs, whatever the scores.
+    """
     truth, values = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
     if truth.all() or not truth.any():
-        return Interval(float("nan"), float("nan"))
+        return np.full(resamples, np.nan)
     order = np.argsort(values, kind="stable")
     truth = truth[order]
     starts = np.concatenate([[0], np.nonzero(np.diff(values[order]))[0] + 1]).astype(int)
@@ -91,8 +103,8 @@ def of_auc(
         below = np.cumsum(negative, axis=1) - negative
         wins = (positive * (below + negative / 2)).sum(axis=1)
         pairs = positive.sum(axis=1) * negative.sum(axis=1)
-        found.append(wins[pairs > 0] / pairs[pairs > 0])
-    return _percentiles(np.concatenate(found), level)
+        found.append(np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0))
+    return np.concatenate(found)
 
 
 class PairedTest(NamedTuple):
@@ -146,6 +158,40 @@ def paired_test(
         # Sums that are equal in mathematics may differ in the last bits.
         extreme += int(np.sum(np.abs(signs @ difference) / n >= abs(mean) * (1 - 1e-12)))
     return PairedTest(mean, interval, (1 + extreme) / (1 + resamples), n)
+
+
+def paired_auc(
+    labels: npt.ArrayLike,
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> PairedTest:
+    """Return the comparison of two detectors' AUC on the same pairs, b minus a.
+
+    Both are computed on the same resamples of pairs; the p-value is twice the share of resamples
+    on the rarer side of 0, counting 0 as either, (1 + those) / (1 + resamples), at most 1.
+
+    Args:
+        labels: 1 is positive, (n,).
+        a: The first detector's scores, (n,).
+        b: The second's.
+        resamples: Of the bootstrap.
+        seed: Which resamples.
+        level: Of the interval.
+    """
+    both = [resampled_auc(labels, scores, resamples, seed) for scores in (a, b)]
+    drawn = both[1] - both[0]
+    drawn = drawn[~np.isnan(drawn)]
+    nan = float("nan")
+    if not len(drawn):
+        return PairedTest(nan, Interval(nan, nan), nan, 0)
+    difference = detection.auc(labels, b) - detection.auc(labels, a)
+    rarer = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
+    p_value = min(1.0, 2 * (1 + rarer) / (1 + len(drawn)))
+    return PairedTest(difference, _percentiles(drawn, level), p_value, len(np.asarray(labels)))
 
 
 def _percentiles(values: Floats, level: float) -> Interval:

@@ -6,13 +6,12 @@ from typing import Any
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.report import published
+from cisdl_bench.report.drawing import STYLES, TITLES, new_figure
 from cisdl_bench.training.history import EVALUATION, read_log
 from cisdl_bench.training.settings import METRICS
 
 #: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
 COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
-_STYLES = ("-", "--", "-.", ":")
-_TITLES = {"iou": "IoU", "mcc": "MCC", "nmm": "NMM"}
 
 
 def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
@@ -25,11 +24,9 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
     Raises:
         RunError: A run was not evaluated.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
-    axes = figure.subplots(1, len(METRICS))
-    for run, style in zip(runs, _STYLES * len(runs), strict=False):
+    figure, grid = new_figure(10, 3.4, 1, len(METRICS))
+    axes = grid[0]
+    for run, style in zip(runs, STYLES * len(runs), strict=False):
         for name, lines in _by_set(run).items():
             label = f"{run.absolute().name}, {name}" if len(runs) > 1 else name
             colour = COLOURS.get(name.rpartition("-")[2])
@@ -40,7 +37,7 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
     if baseline:
         _baseline(axes, baseline)
     for axis, metric in zip(axes, METRICS, strict=True):
-        axis.set(title=_TITLES[metric], xlabel="pairs seen")
+        axis.set(title=TITLES[metric], xlabel="pairs seen")
         axis.grid(alpha=0.3)
         axis.set_ylim(-1.02 if metric == "nmm" else -0.02, 1.02)
     handles, labels = axes[0].get_legend_handles_labels()

@@ -39,7 +39,7 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
         x, y = _GAP + k % columns * step_x, _GAP + k // columns * step_y
         sheet.paste(_tile(pair.donor, pair.donor_mask), (x, y))
         sheet.paste(_tile(pair.probe, pair.probe_mask), (x + _TILE + 2, y))
-        pen.text((x, y + _TILE + 1), _caption(pair), fill=_INK, font=font)
+        pen.text((x, y + _TILE + 1), caption(pair), fill=_INK, font=font)
     return sheet
 
 
@@ -70,7 +70,8 @@ def _tile(picture: Pixels, mask: Mask) -> Image.Image:
     return Image.fromarray(drawn)
 
 
-def _caption(pair: Pair) -> str:
+def caption(pair: Pair) -> str:
+    """Return a line about a pair: its kind and class, and how its region was transformed."""
     numbers = pair.numbers
     if "difficulty" not in numbers:
         names = [Path(str(numbers.get(side, ""))).stem for side in ("donor", "probe")]

@@ -12,14 +12,15 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.localization import Convention
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
-from cisdl_bench.scoring.results import Result, find_results
+from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.summary import LOCALIZATION, RULES, summarise
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")
 MEASURED, PUBLISHED = "measured", "published"
 _LOWER_IS_BETTER = ("eer",)
 _SHOWN = ("iou", "mcc", "nmm")
-_TRANSFORMATIONS = (
+TRANSFORMATIONS = (
     "combination",
     "raw",
     "shift",
@@ -70,7 +71,7 @@ class Table:
     note: str = ""
 
     def best(self) -> set[tuple[int, tuple[str, ...]]]:
-        """Return the (line, column) of each best measured value, where two or more compare.
+        """Return the (line, column) of each best measured value, where they differ.
 
         Lines compare with those of the same labels but the first, the method. Published rows
         were measured on other pairs and do not take part.
@@ -83,7 +84,7 @@ class Table:
             for column in self.values:
                 key = "/".join(column)
                 numbers = pd.to_numeric(group[key], errors="coerce").dropna()
-                if len(numbers) < 2 or column[-1] not in (*LOCALIZATION, *_DETECTION):
+                if numbers.nunique() < 2 or column[-1] not in (*LOCALIZATION, *_DETECTION):
                     continue
                 top = numbers.min() if column[-1] in _LOWER_IS_BETTER else numbers.max()
                 chosen |= {(int(line), column) for line in numbers.index[numbers == top]}
@@ -99,8 +100,7 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
     Raises:
         RunError: A folder holds no results, or none of the sets that the layout shows.
     """
-    results = [result for run in runs for result in find_results(run)]
-    names = _method_names(results)
+    results, names = gathered(runs)
     notes = list(dict.fromkeys(note for result in results for note in result.notes))
     if choices.layout == "wide":
         return _wide(results, names, choices, notes)
@@ -126,21 +126,6 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
     return Table(spec["title"], labels, columns, frame.reset_index(drop=True), "; ".join(notes))
 
 
-def _method_names(results: Sequence[Result]) -> dict[Path, str]:
-    """Return each run's name: its detector's, with the folder where two runs share one."""
-    runs = {result.path.parent: result.detector for result in results}
-    names = list(runs.values())
-    return {
-        run: name if names.count(name) == 1 else f"{name} ({run.name})"
-        for run, name in runs.items()
-    }
-
-
-def _name(result: Result, names: Mapping[Path, str]) -> str:
-    name = names[result.path.parent]
-    return f"{name} @ {result.perturbation}" if result.perturbation else name
-
-
 def _numbers(result: Result, choices: Choices) -> dict[str, Any]:
     resamples = 2000 if choices.intervals else 0
     return summarise(result.rows(), convention=choices.convention, resamples=resamples)
@@ -161,7 +146,7 @@ def _localization(
         transformation, _, difficulty = result.set.rpartition("-")
         if transformation not in spec["transformations"] or difficulty not in DIFFICULTIES:
             continue
-        name = _name(result, names)
+        name = name_of(result, names)
         line = lines.setdefault(
             (transformation, name),
             {"source": MEASURED, "method": name, "transformation": transformation},
@@ -172,7 +157,7 @@ def _localization(
         for metric in _SHOWN:
             for ending in ("", "_low", "_high") if choices.intervals else ("",):
                 line[f"{difficulty}/{metric}{ending}"] = numbers[f"{metric}{ending}"]
-    order = {name: k for k, name in enumerate(_TRANSFORMATIONS)}
+    order = {name: k for k, name in enumerate(TRANSFORMATIONS)}
     found = sorted(lines, key=lambda key: order[key[0]])
     return labels, columns, [lines[key] for key in found]
 
@@ -190,7 +175,11 @@ def _detection(
             if f"{rule}_auc" not in numbers:
                 continue
             ending = "" if rule == "mask" else f"-{'loc' if rule == 'share' else 'det'}"
-            line = {"source": MEASURED, "method": _name(result, names) + ending, "set": result.set}
+            line = {
+                "source": MEASURED,
+                "method": name_of(result, names) + ending,
+                "set": result.set,
+            }
             for metric in spec["metrics"]:
                 line[metric] = numbers[f"{rule}_{metric}"]
                 if choices.intervals and metric == "auc":
@@ -219,7 +208,7 @@ def _with_published(
     if "transformation" not in labels:
         return both
     shown = {line["transformation"] for line in lines}
-    order = {name: k for k, name in enumerate(_TRANSFORMATIONS)}
+    order = {name: k for k, name in enumerate(TRANSFORMATIONS)}
     both = [line for line in both if line["transformation"] in shown]
     return sorted(both, key=lambda line: order[line["transformation"]])
 
@@ -231,7 +220,7 @@ def _wide(
     lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
     for result in results:
         numbers = _numbers(result, choices)
-        line = {"source": MEASURED, "method": _name(result, names), "set": result.set, **numbers}
+        line = {"source": MEASURED, "method": name_of(result, names), "set": result.set, **numbers}
         for rule in rules:
             for metric in _DETECTION:
                 value = numbers.get(f"{rule}_{metric}")

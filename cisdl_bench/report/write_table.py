@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -150,8 +151,34 @@ def to_latex(table: Table, digits: int, standalone: bool = False) -> str:
     return "\n".join(body) + "\n"
 
 
+def to_html(table: Table, digits: int, standalone: bool = False) -> str:
+    """Return a table as an HTML element; cells carry their number for sorting, best ones ``best``.
+
+    ``standalone`` makes no difference.
+    """
+    best = table.best()
+    names = [*map(_heading, table.labels)]
+    names += [" ".join(map(_heading, column)) for column in table.values]
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    lines = []
+    for line in table.frame.index:
+        cells = [f"<td>{escape(_label(table, line, label))}</td>" for label in table.labels]
+        for column in table.values:
+            text = escape(_cell(table, line, column, digits))
+            kind = ' class="best"' if (line, column) in best else ""
+            number = table.frame.loc[line]["/".join(column)]
+            value = "" if _missing(number) else f' data-value="{float(number)!r}"'
+            cells.append(f"<td{kind}{value}>{text}</td>")
+        source = escape(str(table.frame.loc[line, "source"]))
+        lines.append(f'<tr class="{source}">{"".join(cells)}</tr>')
+    note = f"<p class=note>{escape(table.note)}</p>" if table.note else ""
+    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class=wide><table class="sortable">{body}</table></div>{note}'
+
+
 FORMATS: dict[str, Callable[..., str]] = {
     "csv": to_csv,
     "latex": to_latex,
     "markdown": to_markdown,
+    "html": to_html,
 }

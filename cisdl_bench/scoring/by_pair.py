@@ -61,7 +61,10 @@ def score_pairs(
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
     jobs = (delayed(_task)(detector, pairs, perturbation, t, settings, masks) for t in tasks)
     parallel = Parallel(
-        n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs"
+        n_jobs=max(1, settings.workers),
+        return_as="generator",
+        pre_dispatch="3*n_jobs",
+        batch_size=1,
     )
     yield from parallel(jobs)
 

@@ -28,8 +28,12 @@ class MaskFolder:
     def __init__(self, folder: Path) -> None:
         self.path = folder.absolute() / "masks"
 
+    def file(self, index: int, side: str) -> Path:
+        """Return a mask's file."""
+        return self.path / f"{index:06d}-{side}.png"
+
     def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:
         """Write one mask, float32 (H, W)."""
         grey = np.rint(np.asarray(mask) * 255).astype(np.uint8)
         _, data = cv2.imencode(".png", grey)
-        write_whole(self.path / f"{index:06d}-{side}.png", data.tobytes(), flush=False)
+        write_whole(self.file(index, side), data.tobytes(), flush=False)

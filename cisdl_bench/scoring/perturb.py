@@ -70,6 +70,16 @@ class Perturbation:
         """Return how results are filed, such as ``jpeg-70`` or ``jpeg-70+blur-1.5``."""
         return "+".join(f"{step}-{strength:g}" for step, strength in self.steps)
 
+    @classmethod
+    def named(cls, name: str) -> "Perturbation":
+        """Return the perturbation of a name.
+
+        >>> Perturbation.named("jpeg-70+blur-1.5").steps
+        (('jpeg', 70.0), ('blur', 1.5))
+        """
+        parts = [part.partition("-") for part in name.split("+") if part]
+        return cls(tuple((step, float(strength)) for step, _, strength in parts))
+
     def apply(self, picture: Pixels, key: str) -> Pixels:
         """Return the picture, uint8 RGB (H, W, 3), after all steps."""
         for k, (step, strength) in enumerate(self.steps):

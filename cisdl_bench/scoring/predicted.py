@@ -120,7 +120,10 @@ def score_predictions(
     rows = predictions.of(pairs)
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
     parallel = Parallel(
-        n_jobs=max(1, settings.workers), return_as="generator", pre_dispatch="3*n_jobs"
+        n_jobs=max(1, settings.workers),
+        return_as="generator",
+        pre_dispatch="3*n_jobs",
+        batch_size=1,
     )
     yield from parallel(
         delayed(_task)(pairs, [(index, rows[index]) for index in task], predictions.dark, settings)

@@ -284,6 +284,7 @@ def _finish(
         "summary": summarise(read_rows(folder / ROWS)),
         "about": about,
         "data": pairs.facts,
+        "origin": pairs.origin,
         "settings": asdict(settings),
         "device": device_name(settings.device),
         "processes": rank.total,

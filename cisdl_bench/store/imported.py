@@ -172,7 +172,7 @@ def _write_pairs(
     }
     todo = {name: part for name, part in parts.items() if name not in done}
     progress.start("pairs", len(pairs), len(pairs) - sum(map(len, todo.values())))
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     tasks = (
         joblib.delayed(_write_shard)(pairs, part, target.path / name, reader)
         for name, part in todo.items()
@@ -320,6 +320,11 @@ class ImportedPairs:
     def left_out(self) -> Mapping[int, str]:
         """Nothing: what could not be used was not imported, see ``skipped.csv``."""
         return {}
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The set's folder."""
+        return {"path": str(self.path.absolute())}
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -123,6 +123,11 @@ class PairSet(Sequence[Pair]):
         return str(self.manifest["fingerprint"])
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """The set's folder."""
+        return {"path": str(self.path.absolute())}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Notes, and which spec and seed the set is of."""
         request = self.manifest["request"]

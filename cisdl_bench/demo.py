@@ -1,0 +1,86 @@
+"""Everything once, small: built-in pictures, four methods, tables, figures, a page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.run import run
+from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.report.figures import Wish, draw, save_figure
+from cisdl_bench.report.page import page
+from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.write_table import FORMATS
+from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.results import write_summary
+from cisdl_bench.scoring.run import Progress, score
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.sources.coco import CocoSource
+from cisdl_bench.sources.find import find_source
+from cisdl_bench.store.atomic import write_whole
+from cisdl_bench.store.folder import DataFolder
+
+METHODS = ("luo-blocks", "zernike-blocks", "sift-ransac", "dense-field")
+_TABLES = {"paper-2": ("table-2", True), "paper-3": ("table-3", True), "wide": ("all", False)}
+_FIGURES = ("heatmap", "parameters", "pairs", "roc")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much the demo makes.
+
+    Attributes:
+        pairs: Of each of the 21 test sets.
+        training: Of a set of all three kinds, so that there are negative pairs too.
+    """
+
+    pairs: int = 3
+    training: int = 18
+
+
+def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Iterator[str]:
+    """Make everything; yield a line after each step that says what there is now.
+
+    What is there already is not made again.
+
+    Args:
+        out: Where it goes: ``data``, ``scores``, ``tables``, ``figures``, ``report.html``.
+        progress: Hears how it goes on.
+        jobs: Processes.
+        size: How much.
+    """
+    data, scores = out / "data", out / "scores"
+
+    def source_of(split: str) -> CocoSource:
+        return find_source(None, split, data)
+
+    orders = [
+        *drawn_orders(["all"], [], source_of, seed=0, pairs=size.pairs),
+        *drawn_orders(["training"], [], source_of, seed=0, pairs=size.training),
+    ]
+    manifests = run(orders, DataFolder(data), progress, jobs=jobs)
+    total = sum(manifest["counts"]["pairs"] for manifest in manifests)
+    yield f"{data}: {len(manifests)} sets, {total} pairs from the built-in pictures"
+    runs = []
+    for name in METHODS:
+        sets = [*(order.folder for order in orders)]
+        found = jobs_of([data], sets, None, Lists(), progress)
+        settings = Settings(workers=jobs, save_masks=True)
+        results = score(find_detector(name), found, scores / name, settings, progress)
+        write_summary(scores / name)
+        runs.append(scores / name)
+        masks = [r["summary"]["iou"] for r in results if r["summary"]["iou"] is not None]
+        yield f"{scores / name}: mean IoU over sets {sum(masks) / len(masks):.3f}"
+    for layout, (name, published) in _TABLES.items():
+        table = make_table(runs, Choices(layout, published=published))
+        for ending, form in ((".csv", "csv"), (".tex", "latex"), (".md", "markdown")):
+            text = FORMATS[form](table, 4, form == "latex")
+            write_whole(out / "tables" / f"{name}{ending}", text.encode())
+    yield f"{out / 'tables'}: Tables II and III's layouts and all numbers, as CSV, LaTeX, Markdown"
+    for kind in _FIGURES:
+        wish = Wish(sets=("combination-easy",) if kind == "pairs" else (), choose="best", count=3)
+        save_figure(draw(kind, runs, wish, progress), out / "figures" / f"{kind}.png")
+    yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
+    text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=20)
+    write_whole(out / "report.html", text.encode())
+    yield f"{out / 'report.html'}: open it in a browser"

@@ -1,0 +1,97 @@
+"""ROC and DET curves of detection, AUC and EER marked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics import detection
+from cisdl_bench.records import UNLABELLED
+from cisdl_bench.report.drawing import colour, new_figure
+from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.scoring.results import Result
+from cisdl_bench.scoring.summary import pair_scores
+
+_ENDINGS = {"mask": "", "share": "-loc", "own": "-det"}
+_TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
+
+
+def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Sequence[str]) -> Any:
+    """Return a matplotlib figure, a panel a set and a curve a method.
+
+    Args:
+        kind: ``roc``: TPR against FPR; ``det``: FNR against FPR, both as normal deviates.
+        runs: Folders of results.
+        sets: Only sets whose name begins so; none given: all with positive and negative pairs.
+        rules: Detection scores, of ``summary.RULES``; none given: ``mask``, and ``own`` where the
+            detector has one.
+
+    Raises:
+        RunError: No set has positive and negative pairs.
+    """
+    results, names = gathered(runs)
+    panels: dict[str, list[Result]] = {}
+    for result in results:
+        summary = result.record["summary"]
+        labelled = summary["pairs"] - summary["unlabelled_pairs"]
+        if 0 < summary["positive_pairs"] < labelled and _chosen(result.set, sets):
+            panels.setdefault(result.set, []).append(result)
+    if not panels:
+        raise RunError.expected(
+            ", ".join(map(str, runs)),
+            "results on sets with positive and negative pairs",
+            ", ".join(sorted({result.set for result in results})),
+            "Score paired CASIA, NIST's task, or a set of all three kinds",
+        )
+    figure, axes = new_figure(4.6 * len(panels), 4.8, 1, len(panels))
+    for axis, (name, group) in zip(axes[0], panels.items(), strict=True):
+        asked = rules or ("mask", "own")
+        lines = [(r, k) for r in group for k in asked if f"{k}_auc" in r.record["summary"]]
+        for number, (result, rule) in enumerate(lines):
+            label = f"{name_of(result, names)}{_ENDINGS[rule]}"
+            _curve(axis, kind, result, rule, label, colour(number))
+        _dressed(axis, kind, name)
+    return figure
+
+
+def _chosen(name: str, sets: Sequence[str]) -> bool:
+    return not sets or any(name.startswith(each) for each in sets)
+
+
+def _curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str) -> None:
+    rows = result.rows()
+    rows = rows.where(rows["label"] != UNLABELLED)
+    scores, labels = pair_scores(rows, rule), rows["label"]
+    roc = detection.roc(labels, scores)
+    auc, eer = detection.auc(labels, scores), detection.eer(labels, scores)
+    at = int(np.argmin(np.abs(roc.fpr - (1 - roc.tpr))))
+    x, y = roc.fpr, roc.tpr if kind == "roc" else 1 - roc.tpr
+    if kind == "det":
+        x, y = _deviate(x), _deviate(y)
+    axis.plot(x, y, color=ink, label=f"{label}: AUC {auc:.4f}, EER {eer:.4f}", linewidth=1.4)
+    axis.plot(x[at], y[at], "o", color=ink, markersize=4)
+
+
+def _deviate(rates: Any) -> Any:
+    from scipy.special import ndtri
+
+    return ndtri(np.clip(rates, 5e-4, 1 - 5e-4))
+
+
+def _dressed(axis: Any, kind: str, title: str) -> None:
+    axis.set_title(title)
+    axis.set_xlabel("false positive rate")
+    axis.set_ylabel("true positive rate" if kind == "roc" else "false negative rate")
+    if kind == "roc":
+        axis.plot([0, 1], [1, 0], color="0.7", linewidth=0.6)
+        axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    else:
+        places = _deviate(np.array(_TICKS))
+        words = [f"{100 * tick:g}%" for tick in _TICKS]
+        axis.set_xticks(places, words, rotation=60, fontsize=7)
+        axis.set_yticks(places, words, fontsize=7)
+        axis.plot(places[[0, -1]], places[[0, -1]], color="0.7", linewidth=0.6)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7, loc="lower right" if kind == "roc" else "upper right")

@@ -1,0 +1,38 @@
+"""What all figures share: colours, lines, titles."""
+
+from typing import Any
+
+#: Okabe and Ito's colours, told apart by the colour-blind; one for each method, in order.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")
+STYLES = ("-", "--", "-.", ":")
+TITLES = {"iou": "IoU", "mcc": "MCC", "nmm": "NMM", "f1": "F1"}
+
+
+def colour(number: int) -> str:
+    """Return the colour of a method by its number."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """Return a matplotlib figure, in inches, and its axes, an array (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def legend(figure: Any, axes: Any, columns: int = 3) -> None:
+    """Put one legend of all axes below a figure."""
+    found: dict[str, Any] = {}
+    for axis in axes.ravel():
+        handles, labels = axis.get_legend_handles_labels()
+        found.update(zip(labels, handles, strict=True))
+    if found:
+        figure.legend(
+            list(found.values()), list(found), fontsize=7, ncols=columns, loc="outside lower center"
+        )
+
+
+def limits(metric: str) -> tuple[float, float]:
+    """Return the ends of a metric's axis."""
+    return (-1.02 if metric in ("nmm", "mcc") else -0.02), 1.02

@@ -1,0 +1,103 @@
+"""Figures by their kind, and writing them."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import CisdlError
+from cisdl_bench.report.breakdown import breakdown_figure
+from cisdl_bench.report.curves import curve_figure
+from cisdl_bench.report.growth import growth_figure
+from cisdl_bench.report.heatmap import heatmap_figure
+from cisdl_bench.report.pair_sheet import Choice, pair_figure
+from cisdl_bench.report.robustness import robustness_figure
+from cisdl_bench.scoring.run import Progress
+from cisdl_bench.store.atomic import write_whole
+
+ENDINGS = (".png", ".pdf", ".svg", ".pgf")
+_DPI = 150
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user wants of a figure; each kind takes what concerns it.
+
+    Attributes:
+        sets: Names of sets, or how they begin.
+        metric: Of localization.
+        by: Parameters.
+        rules: Detection scores.
+        choose: Which pairs.
+        count: How many.
+        seed: Which random ones.
+        ids: Their numbers instead.
+        data: Where pairs are.
+        published: A method of Table I.
+    """
+
+    sets: tuple[str, ...] = ()
+    metric: str = "iou"
+    by: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    choose: str = "worst"
+    count: int = 6
+    seed: int = 0
+    ids: tuple[int, ...] = ()
+    data: Path | None = None
+    published: str | None = None
+
+
+def _pairs(runs: Sequence[Path], wish: Wish, progress: Progress) -> Any:
+    name = wish.sets[0] if wish.sets else None
+    choice = Choice(wish.choose, wish.count, wish.ids, wish.seed, name, wish.data)
+    return pair_figure(runs, choice, progress)
+
+
+Drawer = Callable[[Sequence[Path], Wish, Progress], Any]
+#: Name to what draws it; a new kind is a line here.
+FIGURES: dict[str, Drawer] = {
+    "pairs": _pairs,
+    "roc": lambda runs, wish, _: curve_figure("roc", runs, wish.sets, wish.rules),
+    "det": lambda runs, wish, _: curve_figure("det", runs, wish.sets, wish.rules),
+    "parameters": lambda runs, wish, _: breakdown_figure(runs, wish.metric, wish.by),
+    "robustness": lambda runs, wish, _: robustness_figure(runs, wish.metric),
+    "heatmap": lambda runs, wish, _: heatmap_figure(runs, wish.metric),
+    "growth": lambda runs, wish, _: growth_figure(runs, wish.published),
+}
+
+
+def draw(kind: str, runs: Sequence[Path], wish: Wish, progress: Progress) -> Any:
+    """Return a matplotlib figure.
+
+    Args:
+        kind: One of ``FIGURES``.
+        runs: Folders of results; of training for ``growth``.
+        wish: What a user wants of it.
+        progress: Hears how files are looked at.
+
+    Raises:
+        RunError: The runs have not what the figure shows.
+    """
+    return FIGURES[kind](runs, wish, progress)
+
+
+def rendered(figure: Any, form: str) -> bytes:
+    """Return a figure as a file's content, ``png``, ``pdf``, ``svg`` or ``pgf``."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=form, dpi=_DPI)
+    return drawn.getvalue()
+
+
+def save_figure(figure: Any, target: Path) -> None:
+    """Write a figure; the file's ending says the format.
+
+    Raises:
+        CisdlError: The ending is of no format, or the file cannot be written.
+    """
+    if target.suffix not in ENDINGS:
+        raise CisdlError.expected(
+            target, f"an ending out of {', '.join(ENDINGS)}", target.suffix or "none", "Rename it"
+        )
+    write_whole(target, rendered(figure, target.suffix[1:]))

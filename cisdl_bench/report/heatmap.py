@@ -1,0 +1,60 @@
+"""One number for each set and method, as colours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.report.drawing import TITLES, limits, new_figure
+from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.report.tables import TRANSFORMATIONS
+
+
+def heatmap_figure(runs: Sequence[Path], metric: str) -> Any:
+    """Return a matplotlib figure: a row a set, a column a method, the mean written in each cell.
+
+    Args:
+        runs: Folders of results.
+        metric: ``iou``, ``mcc``, ``nmm`` or ``f1``.
+
+    Raises:
+        RunError: Nothing was localized.
+    """
+    results, names = gathered(runs)
+    values = {
+        (result.set, name_of(result, names)): result.record["summary"][metric] for result in results
+    }
+    values = {key: value for key, value in values.items() if value == value}
+    if not values:
+        raise RunError.expected(
+            ", ".join(map(str, runs)),
+            f"results with {TITLES[metric]}",
+            "none",
+            "Score sets with masks",
+        )
+    sets = sorted(dict.fromkeys(name for name, _ in values), key=_order)
+    methods = list(dict.fromkeys(name for _, name in values))
+    table = np.array([[values.get((s, m), np.nan) for m in methods] for s in sets])
+    figure, axes = new_figure(2.2 + 0.9 * len(methods), 1.4 + 0.27 * len(sets))
+    axis, (low, high) = axes[0, 0], limits(metric)
+    image = axis.imshow(table, aspect="auto", cmap="viridis", vmin=max(low, -1), vmax=1)
+    axis.set_xticks(range(len(methods)), methods, rotation=30, ha="right", fontsize=8)
+    axis.set_yticks(range(len(sets)), sets, fontsize=8)
+    middle = (max(low, -1) + high) / 2
+    for (row, column), value in np.ndenumerate(table):
+        text = "-" if np.isnan(value) else f"{value:.3f}"
+        ink = "black" if value > middle else "white"
+        axis.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
+    figure.colorbar(image, ax=axis, label=TITLES[metric])
+    return figure
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    transformation, _, difficulty = name.rpartition("-")
+    known = transformation in TRANSFORMATIONS and difficulty in DIFFICULTIES
+    if not known:
+        return len(TRANSFORMATIONS), 0, name
+    return TRANSFORMATIONS.index(transformation), DIFFICULTIES.index(difficulty), name

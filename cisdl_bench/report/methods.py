@@ -1,0 +1,32 @@
+"""What methods are called in tables and figures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cisdl_bench.scoring.results import Result, find_results
+
+
+def gathered(runs: Sequence[Path]) -> tuple[list[Result], dict[Path, str]]:
+    """Return all finished results of runs, and each run's name.
+
+    Raises:
+        RunError: A folder holds no results.
+    """
+    results = [result for run in runs for result in find_results(run)]
+    return results, method_names(results)
+
+
+def method_names(results: Sequence[Result]) -> dict[Path, str]:
+    """Return each run's name: its detector's, with the folder where two runs share one."""
+    runs = {result.path.parent: result.detector for result in results}
+    names = list(runs.values())
+    return {
+        run: name if names.count(name) == 1 else f"{name} ({run.name})"
+        for run, name in runs.items()
+    }
+
+
+def name_of(result: Result, names: Mapping[Path, str]) -> str:
+    """Return a result's method, with its perturbation."""
+    name = names[result.path.parent]
+    return f"{name} @ {result.perturbation}" if result.perturbation else name

@@ -1,0 +1,90 @@
+"""From a result back to its pairs and masks."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.errors import CisdlError, RunError
+from cisdl_bench.models.detectors import PAIR_DETECTORS
+from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.records import Pairs
+from cisdl_bench.scoring.by_pair import look
+from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.results import Result
+from cisdl_bench.scoring.run import Progress
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.store.opening import open_pairs
+
+
+def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pairs:
+    """Return the pairs that a result is of.
+
+    Args:
+        result: The result, which says where they were.
+        progress: Hears how a list's files are looked at.
+        data: Where they are now; None is where they were.
+
+    Raises:
+        RunError: They are not there, or are others by their fingerprint.
+    """
+    origin: dict[str, Any] = result.record.get("origin", {})
+    path = data or Path(origin.get("path", ""))
+    try:
+        if path.is_dir():
+            pairs = open_pairs(path / result.set if (path / result.set).is_dir() else path)
+        else:
+            images, reference = (
+                Path(where) if (where := origin[key]) else None for key in ("images", "reference")
+            )
+            opening = Opening(path, images, reference, origin["size"])
+            pairs = open_list(opening, progress, skip_unusable=origin["skip_unusable"])
+    except (CisdlError, KeyError) as error:
+        raise RunError.expected(
+            result.path, f"its pairs at {path}", f"'{error}'", "Say where they are by --data"
+        ) from error
+    wanted = result.record["request"]["fingerprint"]
+    if pairs.fingerprint != wanted:
+        raise RunError.expected(
+            path,
+            f"the pairs of {result.path} ({wanted[:12]})",
+            f"others ({pairs.fingerprint[:12]})",
+            "Score those, or say where the right ones are by --data",
+        )
+    return pairs
+
+
+def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Probability] | None:
+    """Return what a result's detector said of one pair, on the canvas; None where that is lost.
+
+    Masks saved by ``--save-masks`` are read; a detector that needs no weights looks again.
+
+    Args:
+        result: The result.
+        pairs: Its pairs.
+        index: The pair's number.
+
+    Returns:
+        Probe's and donor's mask, float32 (size, size), 0 to 1.
+    """
+    saved = [MaskFolder(result.path).file(index, side) for side in ("probe", "donor")]
+    if all(path.exists() for path in saved):
+        probe, donor = (_read(path) for path in saved)
+        return probe, donor
+    made = PAIR_DETECTORS.get(result.detector)
+    detector = made() if made else None
+    if detector is None or detector.identity != result.record["request"]["identity"]:
+        return None
+    request = result.record["request"]
+    settings = Settings(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
+    masks, _ = look(detector, pairs, index, Perturbation.named(result.perturbation), settings)
+    return masks.probe, masks.donor
+
+
+def _read(path: Path) -> Probability:
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert grey is not None
+    return np.asarray(grey.astype(np.float32) / 255)

@@ -1,0 +1,95 @@
+"""``cisdl-bench compare``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
+@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only sets that begin so.")
+@click.option(
+    "--metric",
+    type=click.Choice(["iou", "mcc", "nmm", "f1"]),
+    default="iou",
+    show_default=True,
+    help="By what the most changed pairs are found.",
+)
+@click.option(
+    "--changed",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many of the most changed pairs are shown.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write a CSV there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def compare(
+    run_a: Path,
+    run_b: Path,
+    sets: tuple[str, ...],
+    metric: str,
+    changed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare two detectors on the same pairs: B minus A, paired.
+
+    For each set and metric the difference, its 95% bootstrap interval over pairs, a p-value
+    (sign-flip test; for AUC from the bootstrap), and on how many pairs B is better and worse.
+    Runs on different data are refused.
+
+    \b
+    Example:
+      cisdl-bench compare cisdl-scores/sift-ransac cisdl-scores/model --metric mcc
+    """
+    from dataclasses import asdict
+
+    from cisdl_bench.scoring.compare import as_dict
+    from cisdl_bench.scoring.compare import compare as run
+
+    found, changes = run(run_a, run_b, metric, sets)
+    rows = [as_dict(each) for each in found]
+    if output:
+        _write(output, rows)
+    if as_json:
+        shown = [asdict(change) for change in changes[:changed]]
+        click.echo(json.dumps({"comparisons": rows, "changed": shown}, indent=1))
+        return
+    click.echo(
+        f"{'set':28} {'metric':8} {'A':>8} {'B':>8} {'B-A':>8}  {'95% interval':19} {'p':>7} "
+        f"{'B wins':>7} {'A wins':>7}"
+    )
+    for row in rows:
+        wins = ["" if row[name] is None else f"{row[name]:,}" for name in ("wins", "losses")]
+        click.echo(
+            f"{row['set'][:28]:28} {row['metric']:8} {row['a']:8.4f} {row['b']:8.4f} "
+            f"{row['difference']:+8.4f}  [{row['low']:+.4f}, {row['high']:+.4f}]  "
+            f"{row['p_value']:7.4f} {wins[0]:>7} {wins[1]:>7}"
+        )
+    if changes and changed:
+        click.echo(f"\nmost changed by {metric}:")
+        for change in changes[:changed]:
+            click.echo(
+                f"  {change.set} pair {change.index} ({change.what}): "
+                f"{change.a:.4f} to {change.b:.4f}"
+            )
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    import csv
+    import io
+
+    from cisdl_bench.store.atomic import write_whole
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["set"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())

@@ -1,0 +1,22 @@
+"""``cisdl-bench completion``."""
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a shell's completion script.
+
+    \b
+    Put it into
+      ~/.bashrc   eval "$(cisdl-bench completion bash)"
+      ~/.zshrc    eval "$(cisdl-bench completion zsh)"
+      ~/.config/fish/completions/cisdl-bench.fish   its output
+    """
+    from cisdl_bench.cli.main import main
+
+    made = get_completion_class(shell)
+    assert made is not None
+    click.echo(made(main, {}, "cisdl-bench", "_CISDL_BENCH_COMPLETE").source())

@@ -1,0 +1,31 @@
+"""``cisdl-bench env``."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def env(as_json: bool) -> None:
+    """Say what this machine has: versions, devices, where COCO and weights are found.
+
+    \b
+    Example:
+      cisdl-bench env
+    """
+    from cisdl_bench.surroundings import surroundings
+
+    found = surroundings()
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for heading, values in found.items():
+        click.echo(heading)
+        for name, value in values.items():
+            click.echo(f"  {name:24} {_worded(value)}")
+
+
+def _worded(value: Any) -> str:
+    return "not found" if value is None else str(value)

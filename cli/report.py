@@ -1,0 +1,60 @@
+"""``cisdl-bench report``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cisdl_bench.cli.progress import Bars
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE",
+)
+@click.option("--title", default="cisdl-bench report", show_default=True)
+@click.option(
+    "--worst",
+    type=click.IntRange(0, 500),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many of the worst answers of each method are shown.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where the pairs are. Default: where they were scored.",
+)
+@click.pass_obj
+def report(
+    settings: dict[str, Any],
+    /,
+    runs: tuple[Path, ...],
+    output: Path,
+    title: str,
+    worst: int,
+    data: Path | None,
+) -> None:
+    """Write one self-contained page about scoring runs.
+
+    What was scored on what, sortable tables with the paper's rows and intervals, figures, in which
+    ranges a method breaks, and its worst answers with both masks. The page needs no network.
+
+    \b
+    Example:
+      cisdl-bench report cisdl-scores/sift-ransac cisdl-scores/model -o report.html
+    """
+    from cisdl_bench.report.page import page
+    from cisdl_bench.store.atomic import write_whole
+
+    text = page(runs, output, Bars(settings["quiet"]), title=title, worst=worst, data=data)
+    write_whole(output, text.encode())
+    click.echo(f"{output}: {len(text) / 1e6:.1f} MB")
