@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cisdl_bench.generate.orders import drawn_orders
 from cisdl_bench.generate.run import run
+from cisdl_bench.metrics.intervals import mean_of
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.report.figures import Wish, draw, save_figure
 from cisdl_bench.report.page import page
@@ -69,8 +70,8 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         results = score(find_detector(name), found, scores / name, settings, progress)
         write_summary(scores / name)
         runs.append(scores / name)
-        masks = [r["summary"]["iou"] for r in results if r["summary"]["iou"] is not None]
-        yield f"{scores / name}: mean IoU over sets {sum(masks) / len(masks):.3f}"
+        mean = mean_of([result["summary"]["iou"] for result in results])
+        yield f"{scores / name}: mean IoU over sets {mean:.3f}"
     for layout, (name, published) in _TABLES.items():
         table = make_table(runs, Choices(layout, published=published))
         for ending, form in ((".csv", "csv"), (".tex", "latex"), (".md", "markdown")):

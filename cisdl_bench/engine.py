@@ -15,6 +15,7 @@ import joblib
 from cisdl_bench.errors import CisdlError
 
 BACKENDS = ("local", "dask")
+_PATIENCE_S = 10  # until a scheduler must have answered
 #: What decides the bytes of sets and rows: all workers must have the same.
 _PACKAGES = ("cisdl-bench", "numpy", "opencv-python-headless", "pillow", "pycocotools", "h5py")
 
@@ -68,7 +69,7 @@ def _connected(scheduler: str | None) -> Iterator[Any]:
         ) from error
     try:
         connect: Any = Client
-        client = connect(scheduler, timeout=10, set_as_default=False)
+        client = connect(scheduler, timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise EngineError.expected(
             f"--scheduler {scheduler}",

@@ -1,5 +1,6 @@
 """``cisdl-bench import``."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from cisdl_bench.cli.progress import Bars
 )
 @shared.engine
 @click.option("--overwrite", is_flag=True, help="Replace a set of that name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifests as JSON.")
 @click.pass_obj
 def import_(
     settings: dict[str, Any],
@@ -37,6 +39,7 @@ def import_(
     backend: str,
     scheduler: str | None,
     overwrite: bool,
+    as_json: bool,
     **lists: Any,
 ) -> None:
     """Turn other people's pairs into a set of shards.
@@ -56,7 +59,7 @@ def import_(
     from cisdl_bench.scoring.orders import Lists, find_pairs
     from cisdl_bench.store.imported import import_pairs
 
-    bars = Bars(settings["quiet"])
+    bars, manifests = Bars(settings["quiet"]), []
     for pairs in find_pairs(data, sets, Lists(**lists), bars):
         if not isinstance(pairs, ListedPairs):
             raise SourceError.expected(
@@ -66,5 +69,10 @@ def import_(
             manifest = import_pairs(pairs, out, bars, jobs=jobs, overwrite=overwrite)
         for note in manifest["notes"]:
             bars.say(f"note: {note}")
+        manifests.append(manifest)
+        if as_json:
+            continue
         n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]
         click.echo(f"{out / pairs.name}: {n:,} pairs, fingerprint {fingerprint}")
+    if as_json:
+        click.echo(json.dumps(manifests, indent=1))

@@ -1,5 +1,6 @@
 """``cisdl-bench submit``."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from cisdl_bench.cli.progress import Bars
     help="Processes. Default: all cores for a classical method.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a submission of that name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def submit(
     settings: dict[str, Any],
@@ -63,6 +65,7 @@ def submit(
     batch_size: int | None,
     workers: int | None,
     overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Write a submission to NIST's splice task, and check it.
 
@@ -98,5 +101,8 @@ def submit(
         workers=workers if workers is not None else (0 if networked else cpu_count() or 1),
     )
     counts = write(detector, request, chosen, bars, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps({"path": str(request.table), **counts}, indent=1))
+        return
     said = ", ".join(f"{n:,} pairs {what}" for what, n in counts.items())
     click.echo(f"{request.table}: {said}; it passes the check")

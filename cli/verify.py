@@ -1,5 +1,6 @@
 """``cisdl-bench verify``."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from cisdl_bench.cli.progress import Bars
     help="DIR is a submission to NIST's splice task, and this is the index that it answers.",
 )
 @click.option("--ncid", metavar="WORD", help="The challenge. Default: the index's, such as MFC18.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def verify(ctx: click.Context, folder: Path, index: Path | None, ncid: str | None) -> None:
+def verify(
+    ctx: click.Context, folder: Path, index: Path | None, ncid: str | None, as_json: bool
+) -> None:
     """Check sets on disk: structure, hashes, fingerprint; or a submission to NIST.
 
     DIR is a set or a folder of sets. Exits with 1 and says which shard is bad where one is.
@@ -29,34 +33,38 @@ def verify(ctx: click.Context, folder: Path, index: Path | None, ncid: str | Non
       cisdl-bench verify ACME_MFC18_Dev_Splice_ImgOnly_p-sift_1 --index MFC18_Dev-splice-index.csv
     """
     if index is not None:
-        ctx.exit(_submission(folder, index, ncid))
+        ctx.exit(_submission(folder, index, ncid, as_json))
     from cisdl_bench.store.sets import find_sets, read_manifest
     from cisdl_bench.store.verify import verify_set
 
     settings: dict[str, Any] = ctx.obj
     bars = Bars(settings["quiet"])
-    bad, checked = 0, set[Path]()
+    found, checked = [], set[Path]()
     for path in find_sets(folder):
         bars.start("pairs", read_manifest(path, finished=False).get("counts", {}).get("pairs", 0))
         problems = verify_set(path, checked, bars.advance)
         bars.stop()
-        bad += bool(problems)
+        found.append({"path": str(path), "problems": problems})
         for problem in problems:
             click.echo(problem, err=True)
-        if not problems:
+        if not problems and not as_json:
             manifest = read_manifest(path)
             n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]
             click.echo(f"{path}: sound, {n:,} pairs, fingerprint {fingerprint}")
-    ctx.exit(1 if bad else 0)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    ctx.exit(int(any(each["problems"] for each in found)))
 
 
-def _submission(folder: Path, index: Path, ncid: str | None) -> int:
+def _submission(folder: Path, index: Path, ncid: str | None, as_json: bool) -> int:
     from cisdl_bench.adapters.submission import check_submission
 
     table = folder if folder.is_file() else folder / f"{folder.absolute().name}.csv"
     problems = check_submission(table, index, ncid)
     for problem in problems:
         click.echo(problem, err=True)
-    if not problems:
+    if as_json:
+        click.echo(json.dumps([{"path": str(table), "problems": problems}], indent=1))
+    elif not problems:
         click.echo(f"{table}: a valid submission")
     return int(bool(problems))

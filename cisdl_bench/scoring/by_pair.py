@@ -14,7 +14,7 @@ from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import Answer
 from cisdl_bench.scoring.settings import Settings
 
-_TASK = 16
+_TASK = 16  # pairs at most; a short list is shared among the processes
 
 
 def look(
@@ -58,7 +58,8 @@ def score_pairs(
         settings: What a user chose; ``workers`` 0 and 1 are this process.
         masks: Where masks are written; None does not.
     """
-    tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
+    size = min(_TASK, -(-len(indices) // (2 * max(1, settings.workers)))) or 1
+    tasks = [indices[start : start + size] for start in range(0, len(indices), size)]
     jobs = (delayed(_task)(detector, pairs, perturbation, t, settings, masks) for t in tasks)
     parallel = Parallel(
         n_jobs=max(1, settings.workers),

@@ -1,0 +1,29 @@
+"""Scoring runs of methods that need no time."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Heard, make
+
+from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.results import write_summary
+from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def scored(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The oracle and random answers on a Combination set, also perturbed, and on all kinds."""
+    root = tmp_path_factory.mktemp("scored")
+    make(coco, root / "data", "combination", pairs=40)
+    make(coco, root / "data", "training", pairs=24)
+    found = []
+    for name in ("oracle", "random"):
+        sets = ["combination", "training"]
+        jobs = jobs_of([root / "data"], sets, None, Lists(), Heard())
+        jobs += jobs_of([root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", Lists(), Heard())
+        score(find_detector(name), jobs, root / name, Settings(), Heard())
+        write_summary(root / name)
+        found.append(root / name)
+    return found

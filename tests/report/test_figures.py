@@ -1,0 +1,135 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Heard
+
+from cisdl_bench.errors import CisdlError, RunError
+from cisdl_bench.report.breakdown import BINS, binned, breakdowns
+from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
+from cisdl_bench.report.pair_sheet import Choice, chosen, quality
+from cisdl_bench.scoring.again import masks_of, reopen
+from cisdl_bench.scoring.results import find_results
+from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
+from cisdl_bench.store import open_pairs
+
+
+def rows_of(**columns: list[object]) -> Rows:
+    n = len(next(iter(columns.values())))
+    full: dict[str, np.ndarray] = {}
+    for name, kind in COLUMNS.items():
+        blank = {int: 0, float: np.nan, str: ""}[kind]
+        full[name] = np.array(
+            columns.get(name, [blank] * n), dtype=kind if kind is not str else str
+        )
+    return Rows(full)
+
+
+def test_means_in_bins_are_those_of_their_pairs() -> None:
+    x = np.concatenate([np.full(6, 0.5), np.full(6, 9.5), np.full(3, 5.0), [10.0]])
+    values = np.stack([np.arange(16) / 16, np.arange(16) / 16], axis=1)
+    values[0, 1] = np.nan
+    found = binned(values, x, np.linspace(0, 10, BINS + 1))
+    assert found.pairs.tolist() == [6, 0, 0, 0, 0, 3, 0, 0, 0, 7]
+    assert found.mean[0] == pytest.approx((0 + 2 * (1 + 2 + 3 + 4 + 5) / 16) / 11)
+    assert np.isnan(found.mean[5])
+    assert found.low[0] < found.mean[0] < found.high[0]
+    assert found.broken() == [(0.0, 1.0)]
+
+
+def test_broken_ranges_are_joined() -> None:
+    values = np.repeat(np.array([0.1, 0.1, 0.9, 0.8, 0.3, 0.1, 0.9, 0.9, 0.9, 0.2]), 6)
+    x = np.repeat(np.arange(10) + 0.5, 6)
+    found = binned(np.stack([values, values], axis=1), x, np.linspace(0, 10, 11))
+    assert found.broken() == [(0.0, 2.0), (4.0, 6.0), (9.0, 10.0)]
+    nothing = binned(np.zeros((60, 2)), x, np.linspace(0, 10, 11))
+    assert nothing.broken() == []
+
+
+def test_parameters_are_those_of_the_rows(scored: list[Path]) -> None:
+    results = find_results(scored[0])
+    found = breakdowns(results, "scale", "iou")[scored[0]]
+    rows = [r.rows() for r in results if not r.perturbation]
+    positive = sum(int((each["label"] == 1).sum()) for each in rows)
+    assert found.pairs.sum() == positive
+    there = found.pairs >= 5
+    assert (found.mean[there] == 1).all()
+    assert breakdowns(results, "shift", "mcc")[scored[0]].edges[0] >= 0
+
+
+def test_how_well_a_pair_was_answered() -> None:
+    rows = rows_of(
+        label=[1, 1, 0, 1, -1],
+        probe_known=[1, 1, 1, 0, 0],
+        donor_known=[1, 0, 1, 0, 0],
+        probe_tp=[2, 4, 0, 0, 0],
+        probe_fn=[2, 0, 0, 0, 0],
+        donor_tp=[1, 0, 0, 0, 0],
+        probe_inside=[1.0, 1.0, 0.6, 0.5, 0.9],
+        donor_inside=[1.0, 1.0, 0.2, 0.7, 0.9],
+    )
+    assert quality(rows)[:4] == pytest.approx([0.75, 1.0, 0.6, 0.6])
+    assert np.isnan(quality(rows)[4])
+    rows.columns["index"] = np.array([3, 5, 7, 9, 11])
+    assert chosen(rows, Choice("worst", 2)) == [7, 9]
+    assert chosen(rows, Choice("best", 1)) == [5]
+    assert chosen(rows, Choice(ids=(11, 3))) == [11, 3]
+    assert len(chosen(rows, Choice("random", 3))) == 3
+    with pytest.raises(RunError, match="--ids 4: expected a pair from 3 to 11, got none"):
+        chosen(rows, Choice(ids=(4,)))
+    assert set(ANSWER) <= set(rows.columns)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind != "growth"])
+def test_every_figure_is_drawn(scored: list[Path], tmp_path: Path, kind: str) -> None:
+    figure = draw(kind, scored, Wish(count=2), Heard())
+    save_figure(figure, tmp_path / f"{kind}.png")
+    assert (tmp_path / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
+    texts = [t.get_text() for a in figure.axes for t in (a.title, a.xaxis.label, a.yaxis.label)]
+    assert any(texts)
+    if kind == "roc":
+        labels = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+        assert labels[0] == "oracle: AUC 1.0000, EER 0.0000"
+    if kind == "robustness":
+        assert len(figure.axes) == 2
+
+
+def test_papers_take_pdf(scored: list[Path], tmp_path: Path) -> None:
+    figure = draw("roc", scored, Wish(rules=("share",), sets=("training",)), Heard())
+    save_figure(figure, tmp_path / "roc.pdf")
+    assert (tmp_path / "roc.pdf").read_bytes().startswith(b"%PDF")
+    with pytest.raises(CisdlError, match=r"roc.txt: expected an ending out of \.png"):
+        save_figure(figure, tmp_path / "roc.txt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wish", "message"),
+    [
+        ("roc", Wish(sets=("raw",)), "expected results on sets with positive and negative pairs"),
+        ("pairs", Wish(sets=("raw",)), "--set raw: expected a set that was scored by all methods"),
+    ],
+)
+def test_what_is_not_there_is_said(scored: list[Path], kind: str, wish: Wish, message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        draw(kind, scored, wish, Heard())
+
+
+def test_masks_are_looked_at_again_or_lost(scored: list[Path], tmp_path: Path) -> None:
+    plain = next(r for r in find_results(scored[0]) if r.set == "training")
+    pairs = reopen(plain, Heard())
+    probe, donor = masks_of(plain, pairs, 4)
+    assert np.array_equal(probe > 0.5, pairs[4].probe_mask)
+    assert np.array_equal(donor > 0.5, pairs[4].donor_mask)
+    plain.record["request"]["identity"] = "oracle of another version"
+    assert masks_of(plain, pairs, 4) is None
+    plain.record["origin"]["path"] = str(tmp_path / "gone")
+    with pytest.raises(RunError, match=r"its pairs at .*gone.*Say where they are by --data"):
+        reopen(plain, Heard())
+    data = pairs.path
+    assert reopen(plain, Heard(), data).fingerprint == pairs.fingerprint
+    assert reopen(plain, Heard(), data.parent).fingerprint == pairs.fingerprint
+    with pytest.raises(RunError, match=r"expected the pairs of .*got others"):
+        reopen(plain, Heard(), data.parent / "combination-normal")
+    shutil.copytree(scored[0] / "training", tmp_path / "run" / "training")
+    assert open_pairs(data).name == "training"
