@@ -30,6 +30,8 @@ def typed(line: str) -> None:
         words += ["--pairs", "6"]
     if words[0] == "train":
         words += ["--batch-size", "1", "--max-minutes", "0", "--evaluate-pairs", "1"]
+    if words[0] == "demo":
+        words += ["--pairs", "1"]
     if words[0] == "profile":
         words += ["--seconds", "0", "--size", "64"]
     shown = CliRunner().invoke(main, words, catch_exceptions=False)
@@ -40,6 +42,7 @@ def test_every_block_runs(
     coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cisdl_bench.demo.METHODS", ("luo-blocks", "zernike-blocks"))
     Path("coco2014").symlink_to(coco)
     save_checkpoint(Path("model.pt"), build("dmvn-bn"), {})
     for name, picture in zip(
@@ -64,6 +67,7 @@ def test_every_block_runs(
             typed(line)
     assert "6 foreground 1 " in capsys.readouterr().out
     assert Path("sheet.png").exists()
+    assert Path("cisdl-demo/report.html").exists()
     assert "documentclass" in Path("table2.tex").read_text()
 
 
