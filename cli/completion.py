@@ -9,11 +9,12 @@ from click.shell_completion import get_completion_class
 def completion(shell: str) -> None:
     """Print a shell's completion script.
 
+    For bash and zsh, `eval "$(cisdl-bench completion bash)"` goes into ~/.bashrc or ~/.zshrc; for
+    fish, the output into ~/.config/fish/completions/cisdl-bench.fish.
+
     \b
-    Put it into
-      ~/.bashrc   eval "$(cisdl-bench completion bash)"
-      ~/.zshrc    eval "$(cisdl-bench completion zsh)"
-      ~/.config/fish/completions/cisdl-bench.fish   its output
+    Example:
+      cisdl-bench completion bash
     """
     from cisdl_bench.cli.main import main
 
