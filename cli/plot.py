@@ -94,9 +94,10 @@ def plot(
       cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
       cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
     """
-    from cisdl_bench.report.figures import Wish, draw, save_figure
+    from cisdl_bench.report.figures import Wish, check_ending, draw, save_figure
 
     target = output or runs[0] / f"{kind}.png"
+    check_ending(target)
     if options["ids"]:
         try:
             options["ids"] = tuple(int(word) for word in options["ids"].split(","))

@@ -90,14 +90,23 @@ def rendered(figure: Any, form: str) -> bytes:
     return drawn.getvalue()
 
 
+def check_ending(target: Path) -> None:
+    """Refuse a file whose ending is of no format.
+
+    Raises:
+        CisdlError: It is none of ``ENDINGS``.
+    """
+    if target.suffix not in ENDINGS:
+        raise CisdlError.expected(
+            target, f"an ending out of {', '.join(ENDINGS)}", target.suffix or "none", "Rename it"
+        )
+
+
 def save_figure(figure: Any, target: Path) -> None:
     """Write a figure; the file's ending says the format.
 
     Raises:
         CisdlError: The ending is of no format, or the file cannot be written.
     """
-    if target.suffix not in ENDINGS:
-        raise CisdlError.expected(
-            target, f"an ending out of {', '.join(ENDINGS)}", target.suffix or "none", "Rename it"
-        )
+    check_ending(target)
     write_whole(target, rendered(figure, target.suffix[1:]))
