@@ -1,8 +1,8 @@
 """Work on a Dask cluster of separate processes, one of them killed in the middle."""
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,13 +25,15 @@ class Cluster:
     """A scheduler and workers, each a process of its own."""
 
     def __init__(self, root: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.address = f"tcp://127.0.0.1:{port}"
         self.root = root
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        where = root / "scheduler.json"
+        flags = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.start("scheduler", *flags, "--scheduler-file", str(where))
+        until = time.monotonic() + 90
+        while not where.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        self.address: str = json.loads(where.read_text())["address"]
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -53,11 +55,7 @@ class Cluster:
     def wait(self, workers: int) -> None:
         from distributed import Client
 
-        try:
-            client = Client(self.address, timeout=60, set_as_default=False)
-        except (OSError, TimeoutError):
-            pytest.skip("Dask's scheduler did not come up on this machine within a minute")
-        with client:
+        with Client(self.address, timeout=60, set_as_default=False) as client:
             if workers:
                 client.wait_for_workers(workers, timeout=60)
 
