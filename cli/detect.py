@@ -28,14 +28,7 @@ from cisdl_bench.cli.progress import Bars
     metavar="DIR",
     help="Where masks and overlay are written.",
 )
-@click.option(
-    "--size",
-    type=click.IntRange(min=32),
-    default=256,
-    show_default=True,
-    metavar="PX",
-    help="Canvas that both pictures are resized to; the masks come back at their own sizes.",
-)
+@shared.canvas
 @shared.device
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj

@@ -57,7 +57,7 @@ def import_(
     from cisdl_bench.engine import engine
     from cisdl_bench.errors import SourceError
     from cisdl_bench.scoring.orders import Lists, find_pairs
-    from cisdl_bench.store.imported import import_pairs
+    from cisdl_bench.store.importing import import_pairs
 
     bars, manifests = Bars(settings["quiet"]), []
     for pairs in find_pairs(data, sets, Lists(**lists), bars):

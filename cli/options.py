@@ -14,6 +14,15 @@ device = click.option(
     help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
 )
 
+canvas = click.option(
+    "--size",
+    type=click.IntRange(min=32),
+    default=256,
+    show_default=True,
+    metavar="PX",
+    help="The canvas that both pictures are resized to; masks come out at their own sizes.",
+)
+
 
 _ENGINE = (
     click.option(

@@ -34,14 +34,7 @@ from cisdl_bench.cli.progress import Bars
     help="The submission's folder: TEAM_NCID_DATA_Splice_CONDITION_SYSTEM_VERSION.",
 )
 @click.option("--ncid", metavar="WORD", help="The challenge. Default: the index's, such as MFC18.")
-@click.option(
-    "--size",
-    type=click.IntRange(min=32),
-    default=256,
-    show_default=True,
-    metavar="PX",
-    help="The canvas that pictures are resized to; masks come out at their own sizes.",
-)
+@shared.canvas
 @shared.device
 @click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Pairs a batch.")
 @click.option(

@@ -57,9 +57,11 @@ def _reason(path: Path) -> str:
 
 
 def fingerprint_of(pairs: PairList, digests: dict[Path, str]) -> str:
-    """Return the fingerprint of a list's content: SHA-256 over its rules, and of each row the
-    number, the label and the hashes of its four files, ``missing`` or nothing where there is none.
-    """  # noqa: D205 - one sentence
+    """Return the fingerprint of a list's content.
+
+    SHA-256 over its rules, and of each row the number, the label and the hashes of its four files,
+    ``missing`` or nothing where there is none.
+    """
     total = hashlib.sha256(f"cisdl-bench list {pairs.masks} {pairs.canvas}\n".encode())
     for pair in pairs.pairs:
         files = (pair.probe, pair.donor, pair.probe_mask, pair.donor_mask)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,29 +15,10 @@ from cisdl_bench.adapters.listed import ListedPair, PairList
 from cisdl_bench.adapters.masks import read_levels, read_mask
 from cisdl_bench.adapters.picture import read_picture, shape_of
 from cisdl_bench.errors import SourceError
+from cisdl_bench.progress import Progress
 from cisdl_bench.records import Mask, Pair, Pixels, read_pair
 
 _KEPT = 16  # pictures on the canvas, in each process
-
-
-class Progress(Protocol):
-    """Hears how files are looked at."""
-
-    def start(self, what: str, total: int, done: int = 0) -> None:
-        """So many files are to be looked at."""
-        ...
-
-    def advance(self, n: int) -> None:
-        """So many more are done."""
-        ...
-
-    def stop(self) -> None:
-        """All are done."""
-        ...
-
-    def say(self, message: str) -> None:
-        """A line to be read."""
-        ...
 
 
 @dataclass(frozen=True)

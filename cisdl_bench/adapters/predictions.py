@@ -59,14 +59,12 @@ class Predictions:
         path: The file.
         rows: One for each pair.
         dark: Whether black is manipulated.
-        masked: Whether there are masks.
         identity: SHA-256 of the file and of its masks.
     """
 
     path: Path
     rows: tuple[Prediction, ...]
     dark: bool
-    masked: bool
     identity: str
 
     @property
@@ -128,9 +126,8 @@ def read_predictions(path: Path) -> Predictions:
         key = ("index",) if "index" in names else ("probe", "donor")
         rows = read_table(path, (*key, "score"), MASKS)
         found = [_of_row(path, row, key) for row in rows]
-    masked = nist or any(mask in row for row in rows[:1] for mask in MASKS)
     files = [mask for row in found for mask in row.masks if isinstance(mask, Path)]
-    return Predictions(path, tuple(found), nist, masked, _identity(path, files))
+    return Predictions(path, tuple(found), nist, _identity(path, files))
 
 
 def _of_row(path: Path, row: Row, key: Sequence[str]) -> Prediction:

@@ -109,23 +109,3 @@ class Storage(Protocol):
     def set(self, name: str) -> SetSink:
         """Return the folder of a set."""
         ...
-
-
-class Progress(Protocol):
-    """Who is told how a run goes on."""
-
-    def start(self, what: str, total: int, done: int) -> None:
-        """A count of so many begins, some of them done by an earlier run."""
-        ...
-
-    def advance(self, n: int) -> None:
-        """So many more are done."""
-        ...
-
-    def stop(self) -> None:
-        """The count ends."""
-        ...
-
-    def say(self, message: str) -> None:
-        """Something the user must know."""
-        ...

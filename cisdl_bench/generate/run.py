@@ -12,8 +12,9 @@ import numpy as np
 
 from cisdl_bench.errors import SourceError
 from cisdl_bench.generate.plan import Plan
-from cisdl_bench.generate.ports import Manifest, PictureSink, Progress, SetSink, Storage
+from cisdl_bench.generate.ports import Manifest, PictureSink, SetSink, Storage
 from cisdl_bench.generate.tasks import CompositeTask, PictureTask, run_task
+from cisdl_bench.progress import Progress
 from cisdl_bench.records import DIFFICULTIES, pairs_of
 
 _BLOCK = 256  # donors of a 256 px canvas whose composites make one shard

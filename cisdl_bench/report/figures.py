@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import CisdlError
+from cisdl_bench.progress import Progress
 from cisdl_bench.report.breakdown import breakdown_figure
 from cisdl_bench.report.curves import curve_figure
 from cisdl_bench.report.growth import growth_figure
 from cisdl_bench.report.heatmap import heatmap_figure
 from cisdl_bench.report.pair_sheet import Choice, pair_figure
 from cisdl_bench.report.robustness import robustness_figure
-from cisdl_bench.scoring.run import Progress
 from cisdl_bench.store.atomic import write_whole
 
 ENDINGS = (".png", ".pdf", ".svg", ".pgf")

@@ -11,12 +11,12 @@ import numpy as np
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.progress import Progress
 from cisdl_bench.records import Mask, Pair, Pixels
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.sheet import caption
 from cisdl_bench.scoring.again import masks_of, reopen
 from cisdl_bench.scoring.results import Result
-from cisdl_bench.scoring.run import Progress
 
 _SIDE = 224  # px of a picture
 _QUALITY = 82  # of its JPEG

@@ -10,6 +10,7 @@ from typing import Any
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
+from cisdl_bench.progress import Progress
 from cisdl_bench.report.breakdown import PARAMETERS, breakdowns
 from cisdl_bench.report.figures import Wish, draw, rendered
 from cisdl_bench.report.gallery import Card, cards_of, gallery_html
@@ -18,7 +19,7 @@ from cisdl_bench.report.tables import LAYOUTS, Choices, make_table
 from cisdl_bench.report.write_table import to_html
 from cisdl_bench.scoring.predicted import NIST_ROWS
 from cisdl_bench.scoring.results import Result
-from cisdl_bench.scoring.run import LEFT_OUT, ROWS, Progress
+from cisdl_bench.scoring.run import LEFT_OUT, ROWS
 
 _FIGURES = {
     "heatmap": "Mean IoU by set",

@@ -12,13 +12,13 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import localization
 from cisdl_bench.metrics.counts import count
 from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pair, Pairs
 from cisdl_bench.report.drawing import new_figure
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.scoring.again import masks_of, reopen
 from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.rows import Rows
-from cisdl_bench.scoring.run import Progress
 from cisdl_bench.scoring.summary import mask_values, pair_scores
 from cisdl_bench.seeding import permutation, stream
 

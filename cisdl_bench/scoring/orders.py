@@ -9,9 +9,10 @@ from typing import Any
 from cisdl_bench.adapters.find import find_lists
 from cisdl_bench.adapters.pairs import Opening, open_list
 from cisdl_bench.errors import StoreError
+from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.perturb import Perturbation, parse_perturbations
-from cisdl_bench.scoring.run import Job, Progress
+from cisdl_bench.scoring.run import Job
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.sets import find_sets

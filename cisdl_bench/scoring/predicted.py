@@ -48,6 +48,11 @@ class Truth:
         pair = self.pairs[self.index]
         return pair.probe_mask, pair.donor_mask
 
+    @property
+    def nist(self) -> bool:
+        """Return whether the pairs are NIST's, scored at their pictures' own sizes alone."""
+        return isinstance(self.pairs, ListedPairs) and self.pairs.listed.format == "mfc"
+
     def own_shape(self, side: int) -> tuple[int, int]:
         """Return the height and width of a picture as it is in its file; side 0 is the probe."""
         if isinstance(self.pairs, ListedPairs):
@@ -59,17 +64,19 @@ class Truth:
 
         Args:
             side: 0 is the probe, 1 the donor.
-            shape: Height and width of the predicted mask: the picture's own, or the canvas'.
+            shape: Height and width of the predicted mask: the picture's own, or the canvas'
+                (not for NIST's pairs).
             where: What an error names.
 
         Raises:
             SourceError: The mask is of neither size, or the true one cannot be read.
         """
-        size, own = self.pairs.size, self.own_shape(side)
-        if shape not in (own, (size, size)):
+        canvas, own = (self.pairs.size, self.pairs.size), self.own_shape(side)
+        if shape != own and (self.nist or shape != canvas):
+            wanted = f"a mask of {own[1]} x {own[0]} px, as its picture"
             raise SourceError.expected(
                 where,
-                f"a mask of {own[1]} x {own[0]} px, as its picture, or {size} x {size}",
+                wanted if self.nist else f"{wanted}, or {canvas[1]} x {canvas[0]}",
                 f"{shape[1]} x {shape[0]}",
                 "Write masks at their pictures' sizes",
             )
@@ -79,7 +86,7 @@ class Truth:
         if shape != own or not isinstance(self.pairs, ListedPairs):
             return Reference(self._on_canvas[side], everywhere, 0, 0)
         levels = self.pairs.mask_levels(self.index, side)
-        if self.pairs.listed.format == "mfc" and levels is not None:
+        if self.nist and levels is not None:
             return reference_of(levels, self.zones, donor=side == 1)
         return Reference(self.pairs.truth(self.index, side), everywhere, 0, 0)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from cisdl_bench.errors import RunError, StoreError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
+from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
@@ -34,26 +35,6 @@ from cisdl_bench.store.atomic import locked, read_json, write_json, write_whole
 
 ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
 FORMAT = "cisdl-bench result"
-
-
-class Progress(Protocol):
-    """Hears how a run goes on."""
-
-    def start(self, what: str, total: int, done: int = 0) -> None:
-        """A set begins."""
-        ...
-
-    def advance(self, n: int) -> None:
-        """So many more pairs are scored."""
-        ...
-
-    def stop(self) -> None:
-        """A set is done."""
-        ...
-
-    def say(self, message: str) -> None:
-        """A line to be read."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from cisdl_bench.adapters.pairs import ListedPairs, Opening, open_list
 from cisdl_bench.errors import RunError, SourceError
 from cisdl_bench.metrics.mask_score import of_pair
 from cisdl_bench.models.detectors import Detector
+from cisdl_bench.progress import Progress
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import ROWS, Job, Progress, score
+from cisdl_bench.scoring.run import ROWS, Job, score
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.atomic import write_whole
 

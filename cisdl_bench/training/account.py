@@ -8,9 +8,10 @@ import torch
 
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import CisdlError
+from cisdl_bench.progress import Progress
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.history import EVALUATION, HISTORY, Log
-from cisdl_bench.training.settings import METRICS, Evaluate, Progress
+from cisdl_bench.training.settings import METRICS, Evaluate
 from cisdl_bench.training.state import Run, scored_network
 
 TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")

@@ -13,6 +13,7 @@ from torch import nn
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.networks import check_side
+from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked, read_json
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.account import evaluate_now, log_of, write_history
@@ -21,7 +22,7 @@ from cisdl_bench.training.feed import Part, feed, kinds_of
 from cisdl_bench.training.history import EVALUATION, HISTORY
 from cisdl_bench.training.initial import begin, seed_step
 from cisdl_bench.training.order import Order
-from cisdl_bench.training.settings import Choices, Evaluate, Progress
+from cisdl_bench.training.settings import Choices, Evaluate
 from cisdl_bench.training.stages import Computing, make_stage
 from cisdl_bench.training.state import RECORD, STATE, Run, opened, request_of, restore, save
 

@@ -2,35 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
 METRICS = ("iou", "mcc", "nmm")
-
-
-class Progress(Protocol):
-    """Hears how a run goes on."""
-
-    def start(self, what: str, total: int, done: int = 0) -> None:
-        """The run begins."""
-        ...
-
-    def advance(self, n: int) -> None:
-        """So many more pairs are learnt from."""
-        ...
-
-    def note(self, text: str) -> None:
-        """The latest losses."""
-        ...
-
-    def stop(self) -> None:
-        """The run ends here."""
-        ...
-
-    def say(self, message: str) -> None:
-        """A line to be read."""
-        ...
 
 
 #: Scores a network on its fixed sets: a set's name and its metrics each.

@@ -9,7 +9,8 @@ from lists import write_mfc, write_plain
 from cisdl_bench.adapters.pairs import ListedPairs, Opening, open_list
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import KINDS
-from cisdl_bench.store.imported import ImportedPairs, import_pairs
+from cisdl_bench.store.imported import ImportedPairs
+from cisdl_bench.store.importing import import_pairs
 from cisdl_bench.store.opening import open_pairs, open_set
 from cisdl_bench.store.summary import summarise
 from cisdl_bench.store.torch_view import PairDataset
@@ -68,8 +69,8 @@ def test_numbers_of_pairs_stay_those_of_the_list(tmp_path: Path) -> None:
 def test_shards_do_not_depend_on_processes_and_stops(
     pairs: ListedPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cisdl_bench.store.imported._PER_SHARD", 1)
-    monkeypatch.setattr("cisdl_bench.store.imported._TASK", 1)
+    monkeypatch.setattr("cisdl_bench.store.importing._PER_SHARD", 1)
+    monkeypatch.setattr("cisdl_bench.store.importing._TASK", 1)
     import_pairs(pairs, tmp_path / "a", Heard(), jobs=1)
 
     class StoppedError(Exception): ...
