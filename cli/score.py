@@ -153,6 +153,8 @@ def score(
     """
     if (model is None) == (predictions is None):
         raise click.UsageError("give either MODEL or --predictions FILE.")
+    if predictions is not None and options["perturb"]:
+        raise click.UsageError("--perturb changes what a detector sees; predictions are made.")
     from cisdl_bench.adapters.predictions import Predictions, read_predictions
     from cisdl_bench.devices import choose_device, device_name, ranked
     from cisdl_bench.engine import engine

@@ -123,6 +123,7 @@ def test_wrong_names_are_refused_before_any_work(tmp_path: Path) -> None:
     [
         (["score"], "give either MODEL or --predictions FILE"),
         (["score", "empty", "--predictions", "p.csv"], "give either MODEL or --predictions FILE"),
+        (["score", "--predictions", "p.csv", "--perturb", "jpeg:70"], "--perturb changes what a"),
         (["score", "--predictions", "gone.csv"], "gone.csv: expected a table, got no such file"),
         (["score", "empty", "--data", "gone.csv"], "gone.csv: expected a generated set or a"),
         (
