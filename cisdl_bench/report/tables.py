@@ -127,8 +127,14 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
 
 
 def _numbers(result: Result, choices: Choices) -> dict[str, Any]:
-    resamples = 2000 if choices.intervals else 0
-    return summarise(result.rows(), convention=choices.convention, resamples=resamples)
+    rows = result.rows()  # refused where they are not those that were scored
+    if choices.convention == "nist":
+        found = result.record["summary"]  # of these rows, with 2,000 resamples
+        ends = () if choices.intervals else ("_low", "_high")
+        return {name: value for name, value in found.items() if not name.endswith(ends)}
+    return summarise(
+        rows, convention=choices.convention, resamples=2000 if choices.intervals else 0
+    )
 
 
 def _localization(

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,20 @@ class Result:
         Raises:
             RunError: They are not those that were scored.
         """
-        rows = read_rows(self.path / ROWS)
-        digest = hashlib.sha256((self.path / ROWS).read_bytes()).hexdigest()
-        if digest != self.record["rows_sha256"]:
-            raise RunError.expected(
-                self.path / ROWS,
-                "the rows that `score` wrote",
-                f"{len(rows)} others, by their hash",
-                "Score it again with --overwrite",
-            )
-        return rows
+        return _rows(self.path / ROWS, str(self.record["rows_sha256"]))
+
+
+@lru_cache(maxsize=512)  # a report asks for the same rows in every table and figure
+def _rows(path: Path, sha256: str) -> Rows:
+    rows = read_rows(path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise RunError.expected(
+            path,
+            "the rows that `score` wrote",
+            f"{len(rows)} others, by their hash",
+            "Score it again with --overwrite",
+        )
+    return rows
 
 
 def find_results(run: Path) -> list[Result]:

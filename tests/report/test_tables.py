@@ -147,3 +147,9 @@ def test_a_layout_without_its_sets_is_refused(runs: list[Path], tmp_path: Path) 
         make_table([tmp_path], Choices("wide"))
     with pytest.raises(RunError, match=r"expected results of combination, got raw-easy"):
         make_table([runs[0] / "raw-easy"], Choices("paper-1"))
+
+
+def test_intervals_are_shown_where_they_are_asked_for(runs: list[Path]) -> None:
+    for intervals in (False, True):
+        text = to_markdown(make_table(runs, Choices("wide", intervals=intervals)), 4)
+        assert ("[" in text) == intervals
