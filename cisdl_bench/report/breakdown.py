@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure
-from cisdl_bench.report.methods import gathered
+from cisdl_bench.report.methods import gathered, sets_of
 from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.scoring.summary import LOCALIZATION, mask_values
@@ -160,7 +160,7 @@ def breakdown_figure(runs: Sequence[Path], metric: str, names: Sequence[str]) ->
         raise RunError.expected(
             ", ".join(map(str, runs)),
             "results on generated sets whose parameters vary",
-            ", ".join(sorted({result.set for result in results})),
+            sets_of(results),
             "Score such a set, for instance combination",
         )
     columns = min(3, len(panels))

@@ -10,7 +10,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.records import UNLABELLED
 from cisdl_bench.report.drawing import colour, new_figure
-from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.summary import pair_scores
 
@@ -42,7 +42,7 @@ def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Se
         raise RunError.expected(
             ", ".join(map(str, runs)),
             "results on sets with positive and negative pairs",
-            ", ".join(sorted({result.set for result in results})),
+            sets_of(results),
             "Score paired CASIA, NIST's task, or a set of all three kinds",
         )
     figure, axes = new_figure(4.6 * len(panels), 4.8, 1, len(panels))

@@ -1,6 +1,7 @@
 """Figures by their kind, and writing them."""
 
 import io
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from cisdl_bench.store.atomic import write_whole
 
 ENDINGS = (".png", ".pdf", ".svg", ".pgf")
 _DPI = 150
+_LATEX = ("xelatex", "lualatex", "pdflatex")
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,24 @@ def draw(kind: str, runs: Sequence[Path], wish: Wish, progress: Progress) -> Any
 
 
 def rendered(figure: Any, form: str) -> bytes:
-    """Return a figure as a file's content, ``png``, ``pdf``, ``svg`` or ``pgf``."""
+    """Return a figure as a file's content, ``png``, ``pdf``, ``svg`` or ``pgf``.
+
+    Raises:
+        CisdlError: PGF is asked for where there is no LaTeX, which measures its texts.
+    """
+    from matplotlib import rc_context
+
+    settings: Any = {}
+    if form == "pgf":
+        system = next((name for name in _LATEX if shutil.which(name)), None)
+        if system is None:
+            wanted = f"one of {', '.join(_LATEX)}"
+            then = "Install LaTeX, or write .pdf"
+            raise CisdlError.expected("a .pgf figure", wanted, "none", then)
+        settings["pgf.texsystem"] = system
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=form, dpi=_DPI)
+    with rc_context(settings):
+        figure.savefig(drawn, format=form, dpi=_DPI)
     return drawn.getvalue()
 
 

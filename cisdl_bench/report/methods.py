@@ -30,3 +30,10 @@ def name_of(result: Result, names: Mapping[Path, str]) -> str:
     """Return a result's method, with its perturbation."""
     name = names[result.path.parent]
     return f"{name} @ {result.perturbation}" if result.perturbation else name
+
+
+def sets_of(results: Sequence[Result]) -> str:
+    """Return the names of the results' sets for a message, six of them at most."""
+    names = list(dict.fromkeys(result.set for result in results))
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more

@@ -12,7 +12,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.localization import Convention
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
-from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.summary import LOCALIZATION, RULES, summarise
 
@@ -112,7 +112,7 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
         raise RunError.expected(
             ", ".join(map(str, runs)),
             f"results of {wanted}",
-            ", ".join(sorted({result.set for result in results})),
+            sets_of(results),
             "Score those sets, or choose --layout wide",
         )
     if choices.published:

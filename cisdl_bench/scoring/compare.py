@@ -82,7 +82,7 @@ def compare(
     first, second = (_by_key(run, sets) for run in (a, b))
     common = [key for key in first if key in second]
     if not common:
-        mine, theirs = (", ".join(dict.fromkeys(name for name, _ in x)) for x in (first, second))
+        mine, theirs = (", ".join(sorted({name for name, _ in x})[:6]) for x in (first, second))
         raise RunError.expected(
             f"{a} and {b}", "a set that both were scored on", f"{mine} and {theirs}", "Score one"
         )

@@ -95,10 +95,15 @@ def test_every_figure_is_drawn(scored: list[Path], tmp_path: Path, kind: str) ->
         assert len(figure.axes) == 2
 
 
-def test_papers_take_pdf(scored: list[Path], tmp_path: Path) -> None:
+def test_papers_take_pdf(
+    scored: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     figure = draw("roc", scored, Wish(rules=("share",), sets=("training",)), Heard())
     save_figure(figure, tmp_path / "roc.pdf")
     assert (tmp_path / "roc.pdf").read_bytes().startswith(b"%PDF")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(CisdlError, match=r"expected one of xelatex, lualatex, pdflatex, got none"):
+        save_figure(figure, tmp_path / "roc.pgf")
     with pytest.raises(CisdlError, match=r"roc.txt: expected an ending out of \.png"):
         save_figure(figure, tmp_path / "roc.txt")
 
