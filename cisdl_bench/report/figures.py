@@ -89,7 +89,8 @@ def rendered(figure: Any, form: str) -> bytes:
     """Return a figure as a file's content, ``png``, ``pdf``, ``svg`` or ``pgf``.
 
     Raises:
-        CisdlError: PGF is asked for where there is no LaTeX, which measures its texts.
+        CisdlError: PGF is asked for where there is no LaTeX, which measures its texts, or of a
+            figure with pictures, which it cannot hold.
     """
     from matplotlib import rc_context
 
@@ -102,8 +103,15 @@ def rendered(figure: Any, form: str) -> bytes:
             raise CisdlError.expected("a .pgf figure", wanted, "none", then)
         settings["pgf.texsystem"] = system
     drawn = io.BytesIO()
-    with rc_context(settings):
-        figure.savefig(drawn, format=form, dpi=_DPI)
+    try:
+        with rc_context(settings):
+            figure.savefig(drawn, format=form, dpi=_DPI)
+    except ValueError as error:
+        if form != "pgf":
+            raise
+        raise CisdlError.expected(
+            "a .pgf figure", "lines and text alone", "pictures", "Write .pdf"
+        ) from error
     return drawn.getvalue()
 
 

@@ -40,15 +40,16 @@ def heatmap_figure(runs: Sequence[Path], metric: str) -> Any:
     table = np.array([[values.get((s, m), np.nan) for m in methods] for s in sets])
     figure, axes = new_figure(2.2 + 0.9 * len(methods), 1.4 + 0.27 * len(sets))
     axis, (low, high) = axes[0, 0], limits(metric)
-    image = axis.imshow(table, aspect="auto", cmap="viridis", vmin=max(low, -1), vmax=1)
-    axis.set_xticks(range(len(methods)), methods, rotation=30, ha="right", fontsize=8)
-    axis.set_yticks(range(len(sets)), sets, fontsize=8)
+    image = axis.pcolormesh(table, cmap="viridis", vmin=max(low, -1), vmax=1)  # no raster, for PGF
+    axis.invert_yaxis()
+    axis.set_xticks(np.arange(len(methods)) + 0.5, methods, rotation=30, ha="right", fontsize=8)
+    axis.set_yticks(np.arange(len(sets)) + 0.5, sets, fontsize=8)
     middle = (max(low, -1) + high) / 2
     for (row, column), value in np.ndenumerate(table):
         text = "-" if np.isnan(value) else f"{value:.3f}"
         ink = "black" if value > middle else "white"
-        axis.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
-    figure.colorbar(image, ax=axis, label=TITLES[metric])
+        axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7, color=ink)
+    figure.colorbar(image, ax=axis, label=TITLES[metric]).solids.set_rasterized(False)
     return figure
 
 
