@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.strict_json import json_text
 
 _WRITE_BYTES = 1 << 16  # at a time: a virtual machine may be slow to find large pages
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -92,8 +93,8 @@ def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as readable JSON, whole or not at all; see ``write_whole``."""
-    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
+    """Write a value as readable, strict JSON, whole or not at all; NaN is written as ``null``."""
+    write_whole(path, (json_text(value) + "\n").encode())
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
