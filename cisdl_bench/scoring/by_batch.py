@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -65,15 +64,18 @@ def score_batches(
     Args:
         network: On its device, in evaluation mode.
         dataset: The pairs.
-        indices: Which of them, by their numbers, rising.
+        indices: Which of them, by their numbers.
         settings: What a user chose.
         masks: Where masks are written; None does not.
+
+    Raises:
+        RunError: There is no pair of a number.
     """
     plain: Any = network.detect
     detect = torch.compile(plain) if settings.compile else plain
     alone = settings.device == "cpu"
     waiting: tuple[list[int], Tensor] | None = None
-    places = np.searchsorted(dataset.pairs.indices, indices).tolist()
+    places = dataset.places(indices)
     source = batches(dataset, places, settings.batch_size, settings.workers, settings.device)
     with computing(settings), closing(source):
         for batch in source:
