@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.errors import RunError
+from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.records import (
     DIFFICULTIES,
@@ -49,6 +49,7 @@ ABOUT: dict[str, type] = {
     "donor_area_px": float,
     "probe_area_px": float,
     **dict.fromkeys(Parameters._fields, float),
+    "moved_px": float,
 }
 #: Of the detector's answer: pixels by kind (against an empty mask where the truth is not known),
 #: the mean probability inside each mask, its own score.
@@ -68,12 +69,30 @@ class Answer(NamedTuple):
         inside: Mean probability above the threshold, of both masks; None where there is no mask.
         own_score: The detector's own probability; None where it has none.
         known: Whether each mask was compared with its truth; None where it was if that is known.
+        moved_px: How far the centroid of the true region lies from the donor's, on the canvas; None
+            where a mask is empty or not known.
     """
 
     counts: tuple[int, ...]
     inside: tuple[float | None, float | None]
     own_score: float | None
     known: tuple[bool, bool] | None = None
+    moved_px: float | None = None
+
+
+def nan_answer(detector: str, pair: str) -> ModelError:
+    """Return the error for a detector whose masks or score hold NaN.
+
+    Args:
+        detector: The detector's name.
+        pair: The pair's name, such as ``rotation-easy/17``.
+    """
+    return ModelError.expected(
+        f"{detector}: pair {pair}",
+        "masks and a score in 0 to 1",
+        "NaN",
+        "Look for NaN among its weights, and for divisions by 0",
+    )
 
 
 def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
@@ -86,6 +105,7 @@ def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
         "label": None if label == UNLABELLED else label,
         "probe_known": int(known[0]),
         "donor_known": int(known[1]),
+        "moved_px": answer.moved_px,
     }
     values = [about.get(name) for name in ABOUT]
     cells = [*values, *answer.counts, *answer.inside, answer.own_score]
@@ -184,7 +204,7 @@ def _check(rows: Rows, path: Path) -> None:
         for name in COUNTS:
             count = rows[f"{mask}_{name}"]
             right[f"{mask}_{name}"] = ("pixels, 0 or more", (count >= 0) & (count < _MOST_PX))
-    for name in (*Parameters._fields, "own_score"):
+    for name in (*Parameters._fields, "moved_px", "own_score"):
         right[name] = ("a finite number or nothing", ~np.isinf(rows[name]))
     for name, (what, fits) in right.items():
         if not fits.all():
