@@ -64,6 +64,7 @@ class Origin(TypedDict):
     reference: NotRequired[str | None]
     size: NotRequired[Annotated[int, Meta(ge=1, le=1 << 16)]]
     skip_unusable: NotRequired[bool]
+    pictures: NotRequired[bool]
 
 
 class Training(TypedDict):

@@ -114,7 +114,7 @@ def test_a_mask_of_another_size_than_its_picture(plain: Path) -> None:
         ([["a", "b"], ["x", "y"]], "expected the columns of a list of pairs"),
         ([["probe", "donor", "label"], ["raw-probe.png", "raw-donor.png", "yes"]], "a label, 1 or"),
         ([["probe", "donor"], ["raw-probe.png", ""]], "the names of two pictures, got an empty"),
-        ([["probe", "donor"]], "expected pairs whose pictures are there, got none"),
+        ([["probe", "donor"]], "expected a row for each pair, got a header alone"),
     ],
 )
 def test_wrong_rows_are_refused(plain: Path, rows: list[list[object]], message: str) -> None:
