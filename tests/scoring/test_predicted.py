@@ -10,8 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import references
 from click.testing import CliRunner, Result
-from conftest import SHARED, Heard
+from conftest import Heard
 from lists import save, write_mfc, write_plain, write_table
 
 from cisdl_bench.adapters.pairs import Opening, open_list
@@ -27,8 +28,6 @@ from cisdl_bench.scoring.rows import read_rows
 from cisdl_bench.scoring.run import Job, score
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store import open_pairs
-
-FIXTURE = SHARED / "fixtures" / "mfc_splice"
 
 
 def typed(*words: object) -> Result:
@@ -327,41 +326,57 @@ def test_a_list_without_labels_has_no_auc(tmp_path: Path) -> None:
     assert json.loads(text)["summary"]["own_auc"] is None
 
 
+@pytest.fixture(scope="module")
+def fixture(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """NIST's small data set on disk, without pictures; return its index and the submission."""
+    root = tmp_path_factory.mktemp("nist") / "MFC18_Synth"
+    for folder, name in (("indexes", "index"), ("reference/splice", "ref")):
+        (root / folder).mkdir(parents=True)
+        text = references.splice()["index" if name == "index" else "reference"]
+        (root / folder / f"MFC18_Synth-splice-{name}.csv").write_text(text)
+    out = root.parent / "submission"
+    out.mkdir()
+    (out / "system.csv").write_text(references.splice()["submission"])
+    for mask in references.splice()["masks"]:
+        save((root if mask.startswith("reference") else out) / mask, references.mask_of(mask))
+    return root / "indexes" / "MFC18_Synth-splice-index.csv", out / "system.csv"
+
+
 @pytest.mark.parametrize(("zones", "name"), [((15, 11), "eks15_dks11"), ((0, 0), "eks0_dks0")])
 def test_nists_fixture_gives_nists_numbers(
-    zones: tuple[int, int], name: str, tmp_path: Path
+    fixture: tuple[Path, Path], zones: tuple[int, int], name: str, tmp_path: Path
 ) -> None:
-    if not FIXTURE.is_dir():
-        pytest.skip(f"{FIXTURE} is not there: values from NIST's scorer")
-    pairs = opened(next((FIXTURE / "MFC18_Synth" / "indexes").glob("*.csv")))
-    predictions = read_predictions(next((FIXTURE / "submissions").glob("*/*.csv")))
+    pairs, predictions = predicted_of(fixture[0]), read_predictions(fixture[1])
     settings = Settings(zones=zones)
     (result,) = score(predictions, [Job(pairs, Perturbation())], tmp_path, settings, Heard())
     write_nist(predictions, pairs, tmp_path / "MFC18_Synth", settings)
     found = json.loads((tmp_path / "MFC18_Synth" / "nist.json").read_text())
-    theirs = FIXTURE / f"expected_{name}_sbin127"
-
-    def table(path: Path) -> list[dict[str, str]]:
-        return list(csv.DictReader(path.open(), delimiter="|"))
-
-    (detection,) = table(theirs / "detection_all_report.csv")
-    assert found["all"]["detection"]["AUC"] == float(detection["AUC"])
-    assert found["all"]["detection"]["EER"] == float(detection["EER"])
-    for part, folder in (("all", "localization"), ("opted_in", "localization_optout")):
-        if not (theirs / folder).is_dir():
+    theirs = references.splice()["expected"][name]
+    for part, file in (("all", "detection_all"), ("opted_in", "detection_optout_all")):
+        if f"{file}_report.csv" not in theirs:
             continue
-        (means,) = table(theirs / folder / "loc_mask_score.csv")
-        mine, compared = found[part]["localization"], 0
+        (detection,) = references.rows_of(theirs[f"{file}_report.csv"])
+        compared = [key for key in detection if key in found[part]["detection"]]
+        assert len(compared) == 13
+        for key in compared:  # the report rounds to 6 decimals, TRR to 2
+            digits = 2 if key == "TRR" else 6
+            assert round(found[part]["detection"][key], digits) == float(detection[key]), key
+    for part, folder in (("all", "localization"), ("opted_in", "localization_optout")):
+        if f"{folder}/loc_mask_score.csv" not in theirs:
+            continue
+        (means,) = references.rows_of(theirs[f"{folder}/loc_mask_score.csv"])
+        mine, compared = found[part]["localization"], []
         for key, value in means.items():
             if key not in mine:
                 continue
-            compared += 1
+            compared.append(key)
             if key in ("pOptimumThreshold", "dOptimumThreshold"):
                 assert math.floor(mine[key]) == int(value)  # NIST cuts the mean of thresholds off
             else:
                 assert mine[key] == pytest.approx(float(value), abs=1e-9), key
-        assert compared >= 58
-    lines = table(theirs / "localization" / "loc_mask_scores_perimage.csv")
+        assert len(compared) >= 58
+    (means,) = references.rows_of(theirs["localization/loc_mask_score.csv"])
+    lines = references.rows_of(theirs["localization/loc_mask_scores_perimage.csv"])
     own = list(csv.DictReader((tmp_path / "MFC18_Synth" / "nist.csv").open()))
     assert len(own) == len(lines) == 4
     for mine, line in zip(own, lines, strict=True):
