@@ -12,8 +12,8 @@ from cisdl_bench.errors import SourceError
 from cisdl_bench.records import Mask, Pixels
 
 #: Name to what says which pixels of uint8 (H, W, C) are tampered.
-#: ``white``: at least 128 in a channel; ``255``: that alone, in the blue channel, as the DMAC authors
-#: read it; ``not-white``: below 255 in a channel (NIST).
+#: ``white``: at least 128 in a channel; ``255``: that alone, in the blue channel, as the DMAC
+#: authors read it; ``not-white``: below 255 in a channel (NIST).
 RULES: dict[str, Callable[[Pixels], Mask]] = {
     "white": lambda levels: np.asarray((levels >= 128).any(axis=2)),
     "255": lambda levels: np.asarray(levels[..., -1] == 255),
@@ -65,7 +65,7 @@ def _of_numbers(values: Any, literal: bool) -> Pixels:
         raise LevelsError("values that are NaN")
     low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
     real = values.dtype.kind == "f"
-    if literal and not real and 0 <= low and high <= 0xFFFF:
+    if literal and not real and low >= 0 and high <= 0xFFFF:
         return np.asarray(values.astype(np.int64) >> 8).astype(np.uint8)
     tops = [1, 255, 0xFFFF] if not real else [1, 255]
     top = next((top for top in tops if high <= top), None)

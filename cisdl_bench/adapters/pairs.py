@@ -101,8 +101,8 @@ def open_list(
     if wrong and not skip_unusable:
         number, reason = next(iter(wrong.items()))
         raise SourceError(
-            f"{listed.path}: pair {number}: {reason}. Correct the row, or leave such pairs out with "
-            "--skip-unusable."
+            f"{listed.path}: pair {number}: {reason}. Correct the row, or leave such pairs out "
+            "with --skip-unusable."
         )
     unknown: dict[tuple[int, int], str] = {}
     if not opening.pictures:
@@ -112,9 +112,7 @@ def open_list(
             wrong |= _unusable(listed, missing, progress)
         wrong |= _unnamed(listed, skip_unusable)
     left_out = dict(sorted(wrong.items()))
-    pairs = ListedPairs(
-        opening, left_out, fingerprint_of(listed, digests), skip_unusable, unknown
-    )
+    pairs = ListedPairs(opening, left_out, fingerprint_of(listed, digests), skip_unusable, unknown)
     if not len(pairs):
         number, reason = next(iter(left_out.items()))
         raise SourceError.expected(
@@ -153,9 +151,7 @@ def _tampered(path: Path | None) -> bool:
         return False  # said elsewhere
 
 
-def _unusable(
-    listed: PairList, missing: Mapping[Path, str], progress: Progress
-) -> dict[int, str]:
+def _unusable(listed: PairList, missing: Mapping[Path, str], progress: Progress) -> dict[int, str]:
     """Return the pairs with a file that is missing, broken or of another size, and why."""
     sides = {
         pair.index: (
@@ -188,9 +184,7 @@ def _unusable(
     return found
 
 
-def _unknown_masks(
-    listed: PairList, missing: Mapping[Path, str]
-) -> dict[tuple[int, int], str]:
+def _unknown_masks(listed: PairList, missing: Mapping[Path, str]) -> dict[tuple[int, int], str]:
     """Return the true masks that cannot be used, by pair and side, and why."""
     named = {
         (pair.index, side): mask
@@ -269,9 +263,7 @@ class ListedPairs:
     def without(self, left_out: Mapping[int, str]) -> "ListedPairs":
         """Return the same pairs with more of them left out, by number and reason."""
         both = dict(sorted({**self.left_out, **left_out}.items()))
-        return ListedPairs(
-            self.opening, both, self._fingerprint, self.skip_unusable, self.unknown
-        )
+        return ListedPairs(self.opening, both, self._fingerprint, self.skip_unusable, self.unknown)
 
     def said_of_left_out(self) -> str:
         """Return how many pairs were left out, by reason, and an example."""

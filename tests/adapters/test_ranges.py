@@ -250,7 +250,10 @@ def test_what_is_wrong_with_a_pair_leaves_it_out_by_reason(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (["raw-probe.png", "raw-donor.png", 0, "", ""], "pair 3: named as pair 0 with label 1 and "),
+        (
+            ["raw-probe.png", "raw-donor.png", 0, "", ""],
+            "pair 3: named as pair 0 with label 1",
+        ),
         (["raw-probe.png", "other-probe.png", 0, "masks/raw-probe.png", ""], "pair 3: label 0, bu"),
     ],
 )

@@ -158,8 +158,12 @@ def nist_submission(root: Path, statuses: dict[str, tuple[str, str]]) -> tuple[P
     rows = [f"ProbeFileID|DonorFileID|ConfidenceScore|{masks}|ProbeStatus|DonorStatus"]
     for name, score_ in (("raw", 0.9), ("shifted", 0.8)):
         status = "|".join(statuses.get(name, ("Processed", "Processed")))
-        rows.append(f"p-{name}|d-{name}|{score_}|mask/{name}-probe.png|mask/{name}-donor.png|{status}")
-    rows.append("p-other|d-raw|0.1|||" + "|".join(statuses.get("other", ("Processed", "Processed"))))
+        rows.append(
+            f"p-{name}|d-{name}|{score_}|mask/{name}-probe.png|mask/{name}-donor.png|{status}"
+        )
+    rows.append(
+        "p-other|d-raw|0.1|||" + "|".join(statuses.get("other", ("Processed", "Processed")))
+    )
     (folder / "system.csv").write_text("\n".join(rows))
     return index, folder / "system.csv"
 
