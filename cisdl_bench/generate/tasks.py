@@ -78,14 +78,14 @@ class CompositeTask:
     """Compose and store one shard's candidates.
 
     Attributes:
-        version: Number of shards in the picture store when the task was made.
+        version: Of the picture store when the task was made.
         limit: Keep so many composites at most.
     """
 
     plan: Plan
     sink: SetSink
     pictures: PictureSink
-    version: int
+    version: str
     name: str
     start: int
     stop: int
@@ -100,7 +100,10 @@ class CompositeTask:
             self.plan, self.start, self.stop, canvas, self.limit
         )
         entry = self.sink.write(self.name, composites, reader)
-        return {**entry, "candidates": [self.start, stop], "refused": dict(refused)}
+        needed = self.plan.source.index.picture_id[self.plan.pictures(self.start, stop)]
+        lacking = np.setdiff1d(needed, reader.ids).tolist()
+        found = {"candidates": [self.start, stop], "refused": dict(refused), "lacking": lacking}
+        return {**entry, **found}
 
 
 _ONE_AT_A_TIME = threading.Lock()  # threads of one process share the memory that is kept
