@@ -18,6 +18,8 @@ _WORDS = {
 def json_text(value: Any) -> str:
     r"""Return a value as indented JSON; NaN and infinite numbers become ``null``.
 
+    Bytes of a path that are no UTF-8 come out as escapes: strict parsers refuse lone surrogates.
+
     >>> json_text({"auc": float("nan")})
     '{\n "auc": null\n}'
     """
@@ -27,8 +29,10 @@ def json_text(value: Any) -> str:
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {_finite(key): _finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(each) for each in value]
     return value

@@ -83,6 +83,13 @@ def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | Non
                     "one of DMAC alone",
                     f"Give the result of {experiment.start}",
                 )
+            if whole.pictures != experiment.pictures:
+                raise ModelError.expected(
+                    start,
+                    f"a detection network that sees pictures as {experiment.pictures!r}",
+                    f"{whole.pictures!r}",
+                    "Say the same under `pictures` in the experiment",
+                )
             networks["detection"].load_state_dict(whole.detection.state_dict())
         return Beginning(networks, f"{start}", f"checkpoint {loaded.sha256}")
     if vgg is not None:
