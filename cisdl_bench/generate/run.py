@@ -56,7 +56,8 @@ class Order:
     def picture_store(self) -> tuple[str, int]:
         """The name and canvas of the picture store that it shares."""
         spec = self.plan.spec
-        return f"{self.plan.source.key}-{spec.size}-{spec.resize}", spec.size
+        saved = "" if spec.jpeg_quality is None else f"-jpeg{spec.jpeg_quality}"
+        return f"{self.plan.source.key}-{spec.size}-{spec.resize}{saved}", spec.size
 
 
 @dataclass
@@ -217,9 +218,9 @@ def _store_pictures(
         plan, sink = group[0].order.plan, group[0].pictures
         needed = [m.order.plan.pictures(0, min(m.planned, m.order.plan.total)) for m in group]
         ids = plan.source.index.picture_id[np.concatenate(needed)]
-        size, resize = plan.spec.size, plan.spec.resize
+        spec = plan.spec
         tasks += [
-            PictureTask(plan.source, sink, name, block, size, resize)
+            PictureTask(plan.source, sink, name, block, spec.size, spec.resize, spec.jpeg_quality)
             for name, block in sink.missing(ids, purpose)
         ]
     if not tasks:

@@ -11,6 +11,7 @@ import numpy as np
 from cisdl_bench.generate.compose import compose_range
 from cisdl_bench.generate.plan import Plan
 from cisdl_bench.generate.ports import Ints, Manifest, Pictures, PictureSink, SetSink
+from cisdl_bench.generate.render import jpeg_of
 from cisdl_bench.records import Pixels
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError
@@ -26,6 +27,7 @@ class PictureTask:
     ids: Ints
     size: int
     resize: str
+    jpeg_quality: int | None = None
 
     def run(self) -> tuple[Manifest | None, dict[int, str]]:
         """Return the shard's entry, None where no picture can be used, and reasons by id."""
@@ -36,10 +38,13 @@ class PictureTask:
         usable: list[int] = []
         for key, position in zip(self.ids.tolist(), positions.tolist(), strict=True):
             try:
-                pixels[len(usable)] = self.source.load(position, self.size, self.resize)
+                picture = self.source.load(position, self.size, self.resize)
             except PictureError as error:
                 unusable[key] = str(error)
                 continue
+            if self.jpeg_quality is not None:
+                picture = jpeg_of(picture, self.jpeg_quality)
+            pixels[len(usable)] = picture
             usable.append(key)
         if not usable:
             return None, unusable

@@ -137,8 +137,9 @@ def _check_summary(summary: dict[str, Any], path: Path) -> None:
         if not (isinstance(value, int) and value >= 0):
             where = f"{path}: summary.{name}"
             raise RunError.expected(where, "a whole number, 0 or more", value, _THEN)
-    if sum(summary[f"{each}_pairs"] for each in ("positive", "negative", "unlabelled")) != (
-        summary["pairs"]
+    if (
+        sum(summary[f"{each}_pairs"] for each in ("positive", "negative", "unlabelled"))
+        != (summary["pairs"])
     ):
         raise RunError.expected(
             f"{path}: summary",

@@ -64,9 +64,7 @@ def test_rows_carry_their_own_pair(numbered: Path) -> None:
     dataset = PerturbedPairs(pairs, Perturbation(), False)
     network = ForeignNetwork(Left().eval(), "left")
     found = dict(
-        pair
-        for answers in score_batches(network, dataset, [4, 2], Settings())
-        for pair in answers
+        pair for answers in score_batches(network, dataset, [4, 2], Settings()) for pair in answers
     )
     # Pair k is of grey 50 k, and its true mask has 8 k columns of 64 pixels.
     for k in (2, 4):
