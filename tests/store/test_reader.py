@@ -312,6 +312,14 @@ def test_what_cannot_be_read_is_named(coco: Path, tmp_path: Path) -> None:
         open_pairs(folder)
 
 
+def test_a_set_without_pairs_is_refused(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "copy")
+    path = tmp_path / "copy" / "training" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "shards": []}))
+    with pytest.raises(StoreError, match="training: expected a set with pairs in it, got none"):
+        open_pairs(path.parent)
+
+
 def test_a_picture_that_the_store_lacks(made: Path) -> None:
     reader = PictureReader(open_pairs(made / "training").pictures.path)
     assert reader.find(11) is None
