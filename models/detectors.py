@@ -1,6 +1,7 @@
 """From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
 
 import hashlib
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -35,15 +36,17 @@ class NetworkDetector:
 
     Attributes:
         name: What results are filed under: the file's stem, or the factory's name.
-        identity: SHA-256 of the checkpoint or program.
-        network: In evaluation mode, on the CPU.
+        identity: SHA-256 of the checkpoint, or of a program's sources and tensors.
+        network: The network in evaluation mode, on the CPU.
         about: Architecture and training record, for the result's summary.
+        note: What a user must know before it is scored; empty where there is nothing.
     """
 
     name: str
     identity: str
     network: nn.Module
     about: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 Detector = PairDetector | NetworkDetector
@@ -95,14 +98,18 @@ def _of_file(path: Path, device: str) -> NetworkDetector:
 
 def _of_factory(text: str) -> NetworkDetector:
     from cisdl_bench.models.foreign import from_factory
+    from cisdl_bench.models.program_identity import program_identity
 
-    network = from_factory(text)
-    identity = hashlib.sha256(text.encode())
-    for name, value in sorted(network.state_dict().items()):
-        identity.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return NetworkDetector(
-        text.replace(":", "."), identity.hexdigest(), network, {"architecture": text}
-    )
+    network, module = from_factory(text)
+    identity, note = program_identity(text, module, network), ""
+    if identity is None:
+        identity = f"source unknown {uuid.uuid4().hex}"
+        note = (
+            f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
+            "from this one: its results are neither resumed nor kept"
+        )
+    about = {"architecture": text, **({"notes": [note]} if note else {})}
+    return NetworkDetector(text.replace(":", "."), identity, network, about, note)
 
 
 def _sha256(path: Path) -> str:

@@ -8,15 +8,18 @@ third tensor (N,), the probability that the two share a region.
 import importlib
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.detection import Detection, upsampled
+from cisdl_bench.models.detection import Detection, full_size
+from cisdl_bench.models.program_identity import imported_files
 
 
 class ForeignNetwork(nn.Module):
@@ -63,7 +66,7 @@ class ForeignNetwork(nn.Module):
         mask = mask.unsqueeze(1) if mask.ndim == 3 else mask
         if mask.ndim != 4 or mask.shape[:2] != (n, 1):
             raise self._wrong(f"masks ({n}, h, w) or ({n}, 1, h, w)", tuple(mask.shape))
-        return upsampled(mask, size).squeeze(1) if mask.shape[-2:] != size else mask[:, 0].float()
+        return full_size(mask, size)
 
     def _wrong(self, what: str, got: object) -> ModelError:
         return ModelError.expected(
@@ -71,8 +74,8 @@ class ForeignNetwork(nn.Module):
         )
 
 
-def from_factory(text: str) -> ForeignNetwork:
-    """Return what ``module:factory`` makes; the working folder is searched too.
+def from_factory(text: str) -> tuple[ForeignNetwork, ModuleType]:
+    """Return what ``module:factory`` makes, and the module; the working folder is searched too.
 
     Raises:
         ModelError: There is no such module or factory, or it makes nothing callable.
@@ -81,17 +84,25 @@ def from_factory(text: str) -> ForeignNetwork:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ModelError.expected(
-            text, "a module that can be imported", error, "Install it, or run from its folder"
-        ) from error
+    with _from_source():
+        try:
+            module = _current(module_name)
+        except (ImportError, SyntaxError, ValueError, TypeError) as error:
+            raise ModelError.expected(
+                text,
+                "a module that can be imported",
+                f"'{_first_line(error)}'",
+                "Install it, or run from its folder",
+            ) from error
+        return _made(module, text, name), module
+
+
+def _made(module: ModuleType, text: str, name: str) -> ForeignNetwork:
     factory = getattr(module, name, None)
     if not callable(factory):
         raise ModelError.expected(
             text,
-            f"a factory {name!r} in {module_name}",
+            f"a factory {name!r} in {module.__name__}",
             "none",
             "Name a function without arguments",
         )
@@ -103,6 +114,43 @@ def from_factory(text: str) -> ForeignNetwork:
     if isinstance(made, nn.Module):
         made.eval()
     return ForeignNetwork(made, text)
+
+
+@contextmanager
+def _from_source() -> Iterator[None]:
+    """Leave no compiled files: they may be taken for an edited source of the same second."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+#: Sources of modules as they were imported here, by the module and by their files.
+_IMPORTED: dict[str, dict[Path, bytes]] = {}
+
+
+def _current(name: str) -> ModuleType:
+    """Return a module, imported again where it or a module of its folder was edited since."""
+    before = _IMPORTED.get(name)
+    if before and any(not p.is_file() or p.read_bytes() != b for p, b in before.items()):
+        gone = {str(path) for path in before}
+        for each, module in list(sys.modules.items()):
+            if getattr(module, "__file__", None) in gone:
+                del sys.modules[each]
+        importlib.invalidate_caches()
+    module = importlib.import_module(name)
+    try:
+        files = imported_files(module).values()
+        _IMPORTED[name] = {path: path.read_bytes() for path in files}
+    except OSError:  # built in, or made by a program: there is nothing to edit
+        _IMPORTED.pop(name, None)
+    return module
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def file_kind(path: Path) -> str:
