@@ -2,15 +2,23 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import msgspec
 
 from cisdl_bench.errors import CisdlError
 
+_WORDS = {
+    "object missing required field (.*)": r"expected the key \1, got none",
+    "invalid enum value (.*)": r"expected a word that is known there, got \1",
+}
+
 
 def json_text(value: Any) -> str:
     r"""Return a value as indented JSON; NaN and infinite numbers become ``null``.
+
+    Bytes of a path that are no UTF-8 come out as escapes: strict parsers refuse lone surrogates.
 
     >>> json_text({"auc": float("nan")})
     '{\n "auc": null\n}'
@@ -21,8 +29,10 @@ def json_text(value: Any) -> str:
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {_finite(key): _finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(each) for each in value]
     return value
@@ -69,7 +79,9 @@ def conforming(value: Any, shape: Any, where: object, then: str, error: type[Cis
 def _said(message: str) -> str:
     """Return msgspec's sentence in the form that all of ours have."""
     text, _, path = message.partition(" - at ")
-    text = text[:1].lower() + text[1:]
+    text = text[:1].lower() + text[1:].replace("`", "")
+    for theirs, ours in _WORDS.items():
+        text = re.sub(theirs, ours, text)
     path = path.strip("`").removeprefix("$").removeprefix(".")
     path = path.removeprefix("[...]").removeprefix(".")  # of a key that msgspec does not name
-    return f"{path}: {text}".replace("`", "") if path else text.replace("`", "")
+    return f"{path}: {text}" if path else text

@@ -1,10 +1,11 @@
 """``cisdl-bench compare``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
+
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -60,7 +61,7 @@ def compare(
         _write(output, rows)
     if as_json:
         shown = [asdict(change) for change in changes[:changed]]
-        click.echo(json.dumps({"comparisons": rows, "changed": shown}, indent=1))
+        click.echo(json_text({"comparisons": rows, "changed": shown}))
         return
     click.echo(
         f"{'set':28} {'metric':8} {'A':>8} {'B':>8} {'B-A':>8}  {'95% interval':19} {'p':>7} "

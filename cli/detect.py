@@ -1,6 +1,5 @@
 """``cisdl-bench detect``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -87,7 +87,7 @@ def detect(
             "share_of_donor": shares[1],
             **{name: str(path) for name, (path, _) in files.items()},
         }
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
         return
     click.echo(
         f"probability {found.score:.4f}; above one half: {shares[0]:.1%} of the probe, "

@@ -1,6 +1,5 @@
 """``cisdl-bench score``."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import click
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.cli.zones import zones
+from cisdl_bench.strict_json import json_text
 
 if TYPE_CHECKING:
     from cisdl_bench.adapters.predictions import Predictions
@@ -192,7 +192,7 @@ def score(
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
         if as_json:
-            click.echo(json.dumps(results, indent=1))
+            click.echo(json_text(results))
             return
         for result in results:
             click.echo(_line(target, result))
@@ -223,12 +223,15 @@ def _nist(
 
 
 def _line(target: Path, result: dict[str, Any]) -> str:
+    from cisdl_bench.report.drawing import TITLES
+    from cisdl_bench.scoring.summary import has_both_labels
+
     request, summary = result["request"], result["summary"]
     name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
     localized = summary["masks_unknown"] < 2 * summary["positive_pairs"]
     metrics = ("iou", "mcc", "nmm") if localized else ()
-    words = [f"{metric.upper()} {summary[metric]:.4f}" for metric in metrics]
-    if summary["positive_pairs"] < summary["pairs"]:
+    words = [f"{TITLES[metric]} {summary[metric]:.4f}" for metric in metrics]
+    if has_both_labels(summary):
         for rule, ending in (("mask", ""), ("own", "-det")):
             if f"{rule}_auc" in summary:
                 auc, eer = summary[f"{rule}_auc"], summary[f"{rule}_eer"]

@@ -1,6 +1,5 @@
 """``cisdl-bench submit``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -95,7 +95,7 @@ def submit(
     )
     counts = write(detector, request, chosen, bars, overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps({"path": str(request.table), **counts}, indent=1))
+        click.echo(json_text({"path": str(request.table), **counts}))
         return
     said = ", ".join(f"{n:,} pairs {what}" for what, n in counts.items())
     click.echo(f"{request.table}: {said}; it passes the check")

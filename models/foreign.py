@@ -59,7 +59,9 @@ class ForeignNetwork(nn.Module):
                 raise self._wrong("tensors", type(value).__name__)
         ends = torch.stack([end.float() for value in answer for end in value.aminmax()]).tolist()
         low, high = min(ends), max(ends)  # one synchronisation for all of them
-        if not (low >= 0 and high <= 1) or any(end != end for end in ends):
+        if any(end != end for end in ends):
+            raise self._wrong("probabilities in 0 to 1", "NaN")
+        if not (low >= 0 and high <= 1):
             raise self._wrong("probabilities in 0 to 1", f"{low:.3g} to {high:.3g}")
 
     def _mask(self, mask: Tensor, n: int, size: tuple[int, ...]) -> Tensor:

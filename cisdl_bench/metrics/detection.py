@@ -29,15 +29,37 @@ class Roc(NamedTuple):
     thresholds: Floats
 
 
-def _checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Floats]:
-    truth, values = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
-    if truth.shape != values.shape or truth.ndim != 1:
+def checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Floats]:
+    """Return labels as bool (n,) and scores as float64 (n,).
+
+    Args:
+        labels: 1 (or True) is positive and 0 (or False) negative, (n,).
+        scores: Higher is more positive, (n,); may be infinite.
+
+    Raises:
+        ValueError: The lengths differ, a label is neither 0 nor 1, or a score is NaN.
+    """
+    given, values = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if given.shape != values.shape or given.ndim != 1:
         raise ValueError(
-            f"expected labels and scores of one length, got {truth.shape} and {values.shape}."
+            f"expected labels and scores of one length, got {given.shape} and {values.shape}."
         )
+    other = given[(given != 0) & (given != 1)]
+    if len(other):
+        raise ValueError(f"expected labels 0 and 1, got {other[0]!s}.")
     if np.isnan(values).any():
         raise ValueError(f"expected scores, got {int(np.isnan(values).sum())} NaN.")
-    return truth, values
+    return given == 1, values
+
+
+def last_of_ties(values: Floats) -> npt.NDArray[np.int64]:
+    """Return the places of sorted values (n,) that are followed by another value, and the last.
+
+    >>> last_of_ties(np.array([2.0, np.inf, np.inf])).tolist()
+    [0, 2]
+    """
+    ends = values[1:] != values[:-1]  # not by differences: inf - inf is NaN
+    return np.flatnonzero(np.concatenate([ends, np.ones(min(1, len(values)), dtype=bool)]))
 
 
 def roc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, drop: bool = True) -> Roc:
@@ -53,16 +75,16 @@ def roc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, drop: bool = True) -> R
         Its vertices; all NaN where there is one class alone.
 
     Raises:
-        ValueError: The lengths differ, or a score is NaN.
+        ValueError: The lengths differ, a label is neither 0 nor 1, or a score is NaN.
     """
-    truth, values = _checked(labels, scores)
+    truth, values = checked(labels, scores)
     order = np.argsort(-values, kind="stable")
     truth, values = truth[order], values[order]
-    last = np.concatenate([np.nonzero(np.diff(values))[0], [len(values) - 1]]).astype(int)
-    tps = np.cumsum(truth)[last] if len(values) else np.zeros(0)
-    fps = 1 + last - tps if len(values) else np.zeros(0)
+    last = last_of_ties(values)
+    tps = np.cumsum(truth)[last]
+    fps = 1 + last - tps
     tps, fps = np.concatenate([[0], tps]), np.concatenate([[0], fps])
-    thresholds = np.concatenate([[np.inf], values[last] if len(values) else []])
+    thresholds = np.concatenate([[np.inf], values[last]])
     if drop and len(tps) > 3:
         # The first of these is the origin, which scikit-learn adds after dropping.
         bent = np.logical_or(np.diff(fps[1:], 2), np.diff(tps[1:], 2))
@@ -84,6 +106,8 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     0.75
     """
     curve = roc(labels, scores, drop=False)
+    if np.isnan(curve.fpr).any():
+        return float("nan")
     return float(np.sum(np.diff(curve.fpr) * (curve.tpr[1:] + curve.tpr[:-1])) / 2)
 
 
@@ -113,17 +137,17 @@ def eer(labels: npt.ArrayLike, scores: npt.ArrayLike, vertices: Vertices = "kept
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Return the sum of precision times the step of recall, as scikit-learn defines it.
 
-    NaN where there is no positive.
+    NaN for one class alone: without negatives every method would have 1.
 
     >>> round(average_precision([1, 0, 1], [0.9, 0.8, 0.7]), 4)
     0.8333
     """
-    truth, values = _checked(labels, scores)
-    if not truth.any():
+    truth, values = checked(labels, scores)
+    if not truth.any() or truth.all():
         return float("nan")
     order = np.argsort(-values, kind="stable")
     truth, values = truth[order], values[order]
-    last = np.concatenate([np.nonzero(np.diff(values))[0], [len(values) - 1]]).astype(int)
+    last = last_of_ties(values)
     tps = np.cumsum(truth)[last]
     precision, recall = tps / (1 + last), tps / tps[-1]
     return float(np.sum(np.diff(np.concatenate([[0], recall])) * precision))
@@ -142,18 +166,19 @@ def at_threshold(
 ) -> AtThreshold:
     """Return precision, recall and F1 of calling positive what scores above the threshold.
 
-    Precision is NaN where nothing is called positive, recall where nothing is, F1 where
-    2 TP + FP + FN is 0.
+    Precision is NaN where nothing is called positive, recall where nothing is positive. For one
+    class alone precision and F1 are NaN: without negatives every call would be right.
 
     >>> at_threshold([1, 1, 0, 0], [0.9, 0.4, 0.8, 0.1])
     AtThreshold(precision=0.5, recall=0.5, f1=0.5)
     """
-    truth, values = _checked(labels, scores)
+    truth, values = checked(labels, scores)
     called = values > threshold
     tp, positive, true = (int(np.sum(x)) for x in (called & truth, called, truth))
     nan = float("nan")
+    both = 0 < true < len(truth)
     return AtThreshold(
-        tp / positive if positive else nan,
+        tp / positive if positive and both else nan,
         tp / true if true else nan,
-        2 * tp / (positive + true) if positive + true else nan,
+        2 * tp / (positive + true) if both else nan,
     )

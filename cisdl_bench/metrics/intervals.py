@@ -89,12 +89,12 @@ def resampled_auc(
 
     The same seed draws the same pairs, whatever the scores.
     """
-    truth, values = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
+    truth, values = detection.checked(labels, scores)
     if truth.all() or not truth.any():
         return np.full(resamples, np.nan)
     order = np.argsort(values, kind="stable")
     truth = truth[order]
-    starts = np.concatenate([[0], np.nonzero(np.diff(values[order]))[0] + 1]).astype(int)
+    starts = np.concatenate([[0], detection.last_of_ties(values[order])[:-1] + 1])
     found = []
     for drawn in weights(len(truth), resamples, seed):
         w = drawn[:, order]

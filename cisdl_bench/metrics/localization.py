@@ -56,14 +56,24 @@ def mcc(counts: Counts, convention: Convention = "nist") -> Floats:
     (TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN)); 0 where the root is 0. Under
     ``nist`` NaN where no pixel is scored.
 
+    Exactly 1 for a perfect mask and exactly -1 for its inverse, for masks of up to 94,906,265
+    pixels (2 ** 26.5), where every product of two counts is exact in float64; beyond that the
+    relative error is about 1e-15. Nothing overflows.
+
     >>> from cisdl_bench.metrics.counts import Counts
     >>> float(mcc(Counts(*np.array([16, 0, 0, 16])))), float(mcc(Counts(*np.array([9, 7, 0, 0]))))
     (1.0, 0.0)
     """
     tp, fp, fn, tn = (np.asarray(x, dtype=np.float64) for x in counts)
-    # Roots one by one: the product of four counts of a large picture leaves 64 bits.
-    root = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
-    result: Floats = np.divide(tp * tn - fp * fn, root, out=np.zeros_like(root), where=root != 0)
+    above = tp * tn - fp * fn
+    # Two factors a root, paired so that both roots are of squares where the masks agree (the first
+    # way) or are each other's inverse (the second).
+    root = np.where(
+        above >= 0,
+        np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn)),
+        np.sqrt((tp + fp) * (tn + fp)) * np.sqrt((tp + fn) * (tn + fn)),
+    )
+    result: Floats = np.divide(above, root, out=np.zeros_like(root), where=root != 0)
     if convention == "nist":
         result = np.where(tp + fp + fn + tn == 0, np.nan, result)
     return result

@@ -27,7 +27,7 @@ PARAMETERS: dict[str, str] = {
     "area": "pasted area, share of the probe",
     "scale": "scale factor",
     "rotation": "rotation, degrees",
-    "shift": "shift, px",
+    "shift": "displacement of the region's centroid, px",
     "luminance": "luminance, grey levels",
     "width": "width factor",
 }
@@ -50,7 +50,8 @@ def parameter(rows: Rows, name: str, size: int) -> Floats:
     if name == "area":
         return np.asarray(rows["probe_area_px"] / size**2)
     if name == "shift":
-        return np.asarray(np.hypot(rows["shift_x_px"], rows["shift_y_px"]))
+        # Not the drawn shift: scale and rotation about the canvas' centre move a region too.
+        return np.asarray(rows["moved_px"])
     return np.asarray(rows[_COLUMNS[name]], dtype=np.float64)
 
 

@@ -34,9 +34,7 @@ def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Se
     results, names = gathered(runs)
     panels: dict[str, list[Result]] = {}
     for result in results:
-        summary = result.record["summary"]
-        labelled = summary["pairs"] - summary["unlabelled_pairs"]
-        if 0 < summary["positive_pairs"] < labelled and _chosen(result.set, sets):
+        if result.has_both_labels and _chosen(result.set, sets):
             panels.setdefault(result.set, []).append(result)
     if not panels:
         raise RunError.expected(

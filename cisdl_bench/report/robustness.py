@@ -1,6 +1,6 @@
 """How scores fall with the strength of a perturbation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,17 @@ _LABELS = {
 def robustness_figure(runs: Sequence[Path], metric: str) -> Any:
     """Return a matplotlib figure: a metric against strength, a panel a perturbation, a line a run.
 
-    Each point is the mean over all masks of the sets that were perturbed so, with its 95%
-    bootstrap interval; the level line is the same sets unperturbed. Chained perturbations are
-    left out.
+    Each point is the mean over all masks of the panel's sets, with its 95% bootstrap interval; the
+    level line is the same sets unperturbed, where all of them were scored so. A panel shows the
+    sets that were scored at every one of its strengths by every run, and names them. Chained
+    perturbations are left out.
 
     Args:
         runs: Folders of results, scored with ``--perturb``.
         metric: ``iou``, ``mcc``, ``nmm`` or ``f1``.
 
     Raises:
-        RunError: Nothing was perturbed.
+        RunError: Nothing was perturbed, or no set was scored at every strength.
     """
     results, names = gathered(runs)
     points: dict[str, dict[Path, dict[float, list[Result]]]] = {}
@@ -55,10 +56,12 @@ def robustness_figure(runs: Sequence[Path], metric: str) -> Any:
     figure, axes = new_figure(4.2 * len(points), 3.6, 1, len(points))
     numbers = {run: k for k, run in enumerate(names)}
     for axis, (step, by_run) in zip(axes[0], points.items(), strict=True):
+        sets = common_sets(step, by_run, names)
         for run, found in by_run.items():
             ink = colour(numbers[run])
             strengths = sorted(found)
-            spans = [_mean(found[strength], metric) for strength in strengths]
+            parts = [[r for r in found[strength] if r.set in sets] for strength in strengths]
+            spans = [_mean(part, metric) for part in parts]
             mean, low, high = (np.array(each) for each in zip(*spans, strict=True))
             axis.errorbar(
                 strengths,
@@ -69,18 +72,61 @@ def robustness_figure(runs: Sequence[Path], metric: str) -> Any:
                 capsize=2,
                 label=names[run],
             )
-            sets = {result.set for part in found.values() for result in part}
-            untouched = [plain[run, name] for name in sorted(sets) if (run, name) in plain]
-            if untouched:
+            untouched = [plain[run, name] for name in sets if (run, name) in plain]
+            if len(untouched) == len(sets):
                 label = f"{names[run]}, unperturbed"
                 level = _mean(untouched, metric)[0]
                 axis.axhline(level, color=ink, linestyle=":", linewidth=1, label=label)
         axis.set(xlabel=_LABELS[step], ylabel=TITLES[metric], ylim=limits(metric))
+        axis.set_title(listed(sets), fontsize=7)
         if step == "jpeg":
             axis.invert_xaxis()
         axis.grid(alpha=0.3)
     legend(figure, axes)
     return figure
+
+
+def common_sets(
+    step: str, by_run: Mapping[Path, Mapping[float, Sequence[Result]]], names: Mapping[Path, str]
+) -> list[str]:
+    """Return the sets that every run was scored on at each of its strengths.
+
+    Args:
+        step: The perturbation's name.
+        by_run: Each run's results by strength.
+        names: The runs' names.
+
+    Raises:
+        RunError: There is none; says which sets were scored at which strength.
+    """
+    groups = {
+        (names[run], strength): {result.set for result in results}
+        for run, found in by_run.items()
+        for strength, results in found.items()
+    }
+    common = set.intersection(*groups.values())
+    if not common:
+        got = "; ".join(
+            f"{name} at {strength:g}: {listed(sorted(sets))}"
+            for (name, strength), sets in list(groups.items())[:6]
+        )
+        raise RunError.expected(
+            f"--perturb {step}",
+            "a set that was scored at every strength",
+            got,
+            "Score the same sets at all of them, or plot runs apart",
+        )
+    return sorted(common)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a title: three of them, and how many more.
+
+    >>> listed(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _mean(results: Sequence[Result], metric: str) -> tuple[float, float, float]:

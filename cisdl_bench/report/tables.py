@@ -14,7 +14,7 @@ from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.scoring.results import Result
-from cisdl_bench.scoring.summary import LOCALIZATION, RULES, summarise
+from cisdl_bench.scoring.summary import DETECTION, LOCALIZATION, RULES, summarise
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")
 MEASURED, PUBLISHED = "measured", "published"
@@ -84,14 +84,11 @@ class Table:
             for column in self.values:
                 key = "/".join(column)
                 numbers = pd.to_numeric(group[key], errors="coerce").dropna()
-                if numbers.nunique() < 2 or column[-1] not in (*LOCALIZATION, *_DETECTION):
+                if numbers.nunique() < 2 or column[-1] not in (*LOCALIZATION, *DETECTION):
                     continue
                 top = numbers.min() if column[-1] in _LOWER_IS_BETTER else numbers.max()
                 chosen |= {(int(line), column) for line in numbers.index[numbers == top]}
         return chosen
-
-
-_DETECTION = ("precision", "recall", "f1", "auc", "eer", "ap")
 
 
 def make_table(runs: Sequence[Path], choices: Choices) -> Table:
@@ -173,8 +170,7 @@ def _detection(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[dict[str, Any]]]:
     lines = []
     for result in results:
-        summary = result.record["summary"]
-        if summary["positive_pairs"] in (0, summary["pairs"]):
+        if not result.has_both_labels:
             continue
         numbers = _numbers(result, choices)
         for rule in choices.rules or ("mask", "own"):
@@ -228,9 +224,9 @@ def _wide(
         numbers = _numbers(result, choices)
         line = {"source": MEASURED, "method": name_of(result, names), "set": result.set, **numbers}
         for rule in rules:
-            for metric in _DETECTION:
+            for metric in DETECTION:
                 value = numbers.get(f"{rule}_{metric}")
-                if value is not None and 0 < numbers["positive_pairs"] < numbers["pairs"]:
+                if value is not None and result.has_both_labels:
                     columns[f"{rule}_{metric}"] = None
         lines.append(line)
     values = tuple((column,) for column in columns)

@@ -31,21 +31,21 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     Raises:
         RunError: They are not there, or are others by their fingerprint.
     """
-    origin: dict[str, Any] = result.record.get("origin", {})
-    path = data or Path(origin.get("path", ""))
+    origin: dict[str, Any] = result.record["origin"]
+    path = data or Path(origin["path"])
+    then = "Say where they are by --data"
     try:
         if path.is_dir():
             pairs = open_pairs(path / result.set if (path / result.set).is_dir() else path)
         else:
             images, reference = (
-                Path(where) if (where := origin[key]) else None for key in ("images", "reference")
+                Path(where) if (where := origin.get(key)) else None
+                for key in ("images", "reference")
             )
-            opening = Opening(path, images, reference, origin["size"])
-            pairs = open_list(opening, progress, skip_unusable=origin["skip_unusable"])
-    except (CisdlError, KeyError) as error:
-        raise RunError.expected(
-            result.path, f"its pairs at {path}", f"'{error}'", "Say where they are by --data"
-        ) from error
+            opening = Opening(path, images, reference, int(result.record["request"]["size"]))
+            pairs = open_list(opening, progress, skip_unusable=origin.get("skip_unusable", False))
+    except (CisdlError, OSError) as error:
+        raise RunError.expected(result.path, f"its pairs at {path}", f"'{error}'", then) from error
     wanted = result.record["request"]["fingerprint"]
     if pairs.fingerprint != wanted:
         raise RunError.expected(
@@ -53,6 +53,14 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
             f"the pairs of {result.path} ({wanted[:12]})",
             f"others ({pairs.fingerprint[:12]})",
             "Score those, or say where the right ones are by --data",
+        )
+    strange = set(result.rows()["index"].tolist()) - set(pairs.indices)
+    if strange:
+        raise RunError.expected(
+            result.path,
+            f"rows of the {len(pairs):,} pairs at {path}",
+            f"pair {min(strange)}",
+            "Score it again with --overwrite",
         )
     return pairs
 
@@ -69,10 +77,13 @@ def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Pro
 
     Returns:
         Probe's and donor's mask, float32 (size, size), 0 to 1.
+
+    Raises:
+        RunError: A saved mask is broken.
     """
     saved = [MaskFolder(result.path).file(index, side) for side in ("probe", "donor")]
     if all(path.exists() for path in saved):
-        probe, donor = (_read(path) for path in saved)
+        probe, donor = (_read(path, pairs.size) for path in saved)
         return probe, donor
     made = PAIR_DETECTORS.get(result.detector)
     detector = made() if made else None
@@ -84,7 +95,11 @@ def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Pro
     return masks.probe, masks.donor
 
 
-def _read(path: Path) -> Probability:
+def _read(path: Path, size: int) -> Probability:
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    assert grey is not None
+    if grey is None or grey.shape != (size, size):
+        got = "a broken file" if grey is None else f"{grey.shape[1]} x {grey.shape[0]}"
+        raise RunError.expected(
+            path, f"a mask of {size} x {size} px", got, "Score it again with --overwrite"
+        )
     return np.asarray(grey.astype(np.float32) / 255)

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 import torch
 
+from cisdl_bench.errors import RunError
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.store.torch_view import Batch, PairDataset, pair_loader, read_ahead
@@ -26,6 +27,23 @@ class PerturbedPairs(PairDataset):
 
     def __reduce__(self) -> tuple[object, ...]:
         return PerturbedPairs, (self.pairs, self.perturbation, self.donor_too)
+
+    def places(self, numbers: Sequence[int]) -> list[int]:
+        """Return the places of pairs in this dataset by the pairs' numbers.
+
+        Raises:
+            RunError: There is no pair of a number.
+        """
+        known = {number: place for place, number in enumerate(self.pairs.indices)}
+        lacking = [number for number in numbers if number not in known]
+        if lacking:
+            raise RunError.expected(
+                self.pairs.name,
+                f"pairs out of its {len(known):,} numbers",
+                f"pair {lacking[0]}",
+                "Score the set again",
+            )
+        return [known[number] for number in numbers]
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Return a batch of pairs by their places; ``index`` has their numbers."""

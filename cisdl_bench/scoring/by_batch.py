@@ -1,26 +1,32 @@
 """Scoring a network: batches on a device, counts taken there, one synchronisation a batch."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cisdl_bench.metrics.displacement import Moments, displacement
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
 from cisdl_bench.scoring.masks import MaskSink
-from cisdl_bench.scoring.rows import Answer
+from cisdl_bench.scoring.rows import Answer, nan_answer
 from cisdl_bench.scoring.settings import Settings, computing
 from cisdl_bench.store.torch_view import Batch
 
 
-def measured(found: Detection, batch: Batch, threshold: float) -> Tensor:
-    """Return a batch's answers as float64 (N, 11), on its device.
+#: Columns of ``measured`` of each mask: TP, FP, FN, TN, the sum of probabilities above the threshold
+#: and of all (NaN where one is), and sums of the rows and columns of the true pixels.
+_OF_MASK = 8
 
-    Columns: TP, FP, FN, TN, then the sum of probabilities above the threshold, of the probe and
-    of the donor; then the detector's own score, NaN where it has none.
+
+def measured(found: Detection, batch: Batch, threshold: float) -> Tensor:
+    """Return a batch's answers as float64 (N, 17), on its device.
+
+    Eight columns of the probe's mask, see ``_OF_MASK``, eight of the donor's; then the detector's
+    own score, 0 where it has none.
     """
     columns = []
     for mask, target in ((found.probe, batch["probe_mask"]), (found.donor, batch["donor_mask"])):
@@ -29,24 +35,45 @@ def measured(found: Detection, batch: Batch, threshold: float) -> Tensor:
         positive, real = called.sum(dim=(1, 2)), true.sum(dim=(1, 2))
         size = mask.shape[1] * mask.shape[2]
         inside = torch.where(called, mask, 0).sum(dim=(1, 2), dtype=torch.float64)
-        columns += [tp, positive - tp, real - tp, size - positive - real + tp, inside]
-    nan = torch.full((len(found.probe),), torch.nan, device=found.probe.device)
-    columns.append(nan if found.score is None else found.score)
+        whole = mask.sum(dim=(1, 2), dtype=torch.float64)
+        places = [
+            (true.sum(dim=axis) * torch.arange(true.shape[3 - axis], device=true.device)).sum(dim=1)
+            for axis in (2, 1)
+        ]
+        columns += [tp, positive - tp, real - tp, size - positive - real + tp, inside, whole]
+        columns += places
+    none = torch.zeros(len(found.probe), device=found.probe.device)
+    columns.append(none if found.score is None else found.score)
     return torch.stack([column.to(torch.float64) for column in columns], dim=1)
 
 
-def answers_of(measures: Tensor) -> list[Answer]:
-    """Return the answers of what ``measured`` returned; waits for the device."""
+def answers_of(
+    measures: Tensor, numbers: Sequence[int], scored: bool, names: tuple[str, str]
+) -> list[tuple[int, Answer]]:
+    """Return the answers of what ``measured`` returned, by the pairs' numbers.
+
+    Waits for the device.
+
+    Args:
+        measures: float64, (N, 17).
+        numbers: The pairs' numbers, (N,).
+        scored: Whether the detector has a score of its own.
+        names: Of the detector and of the set, for an error.
+
+    Raises:
+        ModelError: A mask or a score is NaN.
+    """
     answers = []
-    for row in measures.tolist():
-        counts = (*map(int, row[:4]), *map(int, row[5:9]))
-        called = counts[0] + counts[1], counts[4] + counts[5]
-        inside = (
-            row[4] / called[0] if called[0] else 0.0,
-            row[9] / called[1] if called[1] else 0.0,
-        )
-        own = None if row[10] != row[10] else row[10]
-        answers.append(Answer(counts, inside, own))
+    for number, row in zip(numbers, measures.tolist(), strict=True):
+        masks = [row[start : start + _OF_MASK] for start in (0, _OF_MASK)]
+        if any(math.isnan(value) for value in (masks[0][5], masks[1][5], row[-1])):
+            raise nan_answer(names[0], f"{names[1]}/{number}")
+        counts = tuple(int(value) for mask in masks for value in mask[:4])
+        inside = [mask[4] / called if (called := mask[0] + mask[1]) else 0.0 for mask in masks]
+        regions = [Moments(int(m[0] + m[2]), int(m[6]), int(m[7])) for m in masks]
+        moved = displacement(regions[1], regions[0])
+        own = row[-1] if scored else None
+        answers.append((number, Answer(counts, (inside[0], inside[1]), own, moved_px=moved)))
     return answers
 
 
@@ -65,25 +92,31 @@ def score_batches(
     Args:
         network: On its device, in evaluation mode.
         dataset: The pairs.
-        indices: Which of them, by their numbers, rising.
+        indices: Which of them, by their numbers.
         settings: What a user chose.
         masks: Where masks are written; None does not.
+
+    Raises:
+        RunError: There is no pair of a number.
+        ModelError: A mask or a score is NaN.
     """
     plain: Any = network.detect
     detect = torch.compile(plain) if settings.compile else plain
     alone = settings.device == "cpu"
-    waiting: tuple[list[int], Tensor] | None = None
-    places = np.searchsorted(dataset.pairs.indices, indices).tolist()
+    names = str(getattr(network, "architecture", type(network).__name__)), dataset.pairs.name
+    waiting: tuple[Tensor, list[int], bool] | None = None
+    places = dataset.places(indices)
     source = batches(dataset, places, settings.batch_size, settings.workers, settings.device)
     with computing(settings), closing(source):
         for batch in source:
             numbers = batch["index"].tolist()
             parts = range(len(numbers)) if alone else [slice(None)]
-            found = []
+            found, scored = [], False
             for part in parts:
                 piece = slice(part, part + 1) if isinstance(part, int) else part
                 cut = {name: value[piece] for name, value in batch.items()}
                 detection = _detected(detect, cut, settings)
+                scored = detection.score is not None
                 if masks is not None:
                     for side, found_masks in (
                         ("probe", detection.probe),
@@ -93,13 +126,13 @@ def score_batches(
                             masks.save(number, side, mask.numpy())
                 found.append(measured(detection, cut, settings.threshold))
             if waiting is not None:
-                yield list(zip(waiting[0], answers_of(waiting[1]), strict=True))
-            waiting = numbers, torch.cat(found)
+                yield answers_of(*waiting, names)
+            waiting = torch.cat(found), numbers, scored
             if alone:
-                yield list(zip(waiting[0], answers_of(waiting[1]), strict=True))
+                yield answers_of(*waiting, names)
                 waiting = None
         if waiting is not None:
-            yield list(zip(waiting[0], answers_of(waiting[1]), strict=True))
+            yield answers_of(*waiting, names)
 
 
 def _detected(detect: Callable[..., Detection], batch: Batch, settings: Settings) -> Detection:

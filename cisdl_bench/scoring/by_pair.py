@@ -6,12 +6,13 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from cisdl_bench.metrics.counts import count
+from cisdl_bench.metrics.displacement import displacement, moments
 from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.models.pair_detector import Masks, PairDetector, View
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.rows import Answer
+from cisdl_bench.scoring.rows import Answer, nan_answer
 from cisdl_bench.scoring.settings import Settings
 
 _TASK = 16  # pairs at most; a short list is shared among the processes
@@ -33,11 +34,14 @@ def look(
         donor = perturbation.apply(donor, f"{name}/donor")
     truth = (pair.probe_mask, pair.donor_mask)
     masks = detector.look(View(probe, donor, name, truth if detector.sees_truth else None))
+    if any(np.isnan(mask).any() for mask in masks[:2]) or masks.score != masks.score:
+        raise nan_answer(detector.name, name)
     called = [mask > settings.threshold for mask in (masks.probe, masks.donor)]
     counts = [count(pred, target) for pred, target in zip(called, truth, strict=True)]
     inside = [float(mean_inside(mask, settings.threshold)) for mask in (masks.probe, masks.donor)]
     numbers = tuple(int(np.asarray(value)) for each in counts for value in each)
-    return masks, Answer(numbers, (inside[0], inside[1]), masks.score)
+    moved = displacement(moments(pair.donor_mask), moments(pair.probe_mask))
+    return masks, Answer(numbers, (inside[0], inside[1]), masks.score, moved_px=moved)
 
 
 def score_pairs(

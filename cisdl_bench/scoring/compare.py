@@ -91,8 +91,8 @@ def compare(
     for key in common:
         pair = first[key], second[key]
         _check(pair)
-        rows = _aligned(pair[0].rows(), pair[1].rows())
         name = "@".join(filter(None, key))
+        rows = _aligned(name, pair[0].rows(), pair[1].rows())
         found += _localization(name, rows)
         found += _detection(name, rows)
         changes += _changes(name, rows, metric)
@@ -117,10 +117,28 @@ def _check(pair: tuple[Result, Result]) -> None:
             )
 
 
-def _aligned(a: Rows, b: Rows) -> tuple[Rows, Rows]:
-    """Return the rows of the pairs that both have: one run may have left some out."""
+def _aligned(name: str, a: Rows, b: Rows) -> tuple[Rows, Rows]:
+    """Return the rows of the pairs that both have: one run may have left some out.
+
+    Rows rise by their number in both, see ``rows.read_rows``.
+
+    Raises:
+        RunError: They have no pair in common, or say of one that it is two different pairs.
+    """
     first, second = (np.isin(x["index"], y["index"]) for x, y in ((a, b), (b, a)))
-    return a.where(first), b.where(second)
+    mine, theirs = a.where(first), b.where(second)
+    if not len(mine):
+        raise RunError.expected(name, "pairs that both scored", "none", "Score the same pairs")
+    for column in ("kind", "label"):
+        differing = np.flatnonzero(mine[column] != theirs[column])
+        if len(differing):
+            raise RunError.expected(
+                f"{name}: pair {mine['index'][differing[0]]}",
+                f"one {column} in both runs",
+                f"{mine[column][differing[0]]} and {theirs[column][differing[0]]}",
+                "Score both on the same data",
+            )
+    return mine, theirs
 
 
 def pair_values(rows: Rows, metric: str) -> Floats:
@@ -153,13 +171,13 @@ def _detection(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
     found = []
     first, second = (each.where(each["label"] != UNLABELLED) for each in rows)
     labels = first["label"]
-    if not 0 < labels.sum() < len(labels):
-        return []
     for rule, metric in (("mask", "auc"), ("own", "own_auc")):
         a, b = pair_scores(first, rule), pair_scores(second, rule)
         if np.isnan(a).any() or np.isnan(b).any():
             continue
         test = intervals.paired_auc(labels, a, b)
+        if not test.n:
+            continue  # one class alone
         before, after = (detection.auc(labels, scores) for scores in (a, b))
         found.append(Comparison(name, metric, before, after, test, None, None))
     return found

@@ -30,7 +30,7 @@ def quick_scores(
     for path in sets:
         of = open_pairs(path)
         dataset = PerturbedPairs(of, Perturbation(), False)
-        indices = range(min(pairs, len(of)))
+        indices = of.indices[:pairs]
         lines = [
             row_of(of, index, answer)
             for answers in score_batches(network, dataset, indices, settings)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.scoring.record import read_result
 from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import RESULT, ROWS, read_result
+from cisdl_bench.scoring.run import RESULT, ROWS
+from cisdl_bench.scoring.summary import has_both_labels
 from cisdl_bench.store.atomic import write_json, write_whole
 
 
@@ -45,6 +47,11 @@ class Result:
     def notes(self) -> list[str]:
         """Return what is to be known of its data, such as that they are the built-in pictures."""
         return list(self.record["data"]["notes"])
+
+    @property
+    def has_both_labels(self) -> bool:
+        """Return whether its set has positive and negative pairs, so that detection is measured."""
+        return has_both_labels(self.record["summary"])
 
     def rows(self) -> Rows:
         """Return its rows, one a pair.

@@ -4,6 +4,7 @@
 are written so that reading gives back every bit.
 """
 
+import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.errors import RunError
+from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.metrics.counts import Counts
-from cisdl_bench.records import UNLABELLED, Pairs, Parameters
+from cisdl_bench.records import (
+    DIFFICULTIES,
+    KINDS,
+    LISTED_KINDS,
+    UNLABELLED,
+    Pairs,
+    Parameters,
+)
 from cisdl_bench.store.atomic import write_whole
 
 Value = int | float | str | None
+
+_MOST_PX = 1 << 40  # of a mask: sums of counts stay far from 64 bits
+_THEN = "Score it again with --overwrite"
 
 MASKS = ("probe", "donor")
 COUNTS = ("tp", "fp", "fn", "tn")
@@ -38,6 +49,7 @@ ABOUT: dict[str, type] = {
     "donor_area_px": float,
     "probe_area_px": float,
     **dict.fromkeys(Parameters._fields, float),
+    "moved_px": float,
 }
 #: Of the detector's answer: pixels by kind (against an empty mask where the truth is not known),
 #: the mean probability inside each mask, its own score.
@@ -57,12 +69,30 @@ class Answer(NamedTuple):
         inside: Mean probability above the threshold, of both masks; None where there is no mask.
         own_score: The detector's own probability; None where it has none.
         known: Whether each mask was compared with its truth; None where it was if that is known.
+        moved_px: How far the centroid of the true region lies from the donor's, on the canvas; None
+            where a mask is empty or not known.
     """
 
     counts: tuple[int, ...]
     inside: tuple[float | None, float | None]
     own_score: float | None
     known: tuple[bool, bool] | None = None
+    moved_px: float | None = None
+
+
+def nan_answer(detector: str, pair: str) -> ModelError:
+    """Return the error for a detector whose masks or score hold NaN.
+
+    Args:
+        detector: The detector's name.
+        pair: The pair's name, such as ``rotation-easy/17``.
+    """
+    return ModelError.expected(
+        f"{detector}: pair {pair}",
+        "masks and a score in 0 to 1",
+        "NaN",
+        "Look for NaN among its weights, and for divisions by 0",
+    )
 
 
 def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
@@ -75,6 +105,7 @@ def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
         "label": None if label == UNLABELLED else label,
         "probe_known": int(known[0]),
         "donor_known": int(known[1]),
+        "moved_px": answer.moved_px,
     }
     values = [about.get(name) for name in ABOUT]
     cells = [*values, *answer.counts, *answer.inside, answer.own_score]
@@ -119,7 +150,7 @@ def read_rows(path: Path) -> Rows:
     """Return the rows of a ``pairs.csv``.
 
     Raises:
-        RunError: It is missing, cut short or of other columns.
+        RunError: It is missing, cut short, of other columns, or has a value out of its range.
     """
     try:
         table = _table(path)
@@ -129,19 +160,57 @@ def read_rows(path: Path) -> Rows:
         ) from error
     except (ValueError, OSError) as error:
         raise RunError.expected(
-            path, "rows that `score` wrote", str(error).splitlines()[0], "Score it again"
+            path, "rows that `score` wrote", f"'{_first_line(error)}'", _THEN
         ) from error
     if list(table.columns) != list(COLUMNS):
         raise RunError.expected(
             path,
             f"{len(COLUMNS)} columns, index to own_score",
-            len(table.columns),
-            "Score it again",
+            f"{len(table.columns)}, {', '.join(map(str, table.columns[:2]))} ...",
+            _THEN,
         )
     try:
-        return Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
-    except ValueError as error:
-        raise RunError.expected(path, "numbers in every row", error, "Score it again") from error
+        rows = Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
+    except (ValueError, OverflowError) as error:
+        got = f"'{_first_line(error)}'"
+        raise RunError.expected(path, "numbers in every row", got, _THEN) from error
+    _check(rows, path)
+    return rows
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check(rows: Rows, path: Path) -> None:
+    """Refuse values that `score` never writes.
+
+    Raises:
+        RunError: There is one.
+    """
+    index = rows["index"]
+    labels = (UNLABELLED, 0, 1)
+    right: dict[str, tuple[str, Any]] = {
+        "index": ("rising numbers, 0 or more", np.diff(index, prepend=-1) > 0),
+        "kind": ("a kind of pair", np.isin(rows["kind"], (*KINDS, *LISTED_KINDS))),
+        "label": ("1, 0 or nothing", np.isin(rows["label"], labels)),
+        "difficulty": ("a difficulty or nothing", np.isin(rows["difficulty"], (*DIFFICULTIES, ""))),
+    }
+    for mask in MASKS:
+        right[f"{mask}_known"] = ("0 or 1", np.isin(rows[f"{mask}_known"], (0, 1)))
+        area, inside = rows[f"{mask}_area_px"], rows[f"{mask}_inside"]
+        right[f"{mask}_area_px"] = ("0 or more", np.isnan(area) | ((area >= 0) & np.isfinite(area)))
+        right[f"{mask}_inside"] = ("0 to 1", np.isnan(inside) | ((inside >= 0) & (inside <= 1)))
+        for name in COUNTS:
+            count = rows[f"{mask}_{name}"]
+            right[f"{mask}_{name}"] = ("pixels, 0 or more", (count >= 0) & (count < _MOST_PX))
+    for name in (*Parameters._fields, "moved_px", "own_score"):
+        right[name] = ("a finite number or nothing", ~np.isinf(rows[name]))
+    for name, (what, fits) in right.items():
+        if not fits.all():
+            line = int(np.argmin(fits))
+            where = f"{path}: row {line + 2}: {name}"
+            raise RunError.expected(where, what, f"'{rows[name][line]}'", _THEN)
 
 
 def read_lines(lines: Sequence[str]) -> Rows:
@@ -153,7 +222,12 @@ def read_lines(lines: Sequence[str]) -> Rows:
 def _table(source: Path | io.StringIO) -> Any:
     import pandas as pd
 
-    return pd.read_csv(source, dtype=str, keep_default_na=False)
+    table = pd.read_csv(source, dtype=str, keep_default_na=False)
+    if not isinstance(table.index, pd.RangeIndex):  # pandas makes names of cells that are too many
+        raise ValueError("more cells than columns")
+    if table.isna().to_numpy().any():
+        raise ValueError("fewer cells than columns")
+    return table
 
 
 def _typed(column: Any, kind: type) -> npt.NDArray[Any]:
@@ -170,14 +244,24 @@ def partial_file(folder: Path, writer: int = 0) -> Path:
     return folder / f"partial-{writer}.csv"
 
 
+def _whole(line: str) -> bool:
+    """Return whether a line is one that ``row_of`` gave, not what a kill or a full disk left."""
+    cells = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
+    return len(cells) == len(COLUMNS) and cells[0].isdecimal()
+
+
+def whole_lines(path: Path) -> dict[int, str]:
+    """Return the whole lines of a writer's file by pair; none where there is no file."""
+    text = path.read_text("utf-8", "replace") if path.exists() else ""
+    return {int(line.split(",", 1)[0]): line for line in text.splitlines(True) if _whole(line)}
+
+
 def gathered(folder: Path) -> dict[int, str]:
     """Return the whole lines that earlier runs left, by pair, and leave them in one clean file."""
     lines: dict[int, str] = {}
     paths = sorted(folder.glob("partial-*.csv"))
     for path in paths:
-        for line in path.read_text().splitlines(keepends=True):
-            if line.endswith("\n"):
-                lines[int(line.split(",", 1)[0])] = line
+        lines.update(whole_lines(path))
     if paths:
         write_whole(partial_file(folder), "".join(lines.values()).encode())
         for path in paths:

@@ -16,7 +16,7 @@ import torch
 from cisdl_bench import __version__
 from cisdl_bench.adapters.predictions import Predictions
 from cisdl_bench.devices import Rank, device_name
-from cisdl_bench.errors import RunError, StoreError
+from cisdl_bench.errors import RunError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
@@ -28,13 +28,21 @@ from cisdl_bench.scoring.by_pair import score_pairs
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.predicted import score_predictions
-from cisdl_bench.scoring.rows import Answer, gathered, partial_file, read_rows, row_of, write_rows
+from cisdl_bench.scoring.record import FORMAT, read_result
+from cisdl_bench.scoring.rows import (
+    Answer,
+    gathered,
+    partial_file,
+    read_rows,
+    row_of,
+    whole_lines,
+    write_rows,
+)
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
-from cisdl_bench.store.atomic import locked, read_json, write_json, write_whole
+from cisdl_bench.store.atomic import locked, write_json, write_whole
 
 ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
-FORMAT = "cisdl-bench result"
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ def _one(
         return kept
     lines = gathered(folder) if rank.number == 0 else {}
     rank.wait()
-    done = lines if rank.number == 0 else _lines(folder)
+    done = lines if rank.number == 0 else whole_lines(partial_file(folder))
     todo = [index for index in pairs.indices if index not in done]
     masks = masks_in(folder) if settings.save_masks else None
     progress.start("pairs", len(pairs), len(done))
@@ -179,11 +187,6 @@ def _one(
         kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
     rank.wait()
     return read_result(folder / RESULT)
-
-
-def _lines(folder: Path) -> dict[int, str]:
-    text = partial_file(folder).read_text() if partial_file(folder).exists() else ""
-    return {int(line.split(",", 1)[0]): line for line in text.splitlines()}
 
 
 def _request(
@@ -224,20 +227,6 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
     for old in (*old_files, folder / ROWS, folder / LEFT_OUT):
         old.unlink(missing_ok=True)
     write_json(path, {"format": FORMAT, "complete": False, "request": dict(request)})
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """Return what a ``result.json`` holds.
-
-    Raises:
-        RunError: It cannot be read.
-    """
-    try:
-        return read_json(path, "a result")
-    except StoreError as error:
-        raise RunError.expected(
-            path, "a result of `cisdl-bench score`", "a broken file", "Score it with --overwrite"
-        ) from error
 
 
 def _finish(

@@ -1,5 +1,6 @@
 """From rows to numbers: means over masks, detection metrics, and their intervals."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,21 @@ LOCALIZATION = ("iou", "mcc", "nmm", "f1")
 #: How a pair is scored: the paper's mask-based score, DMVN-loc's share of pixels, the detector's
 #: own probability; and above which value a pair is called positive (protocol, section 6).
 RULES = {"mask": 0.5, "share": 0.0, "own": 0.5}
+DETECTION = ("precision", "recall", "f1", "auc", "eer", "ap")
+
+
+def detection_names(rule: str) -> list[str]:
+    """Return the names of a rule's numbers in a summary.
+
+    >>> detection_names("own")[:2]
+    ['own_precision', 'own_recall']
+    """
+    return [f"{rule}_{name}" for name in DETECTION]
+
+
+def has_both_labels(summary: Mapping[str, Any]) -> bool:
+    """Return whether a set has positive and negative pairs: else there is nothing to detect."""
+    return summary["positive_pairs"] > 0 and summary["negative_pairs"] > 0
 
 
 def mask_values(rows: Rows, convention: Convention = "nist") -> Floats:
@@ -55,7 +71,8 @@ def summarise(
     """Return what a set's rows say.
 
     Localization is over both masks of all positive pairs (protocol, section 5), as far as their
-    truth is known (``masks_unknown`` counts the others); detection over all labelled pairs.
+    truth is known (``masks_unknown`` counts the others); detection over all labelled pairs, NaN
+    where a number needs negative (or positive) pairs and there are none.
     ``X_low`` and ``X_high`` are the bootstrap interval over pairs, ``X_undefined`` the number of
     masks left out of a mean because the metric is not defined on them.
 
@@ -70,6 +87,7 @@ def summarise(
     found: dict[str, Any] = {
         "pairs": len(rows),
         "positive_pairs": len(positive),
+        "negative_pairs": int(np.count_nonzero(rows["label"] == 0)),
         "unlabelled_pairs": int(np.count_nonzero(rows["label"] == UNLABELLED)),
         "masks_unknown": int(np.count_nonzero(~known)),
     }

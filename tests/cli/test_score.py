@@ -19,7 +19,7 @@ def typed(*words: object) -> Result:
 def test_score_says_where_and_how_it_went(made: Path, tmp_path: Path) -> None:
     shown = typed("score", "oracle", "--data", made, "-o", tmp_path / "run")
     assert shown.exit_code == 0
-    assert "combination-normal: 20 pairs, IOU 1.0000, MCC 1.0000, NMM 1.0000" in shown.stdout
+    assert "combination-normal: 20 pairs, IoU 1.0000, MCC 1.0000, NMM 1.0000" in shown.stdout
     assert "a table: cisdl-bench table" in shown.stderr
     again = typed("-q", "score", "oracle", "--data", made, "-o", tmp_path / "run", "--json")
     (result,) = json.loads(again.stdout)

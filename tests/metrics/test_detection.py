@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from cisdl_bench.metrics import detection, mask_score
+from cisdl_bench.metrics import detection, intervals, mask_score
 
 FIXTURES = SHARED / "fixtures"
 
@@ -81,8 +81,54 @@ def test_one_class_alone_is_undefined() -> None:
     for labels in ([1, 1], [0, 0]):
         assert np.isnan(detection.auc(labels, [0.1, 0.2]))
         assert np.isnan(detection.eer(labels, [0.1, 0.2]))
-    assert np.isnan(detection.average_precision([0, 0], [0.1, 0.2]))
+        assert np.isnan(detection.average_precision(labels, [0.1, 0.2]))
+        assert np.isnan(detection.at_threshold(labels, [0.6, 0.7]).precision)
+        assert np.isnan(detection.at_threshold(labels, [0.6, 0.7]).f1)
+    assert detection.at_threshold([1, 1], [0.6, 0.2]).recall == 0.5
+    assert np.isnan(detection.at_threshold([0, 0], [0.6, 0.2]).recall)
     assert np.isnan(detection.at_threshold([1, 0], [0.1, 0.2]).precision)
+    assert detection.at_threshold([1, 0], [0.1, 0.2])[1:] == (0, 0)
+
+
+def test_of_nothing_nothing_is_defined() -> None:
+    assert np.isnan(detection.auc([], []))
+    for vertices in detection.VERTICES:
+        assert np.isnan(detection.eer([], [], vertices))
+    assert np.isnan(detection.average_precision([], []))
+    assert all(np.isnan(value) for value in detection.at_threshold([], []))
+    assert np.isnan(intervals.of_auc([], [], resamples=3)).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_infinite_scores_are_ties_in_any_order(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.random(40) < 0.5
+    scores = rng.choice([-np.inf, -1.0, 0.0, 2.0, np.inf], 40)
+    finite = np.clip(scores, -9, 9)  # the same order, ties and all
+    shuffled = rng.permutation(40)
+    for metric in (detection.auc, detection.eer, detection.average_precision):
+        expected = metric(labels, finite)
+        assert metric(labels, scores) == pytest.approx(expected, abs=1e-12)
+        assert metric(labels[shuffled], scores[shuffled]) == pytest.approx(expected, abs=1e-12)
+    assert detection.auc(labels, scores) == pytest.approx(
+        reference.roc_auc_score(labels, finite), abs=1e-12
+    )
+    mine = intervals.resampled_auc(labels, scores, resamples=20)
+    np.testing.assert_allclose(mine, intervals.resampled_auc(labels, finite, resamples=20))
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, 0.5, np.nan])
+def test_labels_are_0_and_1(wrong: float) -> None:
+    for function in (
+        detection.auc,
+        detection.eer,
+        detection.average_precision,
+        detection.at_threshold,
+        detection.roc,
+        intervals.resampled_auc,
+    ):
+        with pytest.raises(ValueError, match="expected labels 0 and 1"):
+            function([1, 0, wrong], [0.1, 0.2, 0.3])
 
 
 def test_a_score_that_is_none_is_refused() -> None:

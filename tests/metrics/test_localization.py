@@ -110,3 +110,48 @@ def test_a_batch_counts_as_its_masks() -> None:
 def test_shapes_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match="expected bool arrays of one shape"):
         count(np.zeros((2, 2), bool), np.zeros((2, 3), bool))
+
+
+def test_mcc_of_a_perfect_mask_is_exactly_1_and_of_its_inverse_exactly_minus_1() -> None:
+    area, whole = np.arange(1, 256**2), 256**2
+    zero = np.zeros_like(area)
+    for size in (whole, 24_000_000, 94_906_265):
+        rest = size - area
+        assert (localization.mcc(Counts(area, zero, zero, rest)) == 1).all()
+        assert (localization.mcc(Counts(zero, rest, area, zero)) == -1).all()
+
+
+def test_mcc_of_large_pictures_does_not_overflow() -> None:
+    from fractions import Fraction
+
+    # 2 ** 34 pixels: products of four counts have 136 bits, more than int64 and even two of them.
+    tp, fp, fn, tn = 3 * 2**30, 2**30 + 1, 2**29 + 7, 2**34 - 5 * 2**30
+    square = Fraction((tp * tn - fp * fn) ** 2, (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    found = localization.mcc(counts_of(tp, fp, fn, tn))
+    assert float(found) == pytest.approx(float(square) ** 0.5, rel=1e-14)
+    assert float(localization.mcc(counts_of(fp, tp, tn, fn))) == pytest.approx(
+        -(float(square) ** 0.5), rel=1e-14
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mcc_is_the_correlation_of_the_masks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    target, pred = rng.random((2, 13, 19)) < rng.random((2, 1, 1))
+    expected = np.corrcoef(target.ravel(), pred.ravel())[0, 1]
+    assert localization.mcc(count(pred, target)) == pytest.approx(expected, abs=1e-12)
+    assert localization.mcc(count(pred, ~target)) == pytest.approx(-expected, abs=1e-12)
+
+
+def test_undefined_is_nan_and_conventions_have_names() -> None:
+    nothing, empty, full = counts_of(0, 0, 0, 0), counts_of(0, 3, 0, 5), counts_of(4, 0, 4, 0)
+    for metric in (localization.iou, localization.f1, localization.nmm, localization.bwl1):
+        assert np.isnan(metric(nothing)), metric
+    assert np.isnan(localization.mcc(nothing))
+    assert localization.mcc(nothing, "release") == 0
+    assert np.isnan(localization.nmm(empty))
+    assert localization.nmm(empty, "release") == 0
+    assert localization.nmm(counts_of(1, 9, 1, 0), "release") == -1  # (1 - 1 - 9) / 2, cut
+    assert localization.mcc(empty) == localization.mcc(full) == 0
+    assert localization.iou(empty) == localization.f1(empty) == 0
+    assert localization.iou(counts_of(0, 0, 0, 7)) != localization.iou(empty)  # NaN, not 0

@@ -3,15 +3,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Heard
+from conftest import Heard, make
 
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.report.breakdown import BINS, binned, breakdowns
+from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.report.breakdown import BINS, PARAMETERS, binned, breakdowns, parameter
 from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
+from cisdl_bench.report.robustness import robustness_figure
 from cisdl_bench.scoring.again import masks_of, reopen
+from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.results import find_results
 from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
+from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store import open_pairs
 
 
@@ -56,6 +61,41 @@ def test_parameters_are_those_of_the_rows(scored: list[Path]) -> None:
     there = found.pairs >= 5
     assert (found.mean[there] == 1).all()
     assert breakdowns(results, "shift", "mcc")[scored[0]].edges[0] >= 0
+
+
+def test_breakdown_is_against_the_displacement() -> None:
+    rows = rows_of(moved_px=[5.0, 25.0], shift_x_px=[0.0, 100.0], shift_y_px=[0.0, 0.0])
+    assert parameter(rows, "shift", 256).tolist() == [5, 25]
+    assert "displacement" in PARAMETERS["shift"]
+
+
+def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path: Path) -> None:
+    for name in ("combination", "raw"):
+        make(coco, tmp_path / "data", name, pairs=8)
+
+    def run(sets: list[str], perturb: str) -> None:
+        jobs = jobs_of([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
+
+    run(["combination", "raw"], "none,jpeg:80")
+    run(["raw"], "jpeg:40")
+    figure = robustness_figure([tmp_path / "random"], "iou")
+    (axis,) = figure.axes
+    assert axis.get_title() == "raw-normal"
+    drawn = dict(zip(*axis.containers[0].lines[0].get_data(), strict=True))
+    for result in find_results(tmp_path / "random"):
+        if result.set == "raw-normal":
+            counts = result.rows().counts()
+            value = (counts.tp / (counts.tp + counts.fp + counts.fn)).mean()
+            if result.perturbation:
+                strength = float(result.perturbation.removeprefix("jpeg-"))
+                assert drawn[strength] == pytest.approx(value)
+            else:
+                assert axis.lines[-1].get_ydata()[0] == pytest.approx(value)
+    assert set(drawn) == {40, 80}
+    shutil.rmtree(tmp_path / "random" / "raw-normal@jpeg-80")
+    with pytest.raises(RunError, match=r"at 80: combination-normal; random at 40: raw-normal\."):
+        robustness_figure([tmp_path / "random"], "iou")
 
 
 def test_how_well_a_pair_was_answered() -> None:

@@ -10,9 +10,11 @@ import torch
 from conftest import Heard
 from torch import Tensor, nn
 
-from cisdl_bench.errors import RunError, StoreError
+from cisdl_bench.errors import ModelError, RunError, StoreError
+from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.detectors import NetworkDetector, find_detector
 from cisdl_bench.models.foreign import ForeignNetwork
+from cisdl_bench.models.pair_detector import Masks, View
 from cisdl_bench.scoring import run as run_module
 from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.perturb import Perturbation
@@ -21,6 +23,7 @@ from cisdl_bench.scoring.rows import read_rows
 from cisdl_bench.scoring.run import Job, score
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store import open_pairs
+from cisdl_bench.strict_json import json_text
 
 
 class Threshold(nn.Module):
@@ -84,6 +87,66 @@ def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
         assert sum(rows[f"donor_{name}"][k] for name in ("tp", "fp", "fn", "tn")) == 256**2
 
 
+def test_rows_say_how_far_the_region_lies_from_its_origin(made: Path, tmp_path: Path) -> None:
+    pairs = open_pairs(made / "training")
+    jobs = [Job(pairs, Perturbation())]
+    score(network(), jobs, tmp_path / "batches", Settings(batch_size=7), Heard())
+    score(find_detector("empty"), jobs, tmp_path / "pairs", Settings(), Heard())
+    moved, other = (
+        read_rows(tmp_path / name / "training" / "pairs.csv")["moved_px"]
+        for name in ("batches", "pairs")
+    )
+    np.testing.assert_array_equal(moved, other)
+    for k, pair in enumerate(pairs):
+        if pair.kind == "negative":
+            assert np.isnan(moved[k])
+            continue
+        centres = [np.argwhere(mask).mean(axis=0) for mask in (pair.donor_mask, pair.probe_mask)]
+        assert moved[k] == pytest.approx(np.linalg.norm(centres[1] - centres[0]), abs=1e-9)
+    # Scaled and turned about the canvas' centre, a region moves by other than the drawn shift.
+    drawn = [np.hypot(p.numbers["shift_x_px"], p.numbers["shift_y_px"]) for p in pairs]
+    foreground = np.array([pair.kind == "foreground" for pair in pairs])
+    assert np.abs(moved - np.array(drawn))[foreground].max() > 20
+
+
+class Undefined(nn.Module):
+    """Has NaN in one mask, or for its score, of the last pair."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+        answer = [torch.zeros(len(probe), *probe.shape[2:]) for _ in range(2)]
+        answer.append(torch.zeros(len(probe)))
+        answer[self.place].reshape(len(probe), -1)[-1, -1] = torch.nan
+        return Detection(*answer)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_nan_answers_are_refused(made: Path, tmp_path: Path, place: int) -> None:
+    jobs = [Job(open_pairs(made / "training"), Perturbation())]
+    detector = NetworkDetector("mine", "1", Undefined(place))
+    with pytest.raises(ModelError, match=r"Undefined: pair training/0: .*got NaN\. Look for NaN"):
+        score(detector, jobs, tmp_path, Settings(), Heard())
+
+    class Half:
+        name, identity, sees_truth = "half", "1", False
+
+        def look(self, view: View) -> Masks:
+            return Masks(*([np.zeros((256, 256), np.float32)] * 2), float("nan"))
+
+    with pytest.raises(ModelError, match=r"half: pair training/0: .*got NaN"):
+        score(Half(), jobs, tmp_path / "b", Settings(), Heard())
+
+
+def test_a_network_of_ones_own_hears_of_its_nan() -> None:
+    foreign = ForeignNetwork(lambda p, d: (p[:, 0] * torch.nan, d[:, 0]), "mine")
+    pictures = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    with pytest.raises(ModelError, match="probabilities in 0 to 1, got NaN"):
+        foreign.detect(pictures, pictures)
+
+
 def test_batches_and_workers_change_no_row(made: Path, tmp_path: Path) -> None:
     jobs = [Job(open_pairs(made / "combination-normal"), Perturbation((("noise", 5.0),)))]
     texts = set()
@@ -137,7 +200,8 @@ def test_a_finished_run_is_not_scored_again(
     jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
     first = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
     monkeypatch.setattr(run_module, "score_pairs", lambda *_: pytest.fail("scored again"))
-    assert score(find_detector("empty"), jobs, tmp_path, Settings(), Heard()) == first
+    again = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    assert json_text(again) == json_text(first)
 
 
 def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
@@ -163,7 +227,7 @@ def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) 
     with pytest.raises(RunError, match=r"the rows that `score` wrote, got 20 others"):
         find_results(tmp_path)[0].rows()
     (folder / "result.json").write_text("{")
-    with pytest.raises(RunError, match=r"got a broken file\. Score it with --overwrite"):
+    with pytest.raises(RunError, match=r"expected JSON.*Score it again with --overwrite"):
         score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
     score(find_detector("empty"), jobs, tmp_path, Settings(), Heard(), overwrite=True)
     assert rows_of(tmp_path, "combination-normal") == rows
@@ -207,7 +271,8 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
     assert len(result.record["data"]["spec_sha256"]) == 64
     assert result.notes == []
     assert result.record["pairs_per_second"] > 0
-    assert json.loads((tmp_path / "summary.json").read_text())[0] == result.record
+    written = json.loads((tmp_path / "summary.json").read_text())[0]
+    assert written == json.loads(json_text(result.record))
     header, line = (tmp_path / "summary.csv").read_text().splitlines()
     assert "iou_low" in header
     assert line.startswith("mine,combination-normal,jpeg-70,20,20,")

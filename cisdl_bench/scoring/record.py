@@ -1,0 +1,160 @@
+"""What ``result.json`` holds, and reading it without believing it."""
+
+from pathlib import Path
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from msgspec import Meta
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.scoring.perturb import STEPS, Perturbation
+from cisdl_bench.scoring.summary import LOCALIZATION, RULES, detection_names
+from cisdl_bench.strict_json import conforming, decoded
+
+FORMAT = "cisdl-bench result"
+_THEN = "Score it again with --overwrite"
+
+Natural = Annotated[int, Meta(ge=0)]
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^/\x00]+$")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Request(TypedDict):
+    """What decides the rows of a result."""
+
+    detector: str
+    identity: str
+    set: Name
+    fingerprint: str
+    size: Annotated[int, Meta(ge=1, le=1 << 16)]
+    perturbation: str
+    perturb_donor: bool
+    threshold: Share
+
+
+class Begun(TypedDict):
+    """A result that may not be finished."""
+
+    complete: bool
+    request: Request
+
+
+class Source(TypedDict):
+    """What the annotation file of the photographs says of itself."""
+
+    description: NotRequired[str | None]
+    version: NotRequired[str | None]
+    licence: NotRequired[str | None]
+
+
+class Data(TypedDict):
+    """What a result says of its data."""
+
+    notes: list[str]
+    whole: NotRequired[Natural]
+    format: NotRequired[str]
+    spec_sha256: NotRequired[str]
+    source: NotRequired[Source]
+
+
+class Origin(TypedDict):
+    """Where the pairs were, and how a list of them was opened."""
+
+    path: str
+    images: NotRequired[str | None]
+    reference: NotRequired[str | None]
+    size: NotRequired[Annotated[int, Meta(ge=1, le=1 << 16)]]
+    skip_unusable: NotRequired[bool]
+
+
+class Training(TypedDict):
+    """What tables show of a network's training."""
+
+    lambda_det: NotRequired[float | str | None]
+    lambda_dis: NotRequired[float | str | None]
+    learning_rate: NotRequired[float | str | None]
+
+
+class About(TypedDict):
+    """What a checkpoint says of itself."""
+
+    training: NotRequired[Training]
+
+
+class Finished(Begun):
+    """A finished result."""
+
+    rows_sha256: str
+    summary: dict[str, float | None]
+    about: About
+    data: Data
+    origin: Origin
+    settings: dict[str, Any]
+    device: str
+    processes: Natural
+    pairs_per_second: Annotated[float, Meta(ge=0)] | None
+    versions: dict[str, str]
+
+
+_COUNTED = ("pairs", "positive_pairs", "negative_pairs", "unlabelled_pairs", "masks_unknown")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Return what a ``result.json`` holds; numbers that are null there are NaN.
+
+    Raises:
+        RunError: It cannot be read, or a value that is used is not of its type.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        then = "Run its `score` command"
+        raise RunError.expected(path, "a result", "no such file", then) from error
+    except OSError as error:
+        then = "Make it readable"
+        raise RunError.expected(path, "a result", f"'{error.strerror}'", then) from error
+    record: dict[str, Any] = decoded(data, Begun, path, _THEN, RunError)
+    if record["complete"]:
+        conforming(record, Finished, path, _THEN, RunError)
+        summary = record["summary"]
+        record["summary"] = {k: float("nan") if v is None else v for k, v in summary.items()}
+        _check_summary(record["summary"], path)
+    _check_perturbation(record["request"]["perturbation"], path)
+    return record
+
+
+def _check_summary(summary: dict[str, Any], path: Path) -> None:
+    """Refuse a summary without a number that every summary has, or with a wrong count."""
+    wanted = [*_COUNTED, *LOCALIZATION, *(f"{name}_undefined" for name in LOCALIZATION)]
+    for rule in RULES:  # all of a rule's numbers, or none where nothing was scored by it
+        names = detection_names(rule)
+        wanted += names if any(name in summary for name in names) else []
+    for name in wanted:
+        if name not in summary:
+            where = f"{path}: summary"
+            raise RunError.expected(where, f"the number {name}", "none", _THEN)
+    for name in _COUNTED:
+        value = summary[name]
+        if not (isinstance(value, int) and value >= 0):
+            where = f"{path}: summary.{name}"
+            raise RunError.expected(where, "a whole number, 0 or more", value, _THEN)
+    if (
+        sum(summary[f"{each}_pairs"] for each in ("positive", "negative", "unlabelled"))
+        != (summary["pairs"])
+    ):
+        raise RunError.expected(
+            f"{path}: summary",
+            f"{summary['pairs']} pairs, positive, negative and unlabelled",
+            "another sum",
+            _THEN,
+        )
+
+
+def _check_perturbation(name: str, path: Path) -> None:
+    try:
+        steps = Perturbation.named(name).steps
+        known = all(step in STEPS and STEPS[step][1] <= s <= STEPS[step][2] for step, s in steps)
+    except ValueError:
+        known = False
+    if not known:
+        where = f"{path}: request.perturbation"
+        raise RunError.expected(where, "a name such as jpeg-70", repr(name), _THEN)

@@ -1,0 +1,109 @@
+"""Results read back: strict JSON, and nothing believed."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Heard
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.results import find_results, write_summary
+from cisdl_bench.scoring.run import Job, score
+from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.store import open_pairs
+
+
+@pytest.fixture(scope="module")
+def run(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The empty answer on foreground pairs alone: precision and more are undefined."""
+    out = tmp_path_factory.mktemp("run")
+    pairs = open_pairs(made / "combination-normal")
+    score(find_detector("empty"), [Job(pairs, Perturbation())], out, Settings(), Heard())
+    write_summary(out)
+    return out
+
+
+def refuse(word: str) -> float:
+    raise AssertionError(f"{word} is no JSON")
+
+
+def test_results_are_strict_json_and_nan_when_read(run: Path) -> None:
+    for path in (run / "combination-normal" / "result.json", run / "summary.json"):
+        record = json.loads(path.read_text(), parse_constant=refuse)
+        record = record[0] if isinstance(record, list) else record
+        assert record["summary"]["mask_precision"] is None
+    (result,) = find_results(run)
+    assert math.isnan(result.record["summary"]["mask_precision"])
+    assert result.record["summary"]["mask_recall"] == 0
+
+
+def test_detection_without_negatives_is_undefined(made: Path, tmp_path: Path) -> None:
+    pairs = open_pairs(made / "combination-normal")
+    for name in ("oracle", "empty", "random"):
+        job = Job(pairs, Perturbation())
+        (result,) = score(find_detector(name), [job], tmp_path / name, Settings(), Heard())
+        summary = result["summary"]
+        assert (summary["positive_pairs"], summary["negative_pairs"]) == (20, 0)
+        for number in ("precision", "f1", "auc", "eer", "ap", "auc_low", "auc_high"):
+            assert math.isnan(summary[f"mask_{number}"]), number
+        (found,) = find_results(tmp_path / name)
+        assert not found.has_both_labels
+
+
+CHANGES = {
+    "complete": (lambda r: r.pop("complete"), "missing required field complete"),
+    "request": (lambda r: r["request"].pop("size"), "request: .*field size"),
+    "size": (lambda r: r["request"].update(size=0), "request.size"),
+    "path": (lambda r: r["request"].update(set="../../x"), "request.set"),
+    "step": (lambda r: r["request"].update(perturbation="jpeg-x"), "request.perturbation"),
+    "notes": (lambda r: r["data"].update(notes=[3]), r"data.notes\[0\]: expected str, got int"),
+    "none": (lambda r: r["data"].pop("notes"), "data: .*notes"),
+    "origin": (lambda r: r.update(origin=[]), "origin: expected object, got array"),
+    "settings": (lambda r: r.update(settings=None), "settings"),
+    "versions": (lambda r: r["versions"].update(numpy=2), "versions"),
+    "about": (lambda r: r.update(about={"training": 5}), "about.training"),
+    "speed": (lambda r: r.update(pairs_per_second="fast"), "pairs_per_second"),
+    "number": (lambda r: r["summary"].update(iou="high"), "summary"),
+    "lacking": (lambda r: r["summary"].pop("nmm"), "the number nmm, got none"),
+    "half": (lambda r: r["summary"].pop("mask_eer"), "the number mask_eer, got none"),
+    "count": (lambda r: r["summary"].update(pairs=20.5), "summary.pairs"),
+    "sum": (lambda r: r["summary"].update(pairs=21), "21 pairs, positive, negative"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_wrong_results_are_refused_by_name(run: Path, tmp_path: Path, change: str) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "combination-normal" / "result.json"
+    record = json.loads(path.read_text())
+    alter, message = CHANGES[change]
+    alter(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(RunError, match=message) as refused:
+        find_results(tmp_path / "run")
+    assert str(path) in str(refused.value)
+    assert str(refused.value).endswith("Score it again with --overwrite.")
+    assert "\n" not in str(refused.value)
+
+
+def test_nan_is_no_json(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "combination-normal" / "result.json"
+    path.write_text(path.read_text().replace("null", "NaN"))
+    with pytest.raises(RunError, match="expected JSON"):
+        find_results(tmp_path / "run")
+
+
+def test_paths_that_are_no_utf_8_are_written_as_escapes(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "caf\udce9"
+    shutil.copytree(made, folder)
+    pairs = open_pairs(folder / "combination-normal")
+    score(find_detector("empty"), [Job(pairs, Perturbation())], folder, Settings(), Heard())
+    (result,) = find_results(folder)
+    assert r"caf\udce9" in result.record["origin"]["path"]
+    assert np.isnan(result.record["summary"]["mask_auc"])
