@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -35,6 +34,7 @@ def full_size(mask: Tensor, size: Sequence[int]) -> Tensor:
     Returns:
         float32, (N, H, W), 0 to 1.
 
+    >>> import torch
     >>> full_size(torch.tensor([[[0.0, 1.0]]]), (1, 3)).tolist()
     [[[0.0, 0.5, 1.0]]]
     """

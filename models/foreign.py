@@ -60,7 +60,7 @@ class ForeignNetwork(nn.Module):
         ends = torch.stack([end.float() for value in answer for end in value.aminmax()]).tolist()
         low, high = min(ends), max(ends)  # one synchronisation for all of them
         if any(end != end for end in ends):
-            raise self._wrong("probabilities in 0 to 1", "NaN")
+            raise self._wrong("probabilities in 0 to 1", "nan")
         if not (low >= 0 and high <= 1):
             raise self._wrong("probabilities in 0 to 1", f"{low:.3g} to {high:.3g}")
 
@@ -83,13 +83,17 @@ def from_factory(text: str) -> tuple[ForeignNetwork, ModuleType]:
         ModelError: There is no such module or factory, or it makes nothing callable.
     """
     module_name, _, name = text.partition(":")
+    named = all(part.isidentifier() for part in module_name.split("."))
+    if not named or module_name.endswith(".py"):
+        then = f"Write {module_name.removesuffix('.py')}:{name}"
+        raise ModelError.expected(text, "the name of a Python module", repr(module_name), then)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     with _from_source():
         try:
             module = _current(module_name)
-        except (ImportError, SyntaxError, ValueError, TypeError) as error:
+        except (ImportError, SyntaxError) as error:
             raise ModelError.expected(
                 text,
                 "a module that can be imported",
