@@ -127,7 +127,8 @@ def _of_file(path: Path, device: str) -> NetworkDetector:
             raise ModelError.expected(
                 path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
             )
-        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about)
+        note = f"{path}: {loaded.note}" if loaded.note else ""
+        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
     network = from_file(path, kind, torch.device(device))
     return NetworkDetector(path.stem, _sha256(path), network, {"architecture": kind})
 

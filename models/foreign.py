@@ -28,11 +28,13 @@ class ForeignNetwork(nn.Module):
     Args:
         call: The callable; a module moves to a device with this one.
         where: What messages call it.
+        program: Whether it is a program in a file: an error within is told in one line.
     """
 
-    def __init__(self, call: Callable[..., Any], where: str) -> None:
+    def __init__(self, call: Callable[..., Any], where: str, *, program: bool = False) -> None:
         super().__init__()
         self.call = call
+        self._program = program
         self.architecture = where
 
     def detect(self, probe: Tensor, donor: Tensor) -> Detection:
@@ -41,7 +43,7 @@ class ForeignNetwork(nn.Module):
         Raises:
             ModelError: Its answer is not two masks in 0 to 1 of these pictures.
         """
-        answer = self.call(probe.to(torch.float32) / 255, donor.to(torch.float32) / 255)
+        answer = self._answer(probe.to(torch.float32) / 255, donor.to(torch.float32) / 255)
         if not isinstance(answer, (tuple, list)) or len(answer) not in (2, 3):
             got = f"{len(answer)} values" if isinstance(answer, (tuple, list)) else type(answer)
             raise self._wrong("two masks, or two masks and a score", got)
@@ -52,6 +54,19 @@ class ForeignNetwork(nn.Module):
         if score is not None and len(score) != n:
             raise self._wrong(f"{n} scores, one a pair", len(score))
         return Detection(masks[0], masks[1], score)
+
+    def _answer(self, probe: Tensor, donor: Tensor) -> Any:
+        if not self._program:
+            return self.call(probe, donor)
+        try:
+            return self.call(probe, donor)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as error:  # there is no source of the user's to point at
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            said = next((line for line in lines if "Error:" in line), (lines or ["an error"])[0])
+            shape = tuple(probe.shape)
+            raise self._wrong(f"a program that takes two pictures {shape}", f"'{said}'") from error
 
     def _check_ranges(self, answer: Sequence[Any]) -> None:
         for value in answer:
@@ -161,10 +176,11 @@ def _first_line(error: BaseException) -> str:
 
 def file_kind(path: Path) -> str:
     """Return 'torchscript', 'export' or 'checkpoint', by what a file holds."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:  # no archive, or a damaged one, which the checkpoint's reader will say
         return "checkpoint"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
     if any("/code/" in name for name in names):
         return "torchscript"
     return "export" if any(name.endswith("/models/model.json") for name in names) else "checkpoint"
@@ -181,9 +197,10 @@ def from_file(path: Path, kind: str, device: torch.device) -> ForeignNetwork:
     try:
         if kind == "torchscript":
             load: Any = torch.jit.load
-            return ForeignNetwork(load(str(path), map_location=device).eval(), str(path))
-        return ForeignNetwork(torch.export.load(path).module(), str(path))
-    except (RuntimeError, OSError, ValueError) as error:
-        raise ModelError.expected(
-            path, f"a whole {kind} file", str(error).splitlines()[0], "Export it again"
-        ) from error
+            call = load(str(path), map_location=device).eval()
+        else:
+            call = torch.export.load(path).module()
+    except Exception as error:  # torch reports a damaged file by exceptions of any class
+        said = f"'{_first_line(error)}'"
+        raise ModelError.expected(path, f"a whole {kind} file", said, "Export it again") from error
+    return ForeignNetwork(call, str(path), program=True)
