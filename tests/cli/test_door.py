@@ -46,10 +46,7 @@ class TerminatedWorkerError(Exception): ...
     ],
 )
 def test_each_kind_of_exception_has_its_line(capsys, error, code, text) -> None:
-    try:
-        raise error
-    except BaseException as caught:
-        assert door.exit_code(caught) == code
+    assert door.exit_code(error) == code
     line = one_line(capsys.readouterr().err)
     assert line.startswith("cisdl-bench: ")
     assert text in line
@@ -104,7 +101,7 @@ def test_a_full_disk_behind_stdout() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1", "ascii"])
 def test_a_name_that_stdout_cannot_say(encoding: str, made: Path, tmp_path: Path) -> None:
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9-\xe2\x82\xac")
-    os.symlink(made, folder)
+    Path(folder).symlink_to(made)
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     for words in (["verify", f"{folder}/training"], ["info", f"{folder}/training"]):
         shown = subprocess.run([*CLI, *words], env=environment, capture_output=True)
