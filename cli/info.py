@@ -1,5 +1,6 @@
 """``cisdl-bench info``."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def _described(path: Path, summary: dict[str, Any]) -> str:
         f"{request['seed']}",
         f"  source       {summary['source']['name']} {summary['source']['sha256'][:12]}, "
         f"{summary['source']['pictures']:,} pictures, {summary['source']['instances']:,} instances",
+        *_said(summary["source"]),
         f"  fingerprint  {summary['fingerprint']}",
         f"  kinds        {_counted(counts['kinds'])}",
         f"  classes      {_counted(counts['difficulties'])}",
@@ -79,10 +81,22 @@ def _described(path: Path, summary: dict[str, Any]) -> str:
     return "\n".join([*lines, *_bars(summary)]) + "\n"
 
 
+def _said(source: dict[str, Any]) -> Iterator[str]:
+    """Yield what the annotation file says of its own data."""
+    for key in ("description", "version", "licence"):
+        if source[key]:
+            yield f"  {key:12} {source[key]}"
+
+
 def _bars(summary: dict[str, Any]) -> Iterator[str]:
+    levels = "▁▂▃▄▅▆▇█"
+    try:
+        levels.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        levels = " .:-=+*#"
     for name, histogram in summary["histograms"].items():
         edges, most = histogram["edges"], max(histogram["counts"])
-        bars = "".join("▁▂▃▄▅▆▇█"[round(7 * n / most)] for n in histogram["counts"])
+        bars = "".join(levels[round(7 * n / most)] for n in histogram["counts"])
         yield f"  {name:16} {edges[0]:9.3f} {bars} {edges[-1]:.3f}"
 
 

@@ -135,10 +135,14 @@ class PairSet(Sequence[Pair]):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Notes, and which spec and seed the set is of."""
-        request = self.manifest["request"]
-        keys = ("spec", "spec_sha256", "seed")
-        return {"notes": self.manifest["notes"], **{key: request[key] for key in keys}}
+        """Notes, which spec and seed the set is of, and what its annotations say of themselves."""
+        request, source = self.manifest["request"], self.manifest["source"]
+        said = ("name", "description", "version", "licence")
+        return {
+            "notes": self.manifest["notes"],
+            **{key: request[key] for key in ("spec", "spec_sha256", "seed")},
+            "source": {key: source[key] for key in said},
+        }
 
     def kind(self, index: int) -> str:
         """Return a pair's kind."""

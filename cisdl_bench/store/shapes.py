@@ -108,6 +108,9 @@ class Source(TypedDict):
     """Where a generated set's pictures are from."""
 
     name: str
+    description: str
+    version: str
+    licence: str
     sha256: str
     pictures: Count
     instances: Count
