@@ -1,5 +1,6 @@
 """Checking tables of TOML key by key against frozen records."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
@@ -37,10 +38,12 @@ def record_values(
 def _typed(value: Any, kind: str, where: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if "float" in kind and "dict" not in kind and "tuple" not in kind:
-        require(number, where, "a number", repr(value))
+        ok = number and abs(value) <= sys.float_info.max  # not NaN, not infinite
+        require(ok, where, "a finite number", repr(value)[:40])
         return float(value)
     if "int" in kind:
-        require(number and isinstance(value, int), where, "a whole number", repr(value))
+        ok = number and isinstance(value, int) and abs(value) < 2**62
+        require(ok, where, "a whole number", repr(value)[:40])
         return value
     for word, allowed in (("bool", bool), ("dict", dict), ("tuple", list), ("str", str)):
         if word in kind:

@@ -41,6 +41,27 @@ def device_name(device: str) -> str:
     return f"{device} ({torch.get_num_threads()} threads)"
 
 
+@contextmanager
+def float32_rule(exact: bool, *, benchmark: bool) -> Iterator[None]:
+    """Decide how CUDA computes float32, for training and scoring alike; undone at the end.
+
+    Args:
+        exact: float32 is float32, never TF32, in matrix products and in convolutions.
+        benchmark: cuDNN tries its algorithms and takes the fastest one, which may round
+            differently in another run.
+    """
+    import torch
+
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    cuda.allow_tf32 = cudnn.allow_tf32 = not exact
+    cudnn.benchmark = benchmark
+    try:
+        yield
+    finally:
+        cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
 @dataclass(frozen=True)
 class Rank:
     """This process among those of the run.

@@ -4,7 +4,11 @@ Tasks carry absolute paths and write whole files, so any machine that sees the s
 the same names may run them, in any order and more than once.
 """
 
+import os
 import platform
+import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +19,7 @@ import joblib
 from cisdl_bench.errors import CisdlError
 
 BACKENDS = ("local", "dask")
+_WATCH_S = 0.5
 _PATIENCE_S = 10  # until a scheduler must have answered
 #: What decides the bytes of sets and rows: all workers must have the same.
 _PACKAGES = ("cisdl-bench", "numpy", "opencv-python-headless", "pillow", "pycocotools", "h5py")
@@ -22,6 +27,27 @@ _PACKAGES = ("cisdl-bench", "numpy", "opencv-python-headless", "pillow", "pycoco
 
 class EngineError(CisdlError):
     """A cluster cannot be used."""
+
+
+def workers(jobs: int, **settings: Any) -> joblib.Parallel:
+    """Return joblib's pool of processes, which end when this process does, however it ends.
+
+    Args:
+        jobs: Number of processes; -1 is one for each core that this process may use.
+        settings: Of ``joblib.Parallel``.
+    """
+    return joblib.Parallel(n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),), **settings)
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent, given by its number, is no longer there."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -57,6 +83,13 @@ def _connected(scheduler: str | None) -> Iterator[Any]:
             "the address of a scheduler",
             "none",
             "Add --scheduler tcp://HOST:8786",
+        )
+    if not re.fullmatch(r"(?:(tcp|tls|ws|wss|ucx)://)?[^/\s:]+:\d{1,5}", scheduler):
+        raise EngineError.expected(
+            f"--scheduler {scheduler}",
+            "an address such as tcp://node1:8786",
+            "another form",
+            "Give the address that `dask scheduler` prints",
         )
     try:
         from distributed import Client

@@ -17,6 +17,21 @@ from cisdl_bench.records import DIFFICULTIES, KINDS
 
 TRANSFORMATIONS = ("shift", "rotation", "scale", "luminance", "deformation")
 HARD = {"hard": "difficult"}
+_MOST = {
+    "pairs": 10**9,
+    "traversals": 10**6,
+    "visits": 1000,
+    "max_tries": 10**6,
+    "version": 10**6,
+}
+#: Ends of what a transformation may be: shifts in px of a 256 px canvas, degrees, factors, levels.
+LIMITS = {
+    "shift": (-256, 256),
+    "rotation": (-180, 180),
+    "scale": (1 / 64, 64),
+    "luminance": (-255, 255),
+    "deformation": (1 / 64, 64),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,8 @@ class Transformation:
         step: Distance of neighbouring values; 0 is continuous.
         reciprocal: Share of the draws that are replaced by one over them.
         axis: Of the deformation: ``width``, or ``either`` for width or height, one half each.
+        inverse_height: Of the deformation: the height's factor is one over a number uniform
+            between 1 / ``high`` and 1 / ``low``, as the release draws it.
     """
 
     probability: float
@@ -38,6 +55,7 @@ class Transformation:
     step: float = 0.0
     reciprocal: float = 0.0
     axis: str = "width"
+    inverse_height: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,9 @@ class SetSpec:
     """One set as its TOML file says it; the files' comments explain each key.
 
     Attributes:
-        areas: Class to (above, at most), shares of the canvas, for each of ``DIFFICULTIES``.
+        areas: Class to its ends, shares of the canvas, for each of ``DIFFICULTIES``.
+        closed: Which end belongs to a class, ``above`` or ``below``; see ``draw.class_of``.
+        jpeg_quality: Of every picture, donors, backgrounds and composites; None: not saved so.
         transformations: One for each of ``TRANSFORMATIONS``.
     """
 
@@ -65,7 +85,8 @@ class SetSpec:
     max_tries: int
     areas: dict[str, tuple[float, float]]
     transformations: dict[str, Transformation]
-    composite_jpeg_quality: int | None = None
+    closed: str = "above"
+    jpeg_quality: int | None = None
 
     @property
     def difficulties(self) -> tuple[str, ...]:
@@ -192,14 +213,22 @@ def _check_values(spec: SetSpec, where: str) -> None:
         require(ok, f"{where}: {name}", "lower-case letters, digits and -", repr(value))
     require(spec.resize in ("bicubic", "area"), f"{where}: resize", "bicubic or area", spec.resize)
     require(32 <= spec.size <= 4096, f"{where}: size", "32 to 4096 px", spec.size)
-    for name in ("pairs", "traversals", "visits", "max_tries", "version"):
-        require(getattr(spec, name) >= 1, f"{where}: {name}", "1 or more", getattr(spec, name))
-    quality = spec.composite_jpeg_quality
-    ok = quality is None or 1 <= quality <= 100
-    require(ok, f"{where}: composite_jpeg_quality", "1 to 100", quality)
-    for name in ("scale", "deformation"):
-        low = spec.transformations[name].low
-        require(low > 0, f"{where}: {name}.low", "a factor above 0", low)
+    for name, most in _MOST.items():
+        value = getattr(spec, name)
+        require(1 <= value <= most, f"{where}: {name}", f"1 to {most:,}", value)
+    quality = spec.jpeg_quality
+    require(quality is None or 1 <= quality <= 100, f"{where}: jpeg_quality", "1 to 100", quality)
+    require(spec.closed in ("above", "below"), f"{where}: closed", "above or below", spec.closed)
+    for name, (lowest, highest) in LIMITS.items():
+        drawn = spec.transformations[name]
+        for end in ("low", "high"):
+            value = getattr(drawn, end)
+            wanted = f"{lowest:g} to {highest:g}"
+            require(lowest <= value <= highest, f"{where}: {name}.{end}", wanted, value)
+        span = drawn.high - drawn.low
+        require(
+            drawn.step <= max(span, 0), f"{where}: {name}.step", f"at most {span:g}", drawn.step
+        )
 
 
 def _transformation(table: object, where: str) -> Transformation:

@@ -2,11 +2,17 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import msgspec
 
 from cisdl_bench.errors import CisdlError
+
+_WORDS = {
+    "object missing required field (.*)": r"expected the key \1, got none",
+    "invalid enum value (.*)": r"expected a word that is known there, got \1",
+}
 
 
 def json_text(value: Any) -> str:
@@ -73,7 +79,9 @@ def conforming(value: Any, shape: Any, where: object, then: str, error: type[Cis
 def _said(message: str) -> str:
     """Return msgspec's sentence in the form that all of ours have."""
     text, _, path = message.partition(" - at ")
-    text = text[:1].lower() + text[1:]
+    text = text[:1].lower() + text[1:].replace("`", "")
+    for theirs, ours in _WORDS.items():
+        text = re.sub(theirs, ours, text)
     path = path.strip("`").removeprefix("$").removeprefix(".")
     path = path.removeprefix("[...]").removeprefix(".")  # of a key that msgspec does not name
-    return f"{path}: {text}".replace("`", "") if path else text.replace("`", "")
+    return f"{path}: {text}" if path else text

@@ -2,12 +2,16 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from re import match
 from typing import Any
 
+import joblib
+
+from cisdl_bench.errors import cause
 from cisdl_bench.sources.find import ENVIRONMENT
 
 _SPLITS = ("train2014", "val2014")
@@ -46,7 +50,7 @@ def _machine() -> dict[str, Any]:
     }
     return {
         "system": platform.platform(),
-        "cores": os.cpu_count(),
+        "cores": joblib.cpu_count(),
         "torch threads": torch.get_num_threads(),
         **(gpus or {"cuda": None}),
     }
@@ -57,9 +61,15 @@ def _data() -> dict[str, Any]:
     root = Path(named) if named else _COCO
     found: dict[str, Any] = {ENVIRONMENT: named}
     for split in _SPLITS:
-        there = (root / split).is_dir() and (
-            root / "annotations" / f"instances_{split}.json"
-        ).is_file()
-        found[f"COCO {split}"] = str(root / split) if there else None
-    found["VGG-16 weights"] = str(_VGG) if _VGG.is_file() else None
+        files = (root / split, root / "annotations" / f"instances_{split}.json")
+        found[f"COCO {split}"] = _place(files)
+    found["VGG-16 weights"] = _place((_VGG,))
     return found
+
+
+def _place(paths: Sequence[Path]) -> str | None:
+    """Return the first of some paths where all are there, or why that cannot be seen."""
+    try:
+        return str(paths[0]) if all(path.exists() for path in paths) else None
+    except OSError as error:
+        return f"{paths[0]}: {cause(error)}"

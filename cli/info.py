@@ -1,6 +1,6 @@
 """``cisdl-bench info``."""
 
-import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -19,7 +20,9 @@ from cisdl_bench.errors import StoreError
 )
 @click.option(
     "-o",
+    "--out",
     "--output",
+    "output",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write there instead of to stdout.",
@@ -45,7 +48,7 @@ def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> 
             )
         text = "\n".join(parameter_lines(sets[0])) + "\n"
     elif as_json:
-        text = json.dumps([summarise(path) for path in sets], indent=1) + "\n"
+        text = json_text([summarise(path) for path in sets]) + "\n"
     else:
         text = "\n".join(_described(path, summarise(path)) for path in sets)
     if output:
@@ -66,6 +69,7 @@ def _described(path: Path, summary: dict[str, Any]) -> str:
         f"{request['seed']}",
         f"  source       {summary['source']['name']} {summary['source']['sha256'][:12]}, "
         f"{summary['source']['pictures']:,} pictures, {summary['source']['instances']:,} instances",
+        *_said(summary["source"]),
         f"  fingerprint  {summary['fingerprint']}",
         f"  kinds        {_counted(counts['kinds'])}",
         f"  classes      {_counted(counts['difficulties'])}",
@@ -77,10 +81,22 @@ def _described(path: Path, summary: dict[str, Any]) -> str:
     return "\n".join([*lines, *_bars(summary)]) + "\n"
 
 
+def _said(source: dict[str, Any]) -> Iterator[str]:
+    """Yield what the annotation file says of its own data."""
+    for key in ("description", "version", "licence"):
+        if source[key]:
+            yield f"  {key:12} {source[key]}"
+
+
 def _bars(summary: dict[str, Any]) -> Iterator[str]:
+    levels = "▁▂▃▄▅▆▇█"
+    try:
+        levels.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        levels = " .:-=+*#"
     for name, histogram in summary["histograms"].items():
         edges, most = histogram["edges"], max(histogram["counts"])
-        bars = "".join("▁▂▃▄▅▆▇█"[round(7 * n / most)] for n in histogram["counts"])
+        bars = "".join(levels[round(7 * n / most)] for n in histogram["counts"])
         yield f"  {name:16} {edges[0]:9.3f} {bars} {edges[-1]:.3f}"
 
 

@@ -1,12 +1,12 @@
 """``cisdl-bench profile``."""
 
-import json
 from typing import Any
 
 import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -61,7 +61,7 @@ def profile(
     found = measure(network, chosen, size, seconds)
     paper = tables()["complexity"].get(architecture, {})
     if as_json:
-        click.echo(json.dumps({**found, "published": paper}, indent=1))
+        click.echo(json_text({**found, "published": paper}))
         return
     best = found["best_batch"]
     lines = [

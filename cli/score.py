@@ -191,6 +191,8 @@ def score(
         target = out or Path("cisdl-scores") / detector.name
         if networked:
             bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")
+        if isinstance(detector, NetworkDetector) and detector.note:
+            bars.say(f"note: {detector.note}")
         overwrite = options["overwrite"]
         if networked and backend != "local":
             raise click.UsageError("networks run on several machines by torchrun, not --backend.")

@@ -1,6 +1,5 @@
 """``cisdl-bench train``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import RunError
+from cisdl_bench.strict_json import json_text
 
 OUT = Path("cisdl-training")
 
@@ -92,13 +92,18 @@ OUT = Path("cisdl-training")
     show_default=True,
     help="Reading processes; 0: one thread reads ahead.",
 )
+@click.option(
+    "--skip-unlabelled",
+    is_flag=True,
+    help="Leave out pairs without a label or a true mask, and count them; else they are refused.",
+)
 @click.option("--log-every", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("--save-every", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Then save and stop.")
 @click.option(
     "--resume/--overwrite",
     default=True,
-    help="Go on with what an interrupted run left (default), or throw it away.",
+    help="Go on with what an interrupted run left (default), or remove it, its network too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 @click.pass_obj
@@ -126,7 +131,7 @@ def train(
       cisdl-bench train --list
       torchrun --nproc-per-node 8 -m cisdl_bench train dmac
     """
-    from cisdl_bench.training.experiments import experiments, load_experiment
+    from cisdl_bench.training.experiments import check_experiment, experiments, load_experiment
 
     if listed:
         for each in experiments().values():
@@ -146,6 +151,7 @@ def train(
     called = of.name if text.endswith(".toml") else text
     batch, epochs = options["batch_size"] or of.batch, options["epochs"] or of.epochs
     of = replace(of, batch=batch, epochs=epochs)
+    check_experiment(of, text)
     device = choose_device(options["device"])
     choices = Choices(
         device=device,
@@ -161,6 +167,7 @@ def train(
                 "save_every",
                 "evaluate_every",
                 "max_minutes",
+                "skip_unlabelled",
             )
         },
     )
@@ -184,7 +191,7 @@ def train(
             return
         folder = out or OUT / called
         if as_json:
-            click.echo(json.dumps(record, indent=1))
+            click.echo(json_text(record))
         elif record["complete"]:
             click.echo(f"{folder / record['checkpoint']}: {record['step']:,} steps, finished")
             bars.say(f"score it: cisdl-bench score {folder / record['checkpoint']}")

@@ -8,24 +8,29 @@ import hashlib
 import io
 import json
 import pickle
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoint_content import (
+    FORMAT,
+    LAYOUT,
+    Content,
+    checked_tensor,
+    content_of,
+    shown,
+)
 from cisdl_bench.models.keras_weights import read_dmvn
 from cisdl_bench.models.networks import build
-from cisdl_bench.models.published import our_name, recognised
 from cisdl_bench.store.atomic import write_whole
+from cisdl_bench.strict_json import decoded
 
-FORMAT = "cisdl-bench checkpoint"
-LAYOUT = 1
 _KEY = "cisdl-bench"
 
 
@@ -37,11 +42,13 @@ class Checkpoint:
         network: One of ``models.networks``.
         sha256: Of the file.
         about: Its architecture, configuration, training record and versions.
+        note: What of the file was left unread or renamed; empty where nothing was.
     """
 
     network: nn.Module
     sha256: str
     about: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) -> None:
@@ -99,36 +106,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
             path, "a checkpoint", error.strerror, "Give the path of a file that is there"
         ) from error
     if path.suffix in (".h5", ".hdf5", ".keras"):
-        about: dict[str, Any] = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
-        state = read_dmvn(path)
+        about = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
+        content = Content(about, dict(read_dmvn(path)))
+    elif path.suffix == ".safetensors":
+        content = content_of(_read_safetensors(path), path)
     else:
-        about, state = _ours_or_published(path)
+        content = content_of(load_tensors(path), path)
+    about = content.about
     network = build(about["architecture"], f"{path}: architecture", about.get("configuration"))
-    _fill(network, state, path)
-    return Checkpoint(network.eval(), sha256, about)
-
-
-def _ours_or_published(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else load_tensors(path)
-    if content.get("format") == FORMAT:
-        if content.get("layout") != LAYOUT:
-            raise ModelError.expected(
-                path, f"layout {LAYOUT}", content.get("layout"), "Use the version that wrote it"
-            )
-        state = content.pop("state")
-        return content, state
-    state = {key.removeprefix("module."): value for key, value in content.items()}
-    architecture = recognised(state)
-    if architecture is None or not all(isinstance(value, Tensor) for value in state.values()):
-        first = ", ".join(list(map(str, content))[:3]) or "nothing"
-        raise ModelError.expected(
-            path,
-            "a checkpoint of cisdl-bench or the published keys of DMAC-adv.pth or DMVN-BN.pth",
-            f"the keys {first}",
-            "For another network write a factory, see the README, Score your own network",
-        )
-    about = {"architecture": architecture, "origin": "published state dict"}
-    return about, {our_name(architecture, key): value for key, value in state.items()}
+    _fill(network, content.state, path)
+    return Checkpoint(network.eval(), sha256, about, content.note)
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
@@ -145,20 +132,22 @@ def load_tensors(path: Path) -> dict[str, Any]:
             path, "a torch file", error.strerror, "Give the path of a file that is there"
         ) from error
     except pickle.UnpicklingError as error:
-        asked = next((line for line in str(error).splitlines() if "GLOBAL" in line), "")
+        asked = next((line for line in str(error).splitlines() if "GLOBAL " in line), "")
         if asked:
-            name = asked.split("GLOBAL ")[1].split(" ")[0]
+            name = asked.partition("GLOBAL ")[2].partition(" ")[0]
             raise ModelError.expected(
                 path,
                 "tensors and plain values alone",
-                f"a pickle that asks to run {name}",
+                f"a pickle that asks to run {shown(name)}",
                 "It was not run. Save `model.state_dict()` instead",
             ) from error
         raise ModelError.expected(path, "a whole torch file", "a broken one", whole) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        size = path.stat().st_size
+    except Exception as error:  # torch reports a damaged file by exceptions of any class
         raise ModelError.expected(
-            path, "a whole torch file", f"{size:,} bytes that are cut short or no such file", whole
+            path,
+            "a whole torch file",
+            f"{path.stat().st_size:,} bytes that are cut short or no such file",
+            whole,
         ) from error
     if not isinstance(content, dict):
         raise ModelError.expected(
@@ -168,20 +157,23 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
+    then = "Copy or download it again"
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            text = (file.metadata() or {}).get(_KEY, "")
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
-        raise ModelError.expected(
-            path, "a whole safetensors file", error, "Copy or download it again"
-        ) from error
-    return {**about, "state": state} if about else state
+    except Exception as error:  # its errors and torch's, which share no class
+        said = (str(error).splitlines() or [""])[0]
+        raise ModelError.expected(path, "a whole safetensors file", f"'{said}'", then) from error
+    if not text:
+        return state
+    about = decoded(text.encode(), dict[str, Any], f"{path}: {_KEY}", then, ModelError)
+    return {**about, "state": state}
 
 
-def _fill(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+def _fill(network: nn.Module, state: dict[str, Any], path: Path) -> None:
     expected = network.state_dict()
     name = network.architecture
     for what, odd in (
@@ -193,15 +185,12 @@ def _fill(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
             raise ModelError.expected(
                 path,
                 f"the {len(expected)} tensors of {name}",
-                f"{len(odd)} {what}: {odd[0]}{more}",
+                f"{len(odd)} {what}: {shown(odd[0])}{more}",
                 "Give the checkpoint of that network, whole",
             )
-    for key, value in state.items():
-        if value.shape != expected[key].shape:
-            raise ModelError.expected(
-                f"{path}: {key}",
-                f"the shape {tuple(expected[key].shape)}",
-                tuple(value.shape),
-                f"Give a checkpoint of {name} as published",
-            )
-    network.load_state_dict(state)
+    then = f"Give a checkpoint of {name} as published"
+    checked = {
+        key: checked_tensor(value, expected[key], f"{path}: {key}", then)
+        for key, value in state.items()
+    }
+    network.load_state_dict(checked)

@@ -1,6 +1,8 @@
 """From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
 
+import ast
 import hashlib
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +15,7 @@ from torch import nn
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.dense_field import DenseField
 from cisdl_bench.models.luo_blocks import LuoBlocks
+from cisdl_bench.models.networks import NETWORKS, build
 from cisdl_bench.models.pair_detector import PairDetector
 from cisdl_bench.models.reference_detectors import Empty, Oracle, Random
 from cisdl_bench.models.sift_ransac import SiftRansac
@@ -35,15 +38,17 @@ class NetworkDetector:
 
     Attributes:
         name: What results are filed under: the file's stem, or the factory's name.
-        identity: SHA-256 of the checkpoint or program.
-        network: In evaluation mode, on the CPU.
+        identity: SHA-256 of the checkpoint, or of a program's sources and tensors.
+        network: The network in evaluation mode, on the CPU.
         about: Architecture and training record, for the result's summary.
+        note: What a user must know before it is scored; empty where there is nothing.
     """
 
     name: str
     identity: str
     network: nn.Module
     about: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 Detector = PairDetector | NetworkDetector
@@ -63,16 +68,50 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     if text in PAIR_DETECTORS:
         return PAIR_DETECTORS[text]()
     path = Path(text)
+    if path.suffix == ".py":
+        raise _program(path)
     if path.is_file():
         return _of_file(path, device)
     if ":" in text and not path.suffix.startswith(".pt"):
         return _of_factory(text)
-    near = get_close_matches(text, PAIR_DETECTORS, n=1)
-    raise ModelError.expected(
+    raise _unknown(text)
+
+
+def _program(path: Path) -> ModelError:
+    """Return the error for a Python file, naming the factory that it may mean."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        made = []
+    else:
+        made = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)]
+    factory = next((name for name in made if not name.startswith("_")), "network")
+    there = "" if path.parent == Path() else f", from the folder {path.parent}"
+    return ModelError.expected(
+        path,
+        "module:factory for a program of your own",
+        "a Python file",
+        f"Write {path.stem}:{factory}{there}; {factory}() returns the network",
+    )
+
+
+def _unknown(text: str) -> ModelError:
+    """Return the error for what is no file and no name, with the names that are near."""
+    networks = [name for name, kind in NETWORKS.items() if hasattr(kind, "detect")]
+    word = text.casefold()
+    if any(word == name or word.startswith((f"{name}-", f"{name}_")) for name in networks):
+        return ModelError(
+            f"{text}: expected a network's checkpoint, got a name alone: a network needs weights. "
+            "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
+            "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (README, Score)."
+        )
+    near = [name for name in PAIR_DETECTORS if word and (word in name or name in word)]
+    near = near or get_close_matches(word, PAIR_DETECTORS, n=3, cutoff=0.5)
+    return ModelError.expected(
         text,
         f"a checkpoint file, module:factory, or one of {', '.join(PAIR_DETECTORS)}",
         "no such file",
-        f"Did you mean {near[0]}" if near else "Check the path",
+        f"Did you mean {' or '.join(near)}" if near else "Check the path",
     )
 
 
@@ -88,21 +127,26 @@ def _of_file(path: Path, device: str) -> NetworkDetector:
             raise ModelError.expected(
                 path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
             )
-        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about)
+        note = f"{path}: {loaded.note}" if loaded.note else ""
+        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
     network = from_file(path, kind, torch.device(device))
     return NetworkDetector(path.stem, _sha256(path), network, {"architecture": kind})
 
 
 def _of_factory(text: str) -> NetworkDetector:
     from cisdl_bench.models.foreign import from_factory
+    from cisdl_bench.models.program_identity import program_identity
 
-    network = from_factory(text)
-    identity = hashlib.sha256(text.encode())
-    for name, value in sorted(network.state_dict().items()):
-        identity.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return NetworkDetector(
-        text.replace(":", "."), identity.hexdigest(), network, {"architecture": text}
-    )
+    network, module = from_factory(text)
+    identity, note = program_identity(text, module, network), ""
+    if identity is None:
+        identity = f"source unknown {uuid.uuid4().hex}"
+        note = (
+            f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
+            "from this one: its results are never gone on with, score it again with --overwrite"
+        )
+    about = {"architecture": text, **({"notes": [note]} if note else {})}
+    return NetworkDetector(text.replace(":", "."), identity, network, about, note)
 
 
 def _sha256(path: Path) -> str:
@@ -132,8 +176,6 @@ def networked(text: str) -> tuple[nn.Module, str]:
     Raises:
         ModelError: The detector has no network.
     """
-    from cisdl_bench.models.networks import NETWORKS, build
-
     if text in NETWORKS and hasattr(NETWORKS[text], "detect"):
         torch.manual_seed(0)
         return build(text).eval(), text

@@ -1,7 +1,26 @@
 """The discriminative network Dis (paper, section III-E, Fig. 5 b): a true or a generated mask?"""
 
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.parametrize import register_parametrization
+
+
+class _ExactSpectralNorm(_SpectralNorm):
+    """Spectral normalisation whose power iteration is float32 under autocast too."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            return super().forward(weight)
+
+
+def spectral_norm(module: nn.Conv2d | nn.Linear) -> nn.Module:
+    """Return a layer whose weight is divided by its largest singular value, in float32.
+
+    As ``torch.nn.utils.parametrizations.spectral_norm``, with the same names of tensors.
+    """
+    register_parametrization(module, "weight", _ExactSpectralNorm(module.weight))
+    return module
 
 
 class DiscriminativeNetwork(nn.Module):

@@ -19,7 +19,7 @@ class Aspp(nn.Module):
     normalisation, ReLU; 1x1 convolution to two classes.
 
     Args:
-        channels: Of the input, and of each branch twice as many.
+        channels: Channels of the input; each branch has twice as many inside.
     """
 
     def __init__(self, channels: int) -> None:
@@ -89,6 +89,8 @@ class Dmac(nn.Module):
         levels = [correlate(a, b) for a, b in zip(probe, donor, strict=True)]
         of_probe = torch.cat([maps for c in levels for maps in (c.ab, c.aa)], dim=1)
         of_donor = torch.cat([maps for c in levels for maps in (c.ba, c.bb)], dim=1)
+        # In one batch, so that both pictures have the statistics that inference has; the release
+        # normalises each apart while training (README, Train).
         logits: Tensor = self.aspp(torch.cat((of_probe, of_donor)))
         first, second = logits.chunk(2)
         return first, second

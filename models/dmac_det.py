@@ -6,19 +6,33 @@ from torch.nn import functional
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.detection_network import DetectionNetwork
 from cisdl_bench.models.dmac import Dmac
+from cisdl_bench.models.vgg import BGR_MEAN
+
+#: Levels of the pictures that Det and Dis see. The release's shipped script has the second one
+#: switched off; the paper pools "the original images" and names no range.
+MINUS_MEAN, UNIT = LEVELS = ("bgr-minus-mean", "-1..1")
 
 
-def shrunk_pictures(pictures: Tensor, side: int) -> Tensor:
-    """Return pictures average-pooled to what Det and Dis see (section III-D), in -1 to 1.
-
-    The range is that of the release; grey is 0, as is what a mask leaves out.
+def shrunk_pictures(pictures: Tensor, side: int, levels: str = MINUS_MEAN) -> Tensor:
+    """Return pictures average-pooled to what Det and Dis see (section III-D), in BGR.
 
     Args:
         pictures: RGB, 0 to 255, (N, 3, H, W).
-        side: Of the result in px.
+        side: Side of the result in px.
+        levels: One of ``LEVELS``: ``bgr-minus-mean`` is 0 to 255 less ``BGR_MEAN``, as DMAC sees
+            them; ``-1..1`` is 0 to 255 by 127.5, less 1.
+
+    Returns:
+        float32, (N, 3, side, side).
+
+    >>> import torch
+    >>> shrunk_pictures(torch.full((1, 3, 4, 4), 255), 1, "-1..1").flatten().tolist()
+    [1.0, 1.0, 1.0]
     """
-    pooled = functional.adaptive_avg_pool2d(pictures.float(), side)
-    return pooled / 127.5 - 1
+    pooled = functional.adaptive_avg_pool2d(pictures.float(), side).flip(1)
+    if levels == UNIT:
+        return pooled / 127.5 - 1
+    return pooled - pooled.new_tensor(BGR_MEAN).reshape(3, 1, 1)
 
 
 def tampered_probability(logits: Tensor, side: int) -> Tensor:
@@ -28,7 +42,7 @@ def tampered_probability(logits: Tensor, side: int) -> Tensor:
 
     Args:
         logits: (N, 2, h, w).
-        side: Of the result in px.
+        side: Side of the result in px.
     """
     probability = logits.float().softmax(dim=1)[:, 1:]
     if probability.shape[-1] == side:
@@ -43,6 +57,7 @@ class DmacDet(nn.Module):
 
     Args:
         width: Share of VGG-16's channels; the paper's is 1.
+        pictures: Levels of the pictures that Det sees, one of ``LEVELS``.
 
     >>> sum(p.numel() for p in DmacDet().parameters()) == 14_920_520 + 8_489_602
     True
@@ -50,18 +65,19 @@ class DmacDet(nn.Module):
 
     architecture = "dmac-det"
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, pictures: str = MINUS_MEAN) -> None:
         super().__init__()
         self.dmac = Dmac(width)
         self.detection = DetectionNetwork()
-        self.configuration = self.dmac.configuration
+        self.pictures = pictures
+        self.configuration = {**self.dmac.configuration, "pictures": pictures}
 
     def detect(self, probe: Tensor, donor: Tensor) -> Detection:
         """Return both masks' probabilities at the pictures' own size, and Det's of each pair."""
         size, side = probe.shape[-2:], self.detection.side
         logits = self.dmac(probe, donor)
         masked = (
-            shrunk_pictures(picture, side) * tampered_probability(of_mask, side)
+            shrunk_pictures(picture, side, self.pictures) * tampered_probability(of_mask, side)
             for picture, of_mask in zip((probe, donor), logits, strict=True)
         )
         score = self.detection(*masked).float().softmax(dim=1)[:, 1]

@@ -8,15 +8,18 @@ third tensor (N,), the probability that the two share a region.
 import importlib
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.detection import Detection, upsampled
+from cisdl_bench.models.detection import Detection, full_size
+from cisdl_bench.models.program_identity import imported_files
 
 
 class ForeignNetwork(nn.Module):
@@ -25,11 +28,13 @@ class ForeignNetwork(nn.Module):
     Args:
         call: The callable; a module moves to a device with this one.
         where: What messages call it.
+        program: Whether it is a program in a file: an error within is told in one line.
     """
 
-    def __init__(self, call: Callable[..., Any], where: str) -> None:
+    def __init__(self, call: Callable[..., Any], where: str, *, program: bool = False) -> None:
         super().__init__()
         self.call = call
+        self._program = program
         self.architecture = where
 
     def detect(self, probe: Tensor, donor: Tensor) -> Detection:
@@ -38,7 +43,7 @@ class ForeignNetwork(nn.Module):
         Raises:
             ModelError: Its answer is not two masks in 0 to 1 of these pictures.
         """
-        answer = self.call(probe.to(torch.float32) / 255, donor.to(torch.float32) / 255)
+        answer = self._answer(probe.to(torch.float32) / 255, donor.to(torch.float32) / 255)
         if not isinstance(answer, (tuple, list)) or len(answer) not in (2, 3):
             got = f"{len(answer)} values" if isinstance(answer, (tuple, list)) else type(answer)
             raise self._wrong("two masks, or two masks and a score", got)
@@ -50,6 +55,19 @@ class ForeignNetwork(nn.Module):
             raise self._wrong(f"{n} scores, one a pair", len(score))
         return Detection(masks[0], masks[1], score)
 
+    def _answer(self, probe: Tensor, donor: Tensor) -> Any:
+        if not self._program:
+            return self.call(probe, donor)
+        try:
+            return self.call(probe, donor)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as error:  # there is no source of the user's to point at
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            said = next((line for line in lines if "Error:" in line), (lines or ["an error"])[0])
+            shape = tuple(probe.shape)
+            raise self._wrong(f"a program that takes two pictures {shape}", f"'{said}'") from error
+
     def _check_ranges(self, answer: Sequence[Any]) -> None:
         for value in answer:
             if not isinstance(value, Tensor):
@@ -57,7 +75,7 @@ class ForeignNetwork(nn.Module):
         ends = torch.stack([end.float() for value in answer for end in value.aminmax()]).tolist()
         low, high = min(ends), max(ends)  # one synchronisation for all of them
         if any(end != end for end in ends):
-            raise self._wrong("probabilities in 0 to 1", "NaN")
+            raise self._wrong("probabilities in 0 to 1", "nan")
         if not (low >= 0 and high <= 1):
             raise self._wrong("probabilities in 0 to 1", f"{low:.3g} to {high:.3g}")
 
@@ -65,7 +83,7 @@ class ForeignNetwork(nn.Module):
         mask = mask.unsqueeze(1) if mask.ndim == 3 else mask
         if mask.ndim != 4 or mask.shape[:2] != (n, 1):
             raise self._wrong(f"masks ({n}, h, w) or ({n}, 1, h, w)", tuple(mask.shape))
-        return upsampled(mask, size).squeeze(1) if mask.shape[-2:] != size else mask[:, 0].float()
+        return full_size(mask, size)
 
     def _wrong(self, what: str, got: object) -> ModelError:
         return ModelError.expected(
@@ -73,27 +91,39 @@ class ForeignNetwork(nn.Module):
         )
 
 
-def from_factory(text: str) -> ForeignNetwork:
-    """Return what ``module:factory`` makes; the working folder is searched too.
+def from_factory(text: str) -> tuple[ForeignNetwork, ModuleType]:
+    """Return what ``module:factory`` makes, and the module; the working folder is searched too.
 
     Raises:
         ModelError: There is no such module or factory, or it makes nothing callable.
     """
     module_name, _, name = text.partition(":")
+    named = all(part.isidentifier() for part in module_name.split("."))
+    if not named or module_name.endswith(".py"):
+        then = f"Write {module_name.removesuffix('.py')}:{name}"
+        raise ModelError.expected(text, "the name of a Python module", repr(module_name), then)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ModelError.expected(
-            text, "a module that can be imported", error, "Install it, or run from its folder"
-        ) from error
+    with _from_source():
+        try:
+            module = _current(module_name)
+        except (ImportError, SyntaxError) as error:
+            raise ModelError.expected(
+                text,
+                "a module that can be imported",
+                f"'{_first_line(error)}'",
+                "Install it, or run from its folder",
+            ) from error
+        return _made(module, text, name), module
+
+
+def _made(module: ModuleType, text: str, name: str) -> ForeignNetwork:
     factory = getattr(module, name, None)
     if not callable(factory):
         raise ModelError.expected(
             text,
-            f"a factory {name!r} in {module_name}",
+            f"a factory {name!r} in {module.__name__}",
             "none",
             "Name a function without arguments",
         )
@@ -107,12 +137,50 @@ def from_factory(text: str) -> ForeignNetwork:
     return ForeignNetwork(made, text)
 
 
+@contextmanager
+def _from_source() -> Iterator[None]:
+    """Leave no compiled files: they may be taken for an edited source of the same second."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+#: Sources of modules as they were imported here, by the module and by their files.
+_IMPORTED: dict[str, dict[Path, bytes]] = {}
+
+
+def _current(name: str) -> ModuleType:
+    """Return a module, imported again where it or a module of its folder was edited since."""
+    before = _IMPORTED.get(name)
+    if before and any(not p.is_file() or p.read_bytes() != b for p, b in before.items()):
+        gone = {str(path) for path in before}
+        for each, module in list(sys.modules.items()):
+            if getattr(module, "__file__", None) in gone:
+                del sys.modules[each]
+        importlib.invalidate_caches()
+    module = importlib.import_module(name)
+    try:
+        files = imported_files(module).values()
+        _IMPORTED[name] = {path: path.read_bytes() for path in files}
+    except OSError:  # built in, or made by a program: there is nothing to edit
+        _IMPORTED.pop(name, None)
+    return module
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
 def file_kind(path: Path) -> str:
     """Return 'torchscript', 'export' or 'checkpoint', by what a file holds."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:  # no archive, or a damaged one, which the checkpoint's reader will say
         return "checkpoint"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
     if any("/code/" in name for name in names):
         return "torchscript"
     return "export" if any(name.endswith("/models/model.json") for name in names) else "checkpoint"
@@ -129,9 +197,10 @@ def from_file(path: Path, kind: str, device: torch.device) -> ForeignNetwork:
     try:
         if kind == "torchscript":
             load: Any = torch.jit.load
-            return ForeignNetwork(load(str(path), map_location=device).eval(), str(path))
-        return ForeignNetwork(torch.export.load(path).module(), str(path))
-    except (RuntimeError, OSError, ValueError) as error:
-        raise ModelError.expected(
-            path, f"a whole {kind} file", str(error).splitlines()[0], "Export it again"
-        ) from error
+            call = load(str(path), map_location=device).eval()
+        else:
+            call = torch.export.load(path).module()
+    except Exception as error:  # torch reports a damaged file by exceptions of any class
+        said = f"'{_first_line(error)}'"
+        raise ModelError.expected(path, f"a whole {kind} file", said, "Export it again") from error
+    return ForeignNetwork(call, str(path), program=True)

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from cisdl_bench.errors import ModelError
 
+_FETCH = "Fetch the file again"
+_MOST_BYTES = 1 << 26  # of one weight; the largest has half as many
 _BLOCKS = ((1, 2), (2, 2), (3, 3), (4, 3))
 
 
@@ -74,10 +76,13 @@ def read_dmvn(path: Path) -> dict[str, Tensor]:
                 for name in group.attrs.get("weight_names", ()):
                     text = name.decode() if isinstance(name, bytes) else str(name)
                     key = _our_name(text, path)
-                    state[key] = torch.from_numpy(_turned(np.asarray(group[text])))
-    except (OSError, KeyError) as error:
+                    state[key] = torch.from_numpy(_turned(_values(group, text, path)))
+    except ModelError:
+        raise
+    except Exception as error:  # HDF5 reports a damaged file by exceptions of any class
+        said = (str(error).splitlines() or [""])[0]
         raise ModelError.expected(
-            path, "a Keras 1.2 weights file of DMVN in HDF5", error, "Fetch the file again"
+            path, "a Keras 1.2 weights file of DMVN in HDF5", f"'{said}'", "Fetch the file again"
         ) from error
     if not state:
         raise ModelError.expected(
@@ -86,11 +91,25 @@ def read_dmvn(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def _values(group: h5py.Group, name: str, path: Path) -> np.ndarray:
+    """Return a dataset of numbers that lies in the file itself and is not absurdly large."""
+    link, found = group.get(name, getlink=True), group[name]
+    inside = isinstance(link, h5py.HardLink) and isinstance(found, h5py.Dataset)
+    if not inside or found.is_virtual or found.external:
+        raise ModelError.expected(
+            f"{path}: {name}", "a dataset of this file", "a link, a group or outer storage", _FETCH
+        )
+    if found.dtype.kind not in "fiu" or not found.shape or found.nbytes > _MOST_BYTES:
+        got = f"{found.dtype} {found.shape}"
+        raise ModelError.expected(f"{path}: {name}", "a weight of DMVN", got, _FETCH)
+    return np.asarray(found[()])
+
+
 def _our_name(weight: str, path: Path) -> str:
     layer, _, kind = weight.rpartition("_")
     if layer not in LAYERS or kind not in ("W", "b"):
         raise ModelError.expected(
-            path, "the layers of DMVN alone", f"the weight {weight!r}", "Give DMVN's own file"
+            path, "the layers of DMVN alone", f"the weight {weight[:99]!r}", "Give DMVN's own file"
         )
     return f"{LAYERS[layer]}.{'weight' if kind == 'W' else 'bias'}"
 

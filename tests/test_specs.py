@@ -26,10 +26,14 @@ def test_numbers_that_all_sets_of_a_variant_share(name: str) -> None:
     spec = load_spec(name)
     assert spec.areas == {"difficult": (0.01, 0.1), "normal": (0.1, 0.25), "easy": (0.25, 0.5)}
     drawn = spec.transformations
-    assert (drawn["shift"].low, drawn["shift"].high) == (-127, 127)
+    release = spec.variant == "release"
+    assert (drawn["shift"].low, drawn["shift"].high) == ((-256, 256) if release else (-127, 127))
+    assert (spec.size, spec.closed) == ((512, "below") if release else (256, "above"))
+    assert spec.jpeg_quality == (75 if release else None)
     assert (drawn["rotation"].low, drawn["rotation"].high) == (-30, 30)
+    assert drawn["rotation"].step == release
     assert (drawn["luminance"].low, drawn["luminance"].high) == (-32, 32)
-    assert (drawn["deformation"].low, drawn["deformation"].high) == (0.5, 2)
+    assert (drawn["deformation"].low, drawn["deformation"].high) == (0.5, 1 if release else 2)
     scale = drawn["scale"]
     expected = (1.1, 4, 0.5) if spec.variant == "release" else (0.5, 4, 0)
     assert (scale.low, scale.high, scale.reciprocal) == expected
@@ -47,6 +51,12 @@ def test_folder_names() -> None:
     assert load_spec("training").folder("all") == "training"
 
 
+def one(name: str, **changed: float) -> dict:
+    """The change of one transformation."""
+    drawn = table()["transformations"]
+    return {"transformations": {**drawn, name: {**drawn[name], **changed}}}
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -56,10 +66,23 @@ def test_folder_names() -> None:
         ({"resize": "lanczos"}, "resize: expected bicubic or area, got lanczos"),
         ({"kinds": ["foregrounds"]}, "kinds: expected a list out of foreground"),
         ({"areas": {"difficult": [0.1, 0.01]}}, "areas.difficult: expected two rising shares"),
-        ({"composite_jpeg_quality": 0}, "composite_jpeg_quality: expected 1 to 100, got 0"),
+        ({"jpeg_quality": 0}, "jpeg_quality: expected 1 to 100, got 0"),
         ({"pairs": True}, "pairs: expected a whole number, got True"),
         ({"pairs": None}, "pairs: expected a whole number, got None"),
         ({"name": "../up"}, "name: expected lower-case letters"),
+        ({"pairs": 2**70}, "pairs: expected a whole number, got 1180"),
+        ({"pairs": 10**12}, "pairs: expected 1 to 1,000,000,000, got 1000000000000"),
+        ({"max_tries": 10**9}, "max_tries: expected 1 to 1,000,000, got"),
+        ({"closed": "left"}, "closed: expected above or below, got left"),
+        (one("rotation", high=300), "rotation.high: expected -180 to 180, got 300"),
+        (one("rotation", high=float("inf")), "rotation: high: expected a finite number, got inf"),
+        (one("scale", low=float("nan")), "scale: low: expected a finite number, got nan"),
+        (one("scale", high=1e6), "scale.high: expected 0.015625 to 64, got 1000000"),
+        (one("scale", low=0), "scale.low: expected 0.015625 to 64, got 0"),
+        (one("shift", low=-1e4), "shift.low: expected -256 to 256, got -10000"),
+        (one("luminance", high=1e3), "luminance.high: expected -255 to 255, got 1000"),
+        (one("deformation", high=1e3), "deformation.high: expected 0.015625 to 64, got 1000"),
+        (one("shift", step=1000), "shift.step: expected at most 254, got 1000"),
     ],
 )
 def test_a_wrong_value_is_refused_where_it_stands(change: dict, text: str) -> None:

@@ -120,7 +120,8 @@ def _instance(plan: Plan, candidate: Candidate) -> Instance | str:
     if not region.bits.size:
         return "instance covers no pixel of the canvas"
     outline = outline_of(region)
-    difficulty = class_of(outline.area_px, spec.size, spec.classes(candidate.difficulty))
+    classes = spec.classes(candidate.difficulty)
+    difficulty = class_of(outline.area_px, spec.size, classes, spec.closed)
     if difficulty is None:
         return "instance's area on the canvas is in no class of the set"
     return Instance(region, outline, difficulty)
@@ -150,16 +151,14 @@ def compose(
         parameters = placement.parameters
         warp = plan_warp(placement, spec.size)
         pasted, patch = render(frame, warp, parameters.luminance)
-        if class_of(int(np.count_nonzero(pasted.bits)), spec.size, wanted):
+        if class_of(int(np.count_nonzero(pasted.bits)), spec.size, wanted, spec.closed):
             break
     else:
         return None
     box, opaque = pasted.box, False
-    if spec.composite_jpeg_quality is not None:
+    if spec.jpeg_quality is not None:
         box, opaque = Box(0, 0, spec.size, spec.size), True
-        patch = _saved(
-            canvas.read(candidate.background), patch, pasted, spec.composite_jpeg_quality
-        )
+        patch = _saved(canvas.read(candidate.background), patch, pasted, spec.jpeg_quality)
     ids = plan.source.index
     return Composite(
         index=candidate.number,

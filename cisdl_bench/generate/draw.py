@@ -17,20 +17,35 @@ REFERENCE_PX = 256  # the canvas that a shift's range is said for
 _BATCHES = (48, 256, 512)  # tries at a time; the last again and again
 _TOGETHER = 1536  # tries computed at once, so that they stay in the cache
 
+_LARGEST = 0.5  # of the canvas: the upper end of the easy class
 _FEW = 4  # points of a hull that are looked at first
 
 Floats = npt.NDArray[np.float64]
 
 
-def class_of(area_px: int, size: int, classes: Mapping[str, tuple[float, float]]) -> str | None:
+def class_of(
+    area_px: int, size: int, classes: Mapping[str, tuple[float, float]], closed: str = "above"
+) -> str | None:
     """Return the class whose share of the canvas an area has, None where there is none.
 
-    >>> class_of(6554, 256, {"difficult": (0.01, 0.1), "normal": (0.1, 0.25)})
-    'normal'
+    Args:
+        area_px: Area in px.
+        size: Side of the canvas in px.
+        classes: Lower and upper end of each class, shares of the canvas.
+        closed: Which end belongs to a class: ``above``, or ``below`` as in the release, where one
+            half, the upper end of all, belongs to its class too.
+
+    >>> classes = {"difficult": (0.01, 0.1), "normal": (0.1, 0.25)}
+    >>> class_of(6554, 256, classes), class_of(16384, 256, classes)
+    ('normal', 'normal')
+    >>> class_of(16384, 256, classes, "below") is None
+    True
     """
     share = area_px / (size * size)
-    for name, (above, at_most) in classes.items():
-        if above < share <= at_most:
+    for name, (low, high) in classes.items():
+        if closed == "above" and low < share <= high:
+            return name
+        if closed == "below" and low <= share and (share < high or share == high == _LARGEST):
             return name
     return None
 
@@ -117,7 +132,7 @@ def _tried(
     areas = np.array([[wish.outline.area_px] for wish in wishes])
     low, high = np.array([wish.area_range for wish in wishes]).T[:, :, None] * canvas
     area = areas * drawn[3] ** 2 * drawn[5] * drawn[6]
-    of_wish, of_try = np.nonzero((area > low) & (area <= high))
+    of_wish, of_try = np.nonzero((area >= low) & (area <= high))  # the ends: see class_of
     drawn = drawn[:, of_wish, of_try]
     affine = affine_of(Parameters(*drawn), spec.size)
     hulls = _stacked([wish.outline.points for wish in wishes])
@@ -163,6 +178,7 @@ def _stacked(hulls: Sequence[Floats]) -> Floats:
 
 # One uniform number each, in the order of the fields of Parameters; then three choices.
 _DRAWS = ("shift", "shift", "rotation", "scale", "luminance", "deformation", "deformation")
+_LUMINANCE = 4
 _CHOICES = ("scale is reciprocal", "deformation is reciprocal", "deformation is of the height")
 _NUMBERS = len(_DRAWS) + len(_CHOICES)
 _NEUTRAL = np.array((0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0))[:, None, None]
@@ -177,6 +193,7 @@ class _Ranges(NamedTuple):
         steps: Rows with a step, and that.
         reciprocal: Share of the scales, and of the factors of a side, that are turned over.
         height: Share of the deformations that are of the height.
+        inverse: Ends of a number that the height's factor is one over; None: as the width's.
     """
 
     low: Floats
@@ -184,6 +201,7 @@ class _Ranges(NamedTuple):
     steps: tuple[tuple[int, float], ...]
     reciprocal: tuple[float, float]
     height: float
+    inverse: tuple[float, float] | None
 
 
 @lru_cache(maxsize=64)
@@ -194,15 +212,17 @@ def _ranges(size: int, *table: tuple[str, Transformation]) -> _Ranges:
     for row, name in enumerate(_DRAWS):
         of = of_name[name]
         factor = size / REFERENCE_PX if name == "shift" else 1.0
-        low[row], span[row] = of.low * factor, (of.high - of.low) * factor
+        ends = [of.low * factor, of.high * factor]
         if of.step:
-            span[row] = (round(span[row].item() / of.step) + 1) * of.step
+            # On the grid of this canvas, or no region would ever stay where it was.
+            ends = [round(end / of.step) * of.step for end in ends]
             steps.append((row, of.step))
+        low[row], span[row] = ends[0], ends[1] - ends[0] + of.step
     deformation = of_name["deformation"]
     reciprocal = of_name["scale"].reciprocal, deformation.reciprocal
-    return _Ranges(
-        low, span, tuple(steps), reciprocal, 0.5 if deformation.axis == "either" else 0.0
-    )
+    height = 0.5 if deformation.axis == "either" else 0.0
+    inverse = (1 / deformation.high, 1 / deformation.low) if deformation.inverse_height else None
+    return _Ranges(low, span, tuple(steps), reciprocal, height, inverse)
 
 
 def _drawn(u: Floats, switches: npt.NDArray[np.bool_], ranges: _Ranges) -> Floats:
@@ -218,10 +238,15 @@ def _drawn(u: Floats, switches: npt.NDArray[np.bool_], ranges: _Ranges) -> Float
     for row, share, choice in ((3, ranges.reciprocal[0], u[7]), (5, ranges.reciprocal[1], u[8])):
         if share:
             drawn[row] = np.where(choice < share, 1 / drawn[row], drawn[row])
+    drawn[_LUMINANCE] = np.rint(drawn[_LUMINANCE])  # what is added to a picture is whole
     # One factor is drawn; it goes to one side.
     drawn[6] = 1.0
     if ranges.height:
         tall = u[9] < ranges.height
-        drawn[6, tall] = drawn[5, tall]
+        factor = drawn[5]
+        if ranges.inverse:
+            low, high = ranges.inverse
+            factor = np.where(switches[5], 1 / (low + (high - low) * u[5]), factor)
+        drawn[6, tall] = factor[tall]
         drawn[5, tall] = 1.0
     return drawn

@@ -7,9 +7,9 @@ from cisdl_bench.errors import SpecError
 from cisdl_bench.generate.plan import DrawnPlan
 from cisdl_bench.generate.recipe import RecipePlan, read_recipe
 from cisdl_bench.generate.run import Order
-from cisdl_bench.records import pairs_of
+from cisdl_bench.records import DIFFICULTIES, pairs_of
 from cisdl_bench.sources.coco import CocoSource
-from cisdl_bench.specs import SetSpec, difficulty_of, load_spec, spec_names
+from cisdl_bench.specs import HARD, SetSpec, difficulty_of, load_spec, spec_names
 
 SourceOf = Callable[[str], CocoSource]
 
@@ -25,7 +25,8 @@ def drawn_orders(
     """Return the sets that names and difficulties mean.
 
     Args:
-        names: Names or files of specs; ``all`` means the paper's seven test sets.
+        names: Names or files of specs, or of their sets, such as ``rotation-hard``; ``all`` means
+            the paper's seven test sets.
         difficulties: Of ``difficult``, ``hard``, ``normal``, ``easy``, ``all``; none means all.
         source_of: Gives the source of a split.
         seed: The run's seed.
@@ -38,9 +39,10 @@ def drawn_orders(
     wanted = [each for name in names for each in (test_sets if name == "all" else [name])]
     words = [difficulty_of(word) for word in difficulties]
     orders: dict[str, Order] = {}
-    for spec in map(load_spec, dict.fromkeys(wanted)):
+    for name, own in dict.fromkeys(map(_named, wanted)):
+        spec = load_spec(name)
         source = source_of(spec.split)
-        for difficulty in _difficulties(spec, words):
+        for difficulty in _difficulties(spec, [own] if own else words):
             plan = DrawnPlan(spec, difficulty, seed, source, unbounded=pairs is not None)
             order = Order(
                 plan,
@@ -72,6 +74,20 @@ def recipe_order(path: Path, source_of: SourceOf) -> tuple[Order, str]:
     return Order(plan, folder, pairs, {**request, "recipe": recipe.sha256}), str(
         recipe.head["fingerprint"]
     )
+
+
+def _named(name: str) -> tuple[str, str]:
+    """Return the spec of a name and the difficulty that the name says; empty where it says none.
+
+    >>> _named("rotation-hard"), _named("release-raw-easy"), _named("scale")
+    (('rotation', 'difficult'), ('release/raw', 'easy'), ('scale', ''))
+    """
+    stem, _, word = name.rpartition("-")
+    known = {each.replace("/", "-"): each for each in spec_names()}
+    spec = known.get(stem.replace("/", "-"))
+    if spec and word in (*DIFFICULTIES, *HARD):
+        return spec, difficulty_of(word)
+    return known.get(name, name), ""
 
 
 def _difficulties(spec: SetSpec, words: Sequence[str]) -> Sequence[str]:

@@ -17,6 +17,11 @@ Manifest = dict[str, Any]
 class Pictures(Protocol):
     """Pictures on the canvas by their id, read from the store."""
 
+    @property
+    def ids(self) -> Ints:
+        """Ids of all pictures, rising."""
+        ...
+
     def find(self, picture_id: int) -> int | None:
         """Return where a picture stands, None where the store lacks it."""
         ...
@@ -50,8 +55,20 @@ class PictureSink(Protocol):
         """Note a finished shard and the pictures that cannot be used."""
         ...
 
-    def reader(self, version: int) -> Pictures:
-        """Return a reader of the store as of a number of shards."""
+    def check(self, *, thorough: bool) -> list[str]:
+        """Take damaged or missing shards off the manifest; return their names."""
+        ...
+
+    def retry(self, ids: Sequence[int]) -> None:
+        """Forget that pictures could not be used."""
+        ...
+
+    def version(self) -> str:
+        """Return what changes with the store's content."""
+        ...
+
+    def reader(self, version: str) -> Pictures:
+        """Return a reader of the store as of a version."""
         ...
 
 
@@ -63,8 +80,13 @@ class SetSink(Protocol):
         """Its folder."""
         ...
 
-    def begin(self, request: Manifest, *, overwrite: bool) -> Manifest:
-        """Return the manifest to go on with."""
+    @property
+    def final(self) -> Path:
+        """The folder that the finished set is in."""
+        ...
+
+    def begin(self, request: Manifest, *, overwrite: bool) -> "tuple[SetSink, Manifest]":
+        """Return where to write, and the manifest to go on with."""
         ...
 
     def save(self, manifest: Manifest) -> None:

@@ -6,21 +6,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
-from cisdl_bench.errors import SourceError
+from cisdl_bench.errors import SourceError, cause, next_step
 from cisdl_bench.generate.outline import Outline, Placement, placed
 from cisdl_bench.generate.plan import Candidate, Ints, Wanted
 from cisdl_bench.records import DIFFICULTIES, Parameters
 from cisdl_bench.sources.coco import CocoSource
-from cisdl_bench.specs import SetSpec, parse_spec
+from cisdl_bench.specs import LIMITS, SetSpec, parse_spec
+from cisdl_bench.strict_json import conforming
 
 MARK = "# cisdl-bench recipe "
 _IDS = ("index", "donor_id", "annotation_id", "background_id")
 COLUMNS = (*_IDS, "difficulty", *Parameters._fields)
+
+
+class _Head(TypedDict):
+    spec: dict[str, Any]
+    difficulty: str
+    seed: Annotated[int, Meta(ge=0, lt=2**62)]
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -59,14 +68,20 @@ def read_recipe(path: Path) -> Recipe:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError.expected(
-            path, "a recipe", error.strerror, "Write one by `cisdl-bench info DIR --parameters`"
+            path,
+            "a recipe",
+            cause(error),
+            next_step(error, "Write one by `cisdl-bench info DIR --parameters`"),
         ) from error
     line = data.split(b"\n", 1)[0].decode("utf-8-sig", "replace").strip().strip('"')
     try:
         head = json.loads(line.removeprefix(MARK)) if line.startswith(MARK) else None
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         head = None
-    if not isinstance(head, dict) or not {"spec", "difficulty", "seed", "fingerprint"} <= set(head):
+    if head is not None:
+        then = "Write the recipe by `cisdl-bench info DIR --parameters` and keep its first line"
+        conforming(head, _Head, f"{path}: first line", then, SourceError)
+    if head is None:
         raise SourceError.expected(
             path,
             f"a first line that begins with {MARK.strip()!r}",
@@ -93,14 +108,36 @@ def _rows(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
         whole = {name: columns[name].astype(np.int64) for name in _IDS if name in columns}
         parts = Parameters._fields
         real = {name: columns[name].astype(np.float64) for name in parts if name in columns}
+        for name, values in real.items():
+            _check(name, values)
         words = columns.get("difficulty", np.array([])).astype(str)
         if not set(words.tolist()) <= set(DIFFICULTIES):
             raise ValueError(f"difficulty {sorted(set(words.tolist()) - set(DIFFICULTIES))[0]}")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise SourceError.expected(
-            path, "a table of whole ids and real parameters", error, "Write the recipe again"
+            path, "a table of whole ids and real parameters", cause(error), "Write the recipe again"
         ) from error
     return {**columns, **whole, **real}
+
+
+#: Which transformation's limits hold for each parameter.
+_LIMITED = dict(
+    zip(
+        Parameters._fields,
+        ("shift", "shift", "rotation", "scale", "luminance", "deformation", "deformation"),
+        strict=True,
+    )
+)
+
+
+def _check(name: str, values: npt.NDArray[np.float64]) -> None:
+    low, high = LIMITS[_LIMITED[name]]
+    if _LIMITED[name] == "shift":
+        low, high = -4096.0, 4096.0  # px of the recipe's own canvas
+    wrong = ~((values >= low) & (values <= high))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(f"{name} {values[at]:g} in row {at + 3}, not {low:g} to {high:g}")
 
 
 @dataclass(frozen=True)
@@ -147,8 +184,10 @@ class RecipePlan:
         )
 
     def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
-        """Return the placement by each row's own parameters."""
-        return [iter([self._placement(candidate.row, outline)]) for candidate, outline, _ in wanted]
+        """Return the placement by each row's own parameters; none where it leaves the canvas."""
+        found = [self._placement(candidate.row, outline) for candidate, outline, _ in wanted]
+        size = self.spec.size
+        return [iter([p] if min(p.low) >= 0 and max(p.high) <= size else []) for p in found]
 
     def _placement(self, row: int, outline: Outline) -> Placement:
         values = (float(self.recipe.rows[name][row]) for name in Parameters._fields)

@@ -10,12 +10,15 @@ from typing import Any
 import joblib
 import numpy as np
 
-from cisdl_bench.errors import SourceError
+from cisdl_bench.engine import workers
+from cisdl_bench.errors import StoreError
+from cisdl_bench.generate.nothing import counted, no_candidates, no_pairs
 from cisdl_bench.generate.plan import Plan
 from cisdl_bench.generate.ports import Manifest, PictureSink, SetSink, Storage
 from cisdl_bench.generate.tasks import CompositeTask, PictureTask, run_task
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import DIFFICULTIES, pairs_of
+from cisdl_bench.sources.picture import PictureError
 
 _BLOCK = 256  # donors of a 256 px canvas whose composites make one shard
 _MARGIN = 1.1  # candidates asked for beyond what the rate so far needs
@@ -53,7 +56,8 @@ class Order:
     def picture_store(self) -> tuple[str, int]:
         """The name and canvas of the picture store that it shares."""
         spec = self.plan.spec
-        return f"{self.plan.source.key}-{spec.size}-{spec.resize}", spec.size
+        saved = "" if spec.jpeg_quality is None else f"-jpeg{spec.jpeg_quality}"
+        return f"{self.plan.source.key}-{spec.size}-{spec.resize}{saved}", spec.size
 
 
 @dataclass
@@ -70,6 +74,14 @@ class _Making:
     @property
     def complete(self) -> bool:
         return bool(self.manifest["complete"])
+
+    def lacks_pictures(self) -> bool:
+        """Plan a finished set's candidates; return whether the store lost one of their pictures."""
+        self.planned = max(entry["candidates"][1] for entry in self.entries.values())
+        needed = self.order.plan.source.index.picture_id[self.order.plan.pictures(0, self.planned)]
+        lacking = [key for entry in self.entries.values() for key in entry["lacking"]]
+        reader = self.pictures.reader(self.pictures.version())
+        return not np.isin(needed, np.concatenate([reader.ids, lacking])).all()
 
     def accepted(self) -> int:
         return sum(e["rows"] for e in self.entries.values() if e["candidates"][1] <= self.planned)
@@ -119,15 +131,20 @@ def run(
     Raises:
         StoreError: A folder holds something else, another run is writing, or the disk is full;
             what is finished is kept.
-        SourceError: A set has no candidates at all.
+        SourceError: A set has no candidates, or none of them came to anything.
     """
     with storage.lock():
+        for name, size in dict.fromkeys(order.picture_store for order in orders):
+            store = storage.pictures(name, size)
+            for damaged in store.check(thorough=overwrite):
+                progress.say(f"{store.path / damaged}: damaged or missing, made again")
         making = [_begin(order, storage, overwrite, progress) for order in orders]
         open_sets = [m for m in making if not m.complete]
         purpose = joblib.hash([order.request for order in orders])
-        with joblib.Parallel(
-            n_jobs=jobs, return_as="generator_unordered", batch_size=1
-        ) as parallel:
+        with workers(jobs, return_as="generator_unordered", batch_size=1) as parallel:
+            robbed = [m for m in making if m.complete and m.lacks_pictures()]
+            if robbed:
+                _store_pictures(robbed, parallel, progress, f"{purpose}-again")
             turn = 0
             while True:
                 active = [m for m in open_sets if m.extend()]
@@ -141,24 +158,53 @@ def run(
 
 def _begin(order: Order, storage: Storage, overwrite: bool, progress: Progress) -> _Making:
     if not order.plan.total:
-        raise SourceError.expected(
-            f"{order.folder} from {order.plan.source.name}",
-            "pictures with an instance of an admissible area",
-            "none",
-            "Choose another difficulty or source",
-        )
-    sink = storage.set(order.folder)
-    manifest = sink.begin(order.request, overwrite=overwrite)
+        raise no_candidates(order.folder, order.plan.source)
+    sink, manifest = storage.set(order.folder).begin(order.request, overwrite=overwrite)
     for name in manifest.pop("damaged", []):
-        progress.say(f"{sink.path / name}: damaged or missing, made again")
+        progress.say(f"{sink.final / name}: damaged or missing, made again")
     pictures = storage.pictures(*order.picture_store)
     making = _Making(order, sink, manifest, pictures)
+    _look_at_lacking(making)
     if making.complete:
         progress.say(f"{sink.path}: already finished; nothing to do")
-    elif manifest["shards"]:
-        progress.say(f"{sink.path}: goes on after {len(manifest['shards'])} finished shards")
-    making.entries = {entry["candidates"][0]: entry for entry in manifest["shards"]}
+    elif making.manifest["shards"]:
+        n = len(making.manifest["shards"])
+        progress.say(f"{sink.final}: goes on after {n} finished shards")
+    making.entries = {entry["candidates"][0]: entry for entry in making.manifest["shards"]}
     return making
+
+
+def _look_at_lacking(making: _Making) -> None:
+    """Ask again for pictures that could not be used: they may have been put right since.
+
+    Raises:
+        StoreError: The set is finished, and would be another one with them.
+    """
+    plan, entries = making.order.plan, making.manifest["shards"]
+    remembered = {int(key) for key in making.pictures.manifest()["unusable"]}
+    lacking = remembered.union(*(entry["lacking"] for entry in entries))
+    usable = {key for key in lacking if _usable(plan, key)}
+    making.pictures.retry(sorted(usable))
+    stale = [entry for entry in entries if usable.intersection(entry["lacking"])]
+    if stale and making.complete:
+        example = min(usable.intersection(stale[0]["lacking"]))
+        raise StoreError(
+            f"{making.sink.final}: made without pictures that can be used now, such as picture "
+            f"{example}. Use --overwrite to make it again with them."
+        )
+    making.manifest["shards"] = [entry for entry in entries if entry not in stale]
+
+
+def _usable(plan: Plan, picture_id: int) -> bool:
+    ids, spec = plan.source.index.picture_id, plan.spec
+    position = int(np.searchsorted(ids, picture_id))
+    if position == len(ids) or ids[position] != picture_id:
+        return False
+    try:
+        plan.source.load(position, spec.size, spec.resize)
+    except PictureError:
+        return False
+    return True
 
 
 def _store_pictures(
@@ -172,9 +218,9 @@ def _store_pictures(
         plan, sink = group[0].order.plan, group[0].pictures
         needed = [m.order.plan.pictures(0, min(m.planned, m.order.plan.total)) for m in group]
         ids = plan.source.index.picture_id[np.concatenate(needed)]
-        size, resize = plan.spec.size, plan.spec.resize
+        spec = plan.spec
         tasks += [
-            PictureTask(plan.source, sink, name, block, size, resize)
+            PictureTask(plan.source, sink, name, block, spec.size, spec.resize, spec.jpeg_quality)
             for name, block in sink.missing(ids, purpose)
         ]
     if not tasks:
@@ -190,10 +236,12 @@ def _store_composites(active: Sequence[_Making], parallel: Any, progress: Progre
     of_path = {making.sink.path: making for making in active}
     tasks = []
     for m in active:
-        shards = len(m.pictures.manifest()["shards"])
+        version = m.pictures.version()
         for start, stop in m.blocks():
             name = f"shard-{start // m.order.block:05d}.h5"
-            tasks.append(CompositeTask(m.order.plan, m.sink, m.pictures, shards, name, start, stop))
+            tasks.append(
+                CompositeTask(m.order.plan, m.sink, m.pictures, version, name, start, stop)
+            )
     total = sum(pairs_of(m.order.composites, m.order.plan.spec.kinds) for m in active)
     done = sum(_shown(m) for m in active)
     progress.start("pairs", total, done)
@@ -226,12 +274,11 @@ def _finish(making: _Making, progress: Progress) -> Manifest:
         if not lacking:
             break
         if entry["rows"] > lacking:
-            shards = len(making.pictures.manifest()["shards"])
             task = CompositeTask(
                 plan,
                 making.sink,
                 making.pictures,
-                shards,
+                making.pictures.version(),
                 entry["name"],
                 start,
                 entry["candidates"][1],
@@ -242,17 +289,21 @@ def _finish(making: _Making, progress: Progress) -> Manifest:
         kept.append(entry)
         lacking -= entry["rows"]
     composites = order.composites - lacking
-    if lacking:
-        progress.say(
-            f"{making.sink.path}: {pairs_of(composites, spec.kinds)} of {order.pairs} pairs: "
-            "the source gives no more"
-        )
-    unusable = making.pictures.manifest()["unusable"]
-    skipped = [*source.index.skipped, *(("picture", int(k), r) for k, r in unusable.items())]
+    reasons = making.pictures.manifest()["unusable"]
+    without = sorted({key for entry in kept for key in entry["lacking"]})
+    unusable = {key: str(reasons.get(str(key), "cannot be used")) for key in without}
+    skipped = [*source.index.skipped, *(("picture", key, why) for key, why in unusable.items())]
     refused, classes = Counter[str](), Counter[str]()
     for entry in kept:
         refused.update(entry["refused"])
         classes.update(entry["difficulty"])
+    if not composites:
+        raise no_pairs(making.sink.final, source, unusable, refused)
+    if lacking:
+        progress.say(
+            f"{making.sink.final}: {pairs_of(composites, spec.kinds)} of {order.pairs} pairs: the "
+            f"source gives no more ({counted(Counter(unusable.values()) + refused)})"
+        )
     store, _ = order.picture_store
     manifest = {
         **making.manifest,
@@ -273,7 +324,13 @@ def _finish(making: _Making, progress: Progress) -> Manifest:
         },
         "shards": kept,
     }
-    return making.sink.finish(manifest, spec.kinds, spec.size, skipped)
+    final = making.sink.finish(manifest, spec.kinds, spec.size, skipped)
+    if repeated := final["counts"]["repeated"]:
+        progress.say(
+            f"note: {making.sink.final}: {repeated:,} of {composites:,} composites repeat an "
+            f"earlier one: {source.name} is too small for so many"
+        )
+    return final
 
 
 def versions() -> dict[str, str]:

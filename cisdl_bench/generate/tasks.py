@@ -11,6 +11,7 @@ import numpy as np
 from cisdl_bench.generate.compose import compose_range
 from cisdl_bench.generate.plan import Plan
 from cisdl_bench.generate.ports import Ints, Manifest, Pictures, PictureSink, SetSink
+from cisdl_bench.generate.render import jpeg_of
 from cisdl_bench.records import Pixels
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError
@@ -26,6 +27,7 @@ class PictureTask:
     ids: Ints
     size: int
     resize: str
+    jpeg_quality: int | None = None
 
     def run(self) -> tuple[Manifest | None, dict[int, str]]:
         """Return the shard's entry, None where no picture can be used, and reasons by id."""
@@ -36,10 +38,13 @@ class PictureTask:
         usable: list[int] = []
         for key, position in zip(self.ids.tolist(), positions.tolist(), strict=True):
             try:
-                pixels[len(usable)] = self.source.load(position, self.size, self.resize)
+                picture = self.source.load(position, self.size, self.resize)
             except PictureError as error:
                 unusable[key] = str(error)
                 continue
+            if self.jpeg_quality is not None:
+                picture = jpeg_of(picture, self.jpeg_quality)
+            pixels[len(usable)] = picture
             usable.append(key)
         if not usable:
             return None, unusable
@@ -78,14 +83,14 @@ class CompositeTask:
     """Compose and store one shard's candidates.
 
     Attributes:
-        version: Number of shards in the picture store when the task was made.
+        version: Of the picture store when the task was made.
         limit: Keep so many composites at most.
     """
 
     plan: Plan
     sink: SetSink
     pictures: PictureSink
-    version: int
+    version: str
     name: str
     start: int
     stop: int
@@ -100,7 +105,10 @@ class CompositeTask:
             self.plan, self.start, self.stop, canvas, self.limit
         )
         entry = self.sink.write(self.name, composites, reader)
-        return {**entry, "candidates": [self.start, stop], "refused": dict(refused)}
+        needed = self.plan.source.index.picture_id[self.plan.pictures(self.start, stop)]
+        lacking = np.setdiff1d(needed, reader.ids).tolist()
+        found = {"candidates": [self.start, stop], "refused": dict(refused), "lacking": lacking}
+        return {**entry, **found}
 
 
 _ONE_AT_A_TIME = threading.Lock()  # threads of one process share the memory that is kept

@@ -36,7 +36,7 @@ def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -
     detect = torch.compile(plain) if settings.compile else plain
     timed: dict[int, float] = {}
     if kind == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.reset_peak_memory_stats(settings.device)
     with computing(settings):
         pair = _noise(1, size, settings.device)
         with FlopCounterMode(display=False) as counter:
@@ -51,7 +51,7 @@ def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -
         "gflop": counter.get_total_flops() / 1e9,
         "seconds": {batch: spent / batch for batch, spent in timed.items()},
         "best_batch": min(timed, key=lambda batch: timed[batch] / batch),
-        "peak_mb": _peak_mb(kind),
+        "peak_mb": _peak_mb(settings.device),
     }
 
 
@@ -75,9 +75,9 @@ def _seconds(detect: Any, pair: tuple[Tensor, Tensor], least: float) -> float:
     return sorted(times)[len(times) // 2]
 
 
-def _peak_mb(kind: str) -> float:
-    if kind == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
+def _peak_mb(device: str) -> float:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
     status = Path("/proc/self/status")
     if not status.exists():
         return float("nan")

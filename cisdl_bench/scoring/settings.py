@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from cisdl_bench.devices import float32_rule
+
 #: Rises whenever the same masks would give other rows.
 ROWS_VERSION = 3
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -61,17 +63,10 @@ class Settings:
 def computing(settings: Settings) -> Iterator[None]:
     """Compute in the chosen precision without gradients; float32 is float32, never TF32."""
     exact = settings.precision == "fp32"
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    benchmark = torch.backends.cudnn.benchmark
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = not exact
-    torch.backends.cudnn.benchmark = not exact
     kind = torch.device(settings.device).type
-    try:
-        with (
-            torch.inference_mode(),
-            torch.autocast(kind, dtype=PRECISIONS[settings.precision], enabled=not exact),
-        ):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
-        torch.backends.cudnn.benchmark = benchmark
+    with (
+        float32_rule(exact, benchmark=not exact),
+        torch.inference_mode(),
+        torch.autocast(kind, dtype=PRECISIONS[settings.precision], enabled=not exact),
+    ):
+        yield

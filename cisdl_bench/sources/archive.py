@@ -2,11 +2,11 @@
 
 import shutil
 import stat
-import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from cisdl_bench.errors import DownloadError
+from cisdl_bench.scratch import scratch_folder
 
 
 def unpack(archive: Path, folder: Path, top: str) -> None:
@@ -38,13 +38,10 @@ def unpack(archive: Path, folder: Path, top: str) -> None:
                     f"{free / 1e9:.2f} GB",
                     "Free some space and run the same command again",
                 )
-            partial = Path(tempfile.mkdtemp(prefix=f".{top}-", dir=folder))
-            try:
+            with scratch_folder(folder / top) as partial:
                 for member in members:
                     opened.extract(member, partial)
                 (partial / top).replace(folder / top)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
         raise DownloadError.expected(
             archive, "a sound ZIP archive", f"'{error}'", "Remove it and run the command again"

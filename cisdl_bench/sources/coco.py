@@ -62,6 +62,7 @@ class CocoSource:
         index = self.index
         return {
             "name": self.name,
+            **described(index.info),
             "annotations": index.info["file"],
             "sha256": index.info["sha256"],
             "pictures": len(index),
@@ -71,9 +72,33 @@ class CocoSource:
         }
 
 
+def described(info: dict[str, Any]) -> dict[str, str]:
+    """Return what an annotation file says of its own data, empty where it says nothing.
+
+    Args:
+        info: An index's ``info``.
+
+    Returns:
+        ``description``, ``version`` and ``licence``, a line each.
+    """
+    table = info["info"] if isinstance(info["info"], dict) else {}
+    own = table.get("license", table.get("licence"))
+    licences = [str(own)] if own else info["licences"]
+    said = {name: table.get(name) for name in ("description", "version")}
+    lines = {**said, "licence": "; ".join(dict.fromkeys(licences))}
+    return {k: "" if v is None else " ".join(str(v).split())[:500] for k, v in lines.items()}
+
+
 @lru_cache(maxsize=4)
 def _opened(folder: Path) -> Index:
     return open_index(folder)
+
+
+def _is_coco(description: str) -> bool:
+    return (
+        re.fullmatch(r"COCO 20\d\d Dataset|This is .* 20\d\d MS COCO dataset.*", description)
+        is not None
+    )
 
 
 def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
@@ -115,10 +140,14 @@ def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
     # Workers may have been started elsewhere: what they are sent holds no relative path.
     pictures = pictures.absolute()
     folder = cached_index(years[year], cache.absolute())
+    info = _opened(folder).info
     notes = []
     if year != PAPER_YEAR:
         notes.append(f"{split}{year} stands in for {split}{PAPER_YEAR}: not the paper's pictures")
-    table = _opened(folder).info["info"]
-    if isinstance(table, dict) and "cisdl_note" in table:
-        notes.append(str(table["cisdl_note"]))
+    if isinstance(info["info"], dict) and "cisdl_note" in info["info"]:
+        notes.append(str(info["info"]["cisdl_note"]))
+    elif (said := described(info)["description"]) and not _is_coco(said):
+        notes.append(f"{split}{year}: {said}")
+    if info["renumbered"]:
+        notes.append(f"{years[year].name}: annotation ids occur twice; numbered by place from 1")
     return CocoSource(pictures, folder, f"{split}{year}", tuple(notes))

@@ -1,8 +1,6 @@
 """The built-in pictures: scikit-image's photographs, cut and flipped, in COCO's layout."""
 
 import json
-import shutil
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cisdl_bench.errors import SourceError
+from cisdl_bench.errors import SourceError, cause, next_step
 from cisdl_bench.records import Pixels
+from cisdl_bench.scratch import scratch_folder
 from cisdl_bench.seeding import stream
 
 VERSION = 1
@@ -51,17 +50,14 @@ def write_demo(folder: Path) -> Path:
         return root
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder))
-        try:
+        with scratch_folder(root) as partial:
             for split in ("train", "val"):
                 _write_split(partial, split)
             if not root.exists():
                 partial.replace(root)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise SourceError.expected(
-            folder, "a folder to write to", error.strerror, "Choose another --out"
+            folder, "a folder to write to", cause(error), next_step(error, "Choose another --out")
         ) from error
     return root
 

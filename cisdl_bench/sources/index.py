@@ -1,15 +1,17 @@
 """A compact array index of a COCO instances file, built once and mapped into every worker."""
 
 import itertools
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-LAYOUT = 1
+from cisdl_bench.errors import SourceError
+from cisdl_bench.strict_json import decoded
+
+LAYOUT = 2
 ARRAYS = (
     "picture_id",
     "picture_width",
@@ -25,6 +27,17 @@ ARRAYS = (
     "part_start",
     "numbers",
 )
+
+
+class _Record(TypedDict):
+    """What ``index.json`` holds beside the file's own ``info`` table."""
+
+    file: str
+    sha256: str
+    counts: dict[str, int]
+    licences: list[str]
+    renumbered: bool
+    skipped: list[tuple[str, int, str]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,8 @@ class Index:
         annotation_id: int64, (A,).
         annotation_area: float64, (A,), px of the full picture, by the shoelace formula.
         annotation_is_rle: bool, (A,).
-        info: The file's name, size, sha256, its ``info`` table, and counts by reason skipped.
+        info: The file's name and SHA-256, its ``info`` table and licences, counts by reason
+            skipped, and whether annotations were renumbered.
         skipped: Lines of what was skipped: (what, id, reason).
     """
 
@@ -92,11 +106,32 @@ class Index:
 
 
 def open_index(folder: Path) -> Index:
-    """Return a cached index; its arrays are mapped, not read, so workers share one copy."""
-    record = json.loads((folder / "index.json").read_text("utf-8"))
-    skipped = [(str(what), int(key), str(reason)) for what, key, reason in record.pop("skipped")]
+    """Return a cached index; its arrays are mapped, not read, so workers share one copy.
+
+    Raises:
+        FileNotFoundError: There is none.
+        SourceError: It is damaged; so may be an ``OSError``, ``ValueError`` or ``EOFError``.
+    """
+    path = folder / "index.json"
+    record = decoded(path.read_bytes(), _Record, path, "Remove its folder", SourceError)
+    skipped = [(what, key, reason) for what, key, reason in record.pop("skipped")]
     arrays = {name: _mapped(folder / f"{name}.npy") for name in ARRAYS}
-    return Index(**arrays, info=record, skipped=skipped)
+    index = Index(**arrays, info=record, skipped=skipped)
+    pictures, annotations = len(index), len(index.annotation_id)
+    lengths = {
+        pictures: ("picture_width", "picture_height", "picture_group"),
+        pictures + 1: ("name_start", "first_annotation"),
+        annotations: ("annotation_area", "annotation_is_rle"),
+        annotations + 1: ("first_part",),
+        int(index.first_part[-1]) + 1: ("part_start",),
+        int(index.part_start[-1]): ("numbers",),
+        int(index.name_start[-1]): ("name_bytes",),
+        int(index.first_annotation[-1]): ("annotation_id",),
+    }
+    for length, names in lengths.items():
+        if any(len(arrays[name]) != length for name in names):
+            raise SourceError.expected(path, f"{length} {names[0]}", "others", "Remove its folder")
+    return index
 
 
 def _mapped(path: Path) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cisdl_bench.errors import SourceError
+from cisdl_bench.errors import SourceError, cause, next_step
 
 _CHUNK = 1 << 24
 _LONGEST_STRING = 1 << 20
@@ -17,7 +17,12 @@ class _Text:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open(encoding="utf-8")
+        try:
+            self._file = path.open(encoding="utf-8")
+        except OSError as error:
+            raise SourceError.expected(
+                path, "a JSON file", cause(error), next_step(error, "Check the path")
+            ) from error
         self._decode = json.JSONDecoder().raw_decode
         self._text = ""
         self._at = 0
@@ -69,7 +74,7 @@ class _Text:
         while True:
             try:
                 value, end = self._decode(self._text, self._at)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # also numbers of 4,300 digits
                 at = getattr(error, "pos", self._at)
                 # An error close to the window's end may only be a value cut off there.
                 if len(self._text) - at > _LONGEST_STRING or not self._grow():
@@ -106,12 +111,14 @@ def stream_lists(path: Path, each: dict[str, Callable[[Any], None]]) -> dict[str
         else:
             while True:
                 key = text.value()
+                if not isinstance(key, str):
+                    raise text.broken(f"the key {str(key)[:40]!r}")
                 text.take(":")
                 if key in each:
                     seen.add(key)
                     _entries(text, each[key])
                 else:
-                    rest[str(key)] = text.value()
+                    rest[key] = text.value()
                 if text.take(",}") == "}":
                     break
         if text.peek():

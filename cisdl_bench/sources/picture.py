@@ -1,5 +1,6 @@
 """Decoding one photograph and resizing it to the canvas."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ def load_picture(path: Path, expected_size: tuple[int, int], size: int, resize: 
             than its annotations say.
     """
     try:
-        with Image.open(path) as opened:
+        # A warning of a library is no message for a user: the file's size is checked here.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
             picture: Image.Image = opened
             if picture.mode != "RGB":
                 raise PictureError(f"not RGB ({picture.mode})")
@@ -46,6 +48,8 @@ def load_picture(path: Path, expected_size: tuple[int, int], size: int, resize: 
         raise PictureError("file missing") from None
     except PictureError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except PermissionError as error:
+        raise PictureError("may not be read") from error
+    except Exception as error:  # decoders raise exceptions of any class on damaged files
         reason = "cut short" if "truncated" in str(error) else "cannot be decoded"
         raise PictureError(reason) from error

@@ -3,18 +3,19 @@
 import errno
 import fcntl
 import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cisdl_bench.errors import StoreError
-from cisdl_bench.strict_json import json_text
+from cisdl_bench.errors import StoreError, cause, next_step
+from cisdl_bench.scratch import scratch_file, sweep
+from cisdl_bench.strict_json import decoded, json_text
 
 _WRITE_BYTES = 1 << 16  # at a time: a virtual machine may be slow to find large pages
+#: Where runs leave files half-written, below a folder that they hold.
+_HOLDING = ("*/", "*/masks/", "pictures/*/")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -32,8 +33,9 @@ def write_whole(path: Path, *pieces: bytes | memoryview, flush: bool = True) -> 
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
-        partial = Path(name)
+        if flush:
+            sweep(path.parent, path.name)
+        handle, partial = scratch_file(path)
         with os.fdopen(handle, "wb", buffering=0) as file:
             for piece in pieces:
                 rest = memoryview(piece).cast("B")
@@ -83,12 +85,16 @@ def write_shard(path: Path, *pieces: bytes | memoryview) -> dict[str, Any]:
 
 def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
     if error.errno in _FULL:
+        room = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size:,} bytes"
         return StoreError(
-            f"{path}: expected room for {size / 1e6:.1f} MB, got '{error.strerror}'. What is "
-            "finished is kept: free some space and run the same command again."
+            f"{path}: expected room for {room}, got '{cause(error)}'. What is finished is kept: "
+            "free some space and run the same command again."
         )
     return StoreError.expected(
-        path, "a folder to write to", f"'{error.strerror}'", "Choose another --out"
+        path,
+        "a place to write to",
+        f"'{cause(error)}'",
+        next_step(error, "Choose another place to write to"),
     )
 
 
@@ -97,25 +103,27 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, (json_text(value) + "\n").encode())
 
 
-def read_json(path: Path, what: str) -> dict[str, Any]:
+def read_json(path: Path, what: str, shape: Any = dict, then: str = "Write it again") -> Any:
     """Return the object that a JSON file holds.
+
+    Args:
+        path: The file.
+        what: What it is, for messages, such as ``a set's manifest``.
+        shape: What it must hold, see ``strict_json.decoded``.
+        then: What to do where it is broken, a sentence without its full stop.
 
     Raises:
         StoreError: It is missing, cannot be read or holds something else.
     """
     try:
-        value = json.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise StoreError.expected(
-            path, what, "no such file", "Give the folder of a generated set"
+            path, what, "no such file", "Check the path, or make it first"
         ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StoreError.expected(
-            path, what, error, "Generate the set again with --overwrite"
-        ) from error
-    if not isinstance(value, dict):
-        raise StoreError.expected(path, what, type(value).__name__, "Generate the set again")
-    return value
+    except OSError as error:
+        raise StoreError.expected(path, what, cause(error), next_step(error, then)) from error
+    return decoded(data, shape, path, then, StoreError)
 
 
 @contextmanager
@@ -144,16 +152,12 @@ def locked(folder: Path) -> Iterator[None]:
             ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
-        _sweep(folder)
+        sweep(folder)
+        for below in _HOLDING:
+            for each in folder.glob(below):
+                sweep(each)
         yield
         os.ftruncate(handle, 0)
     finally:
         with suppress(OSError):
             os.close(handle)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left half-written."""
-    for pattern in ("*/.*.part", "pictures/*/.*.part"):
-        for partial in folder.glob(pattern):
-            partial.unlink(missing_ok=True)

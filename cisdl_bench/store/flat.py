@@ -2,61 +2,90 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.errors import StoreError
+from cisdl_bench.errors import StoreError, cause, next_step
 
 MOST_OPEN = 256
 
 Bytes = npt.NDArray[np.uint8]
 
+AGAIN = "Generate the set again with --overwrite"
+
+
+class _Handle:
+    """An open file; it closes when nobody holds it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):  # never opened, or the interpreter is going
+            os.close(self.number)
+
 
 class OpenFiles:
-    """File descriptors by path, the least recently used closed first; pickles as empty."""
+    """Open files by path, the least recently used given up first; pickles as empty.
+
+    A reader holds its file while it reads, so a file that another thread gives up in the
+    meantime stays open until the reader is done.
+
+    Args:
+        most: Number of files that are kept open.
+    """
 
     def __init__(self, most: int = MOST_OPEN) -> None:
         self._most = most
-        self._open: OrderedDict[Path, int] = OrderedDict()
+        self._open: OrderedDict[Path, _Handle] = OrderedDict()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return OpenFiles, (self._most,)
 
-    def descriptor(self, path: Path) -> int:
-        """Return a descriptor to read a file by offset; it may be closed by the next call."""
-        handle = self._open.get(path)
-        if handle is not None:
-            self._open.move_to_end(path)
-            return handle
+    def _handle(self, path: Path) -> _Handle:
         try:
-            handle = os.open(path, os.O_RDONLY)
+            # Each step is atomic; two threads may open one file twice, and one handle is dropped.
+            handle = self._open.pop(path, None) or _Handle(path)
         except OSError as error:
             raise StoreError.expected(
-                path, "a shard", error.strerror, "Generate the set again"
+                path, "a shard", cause(error), next_step(error, AGAIN)
             ) from error
         self._open[path] = handle
-        if len(self._open) > self._most:
-            os.close(self._open.popitem(last=False)[1])
+        while len(self._open) > self._most:
+            with suppress(KeyError):  # another thread has emptied it
+                self._open.popitem(last=False)
         return handle
 
     def read_into(self, path: Path, offset: int, target: Bytes) -> None:
         """Fill a contiguous uint8 array from a file.
 
         Raises:
-            StoreError: The file is missing or ends too early.
+            StoreError: The file is missing, cannot be read or ends too early.
         """
-        got = os.preadv(self.descriptor(path), [target.data.cast("B")], offset)
-        if got != target.nbytes:
-            raise StoreError.expected(
-                path,
-                f"{target.nbytes} bytes at {offset}",
-                f"{got}, the shard was cut short",
-                "Generate the set again",
-            )
+        handle = self._handle(path)
+        view = target.data.cast("B")
+        got = 0
+        while got < target.nbytes:
+            try:
+                more = os.preadv(handle.number, [view[got:]], offset + got)
+            except OSError as error:
+                raise StoreError.expected(
+                    path, "a shard", cause(error), next_step(error, AGAIN)
+                ) from error
+            if not more:
+                raise StoreError.expected(
+                    path,
+                    f"{target.nbytes} bytes at {offset}",
+                    f"{got}, the shard was cut short",
+                    AGAIN,
+                )
+            got += more
 
     def read(self, path: Path, offset: int, length: int) -> Bytes:
         """Return bytes of a file; see ``read_into``."""
@@ -64,31 +93,93 @@ class OpenFiles:
         self.read_into(path, offset, target)
         return target
 
-    def close(self) -> None:
-        """Close all files; they open again when read."""
-        while self._open:
-            os.close(self._open.popitem()[1])
 
-    def __del__(self) -> None:
-        self.close()
+class Column(NamedTuple):
+    """What a dataset of a shard must be: one row for each of the shard's items.
+
+    Attributes:
+        dtype: Its type; ``S`` is bytes of any fixed length.
+        row: Shape of one row; () is one value.
+    """
+
+    dtype: Any
+    row: tuple[int, ...] = ()
 
 
-def open_shard(path: Path, large: str, small: tuple[str, ...]) -> tuple[int, tuple[Any, ...]]:
-    """Return where a shard's large dataset begins in the file, and its small datasets' values.
+class Shard(NamedTuple):
+    """An opened shard.
+
+    Attributes:
+        offset: Where the large dataset's bytes begin in the file.
+        length: Number of those bytes.
+        values: The small datasets in their order, arrays of one length.
+    """
+
+    offset: int
+    length: int
+    values: tuple[npt.NDArray[Any], ...]
+
+
+def open_shard(path: Path, large: str, small: Mapping[str, Column]) -> Shard:
+    """Return where a shard's large uint8 dataset lies in the file, and its small datasets.
+
+    Only what lies in the file itself is read: external links, external storage and virtual
+    datasets are refused, as is any dataset of another type, rank or length.
+
+    Args:
+        path: The file.
+        large: Name of the large dataset.
+        small: The small datasets by name.
 
     Raises:
-        StoreError: The file is missing, cut short, or no shard of this layout.
+        StoreError: The file is missing, cut short, locked, or no shard of this layout.
     """
     try:
+        size = path.stat().st_size
         with h5py.File(path, "r") as file:
-            values = tuple(file[name][()] for name in small)
-            offset = file[large].id.get_offset()
-            if offset is None and file[large].size:
-                raise StoreError.expected(
-                    path, f"{large} in one piece", "chunks", "Generate the set again"
-                )
-            return int(offset or 0), values
-    except (OSError, KeyError, RuntimeError) as error:
+            values = tuple(_read(file, name, column, path) for name, column in small.items())
+            found = _inside(file, large, path)
+            offset, length = found.id.get_offset(), int(np.prod(found.shape, dtype=object))
+            _require(found.dtype == np.uint8, path, f"{large} of uint8", found.dtype)
+            _require(found.chunks is None, path, f"{large} in one piece", "chunks")
+            ok = not length or (offset is not None and offset + length <= size)
+            _require(ok, path, f"{length} bytes of {large}", f"a file of {size}, cut short")
+    except StoreError:
+        raise
+    except Exception as error:  # HDF5 reports a damaged file by exceptions of any class
         raise StoreError.expected(
-            path, "a shard of this layout", f"'{error}'", "Generate the set again"
+            path, "a shard of this layout", f"'{cause(error)}'", next_step(error, AGAIN)
         ) from error
+    lengths = {len(value) for value in values}
+    _require(len(lengths) <= 1, path, "datasets of one length", sorted(lengths))
+    return Shard(int(offset or 0), length, values)
+
+
+def _require(ok: bool, path: Path, what: str, got: object) -> None:
+    if not ok:
+        raise StoreError.expected(path, what, got, AGAIN)
+
+
+def _inside(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    """Return a dataset whose bytes lie in the file itself."""
+    link = file.get(name, getlink=True)
+    _require(isinstance(link, h5py.HardLink), path, f"the dataset {name}", "none, or a link")
+    found = file[name]
+    _require(isinstance(found, h5py.Dataset), path, f"the dataset {name}", "a group")
+    _require(not found.is_virtual, path, f"{name} in this file", "a virtual dataset")
+    _require(not found.external, path, f"{name} in this file", "external storage")
+    return found
+
+
+def _read(file: h5py.File, name: str, column: Column, path: Path) -> npt.NDArray[Any]:
+    found = _inside(file, name, path)
+    text = column.dtype == "S"
+    fits = found.dtype.kind == "S" if text else found.dtype == column.dtype
+    _require(fits, path, f"{name} of {column.dtype}", str(found.dtype)[:60])
+    shape = found.shape or ()
+    wanted = f"{name} of n rows {column.row or ''}".rstrip()
+    _require(len(shape) >= 1 and shape[1:] == column.row, path, wanted, found.shape)
+    # A shape is only a claim: what is stored must be as much.
+    stored = found.id.get_storage_size()
+    _require(stored == found.nbytes, path, f"{found.nbytes} bytes of {name}", stored)
+    return np.asarray(found[()])

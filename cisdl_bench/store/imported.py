@@ -22,20 +22,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.errors import StoreError
 from cisdl_bench.records import (
     LISTED_KINDS,
     Pair,
     read_pair,
 )
-from cisdl_bench.store.flat import OpenFiles, open_shard
+from cisdl_bench.store.flat import Column, OpenFiles, open_shard
 from cisdl_bench.store.layout import (
     Bytes,
     box_of,
+    check_boxes,
     set_fingerprint,
     unpacked,
 )
 from cisdl_bench.store.pictures import PictureReader
 from cisdl_bench.store.sets import Manifest, read_manifest
+from cisdl_bench.store.shapes import ImportedSet
 
 HOLDS = "pairs"
 _SIDES = ("top", "left", "height", "width")
@@ -55,6 +58,13 @@ PAIR_ROW = np.dtype(
         ("start", "<i8"),
     ]
 )
+PAIRS = {
+    "pairs": Column(PAIR_ROW),
+    "probe_name": Column("S"),
+    "donor_name": Column("S"),
+    "digest": Column(np.uint8, (32,)),
+}
+IMPORT_AGAIN = "Import the list again with --overwrite"
 
 
 def pair_digest(row: Any, of_pictures: Bytes, masks: Bytes) -> bytes:
@@ -80,16 +90,17 @@ class ImportedPairs:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest: Manifest = read_manifest(path)
+        self.manifest: Manifest = read_manifest(path, shape=ImportedSet)
         self.size = int(self.manifest["size"])
         self._files = OpenFiles()
         self._shards: list[tuple[Path, int]] = []
         columns: list[tuple[Any, ...]] = []
         for entry in self.manifest["shards"]:
-            small = ("pairs", "probe_name", "donor_name", "digest")
-            offset, values = open_shard(path / entry["name"], "bytes", small)
-            self._shards.append((path / entry["name"], offset))
-            columns.append(values)
+            shard = path / entry["name"]
+            opened = open_shard(shard, "bytes", PAIRS)
+            _check(opened.values[0], opened.length, self.size, entry["rows"], shard)
+            self._shards.append((shard, opened.offset))
+            columns.append(opened.values)
         tables = [values[0] for values in columns]
         #: The table of all pairs, with the fields of ``PAIR_ROW``.
         self.rows: npt.NDArray[Any] = np.concatenate([np.zeros(0, dtype=PAIR_ROW), *tables])
@@ -100,6 +111,8 @@ class ImportedPairs:
         self._shard = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
         self.indices: tuple[int, ...] = tuple(self.rows["index"].tolist())
         self._place = {index: place for place, index in enumerate(self.indices)}
+        if sorted(self._place) != list(self.indices):
+            raise StoreError.expected(path, "rising numbers of pairs", "others", IMPORT_AGAIN)
         sides = [self.rows[f"{side}_picture"] for side in MASKS]
         self._pictures = np.stack([self.pictures.positions(ids) for ids in sides], axis=1)
 
@@ -166,7 +179,7 @@ class ImportedPairs:
         place = self._place[index]
         found: dict[str, float | int | str] = {}
         for names, side, known in zip(self._names, MASKS, self.known(index), strict=True):
-            found[side] = names[place].decode()
+            found[side] = names[place].decode(errors="replace")
             if known:
                 found[f"{side}_area_px"] = int(self.rows[f"{side}_area_px"][place])
         return found
@@ -190,9 +203,8 @@ class ImportedPairs:
 
     def _blob(self, place: int) -> Bytes:
         row = self.rows[place]
-        length = sum(int(row[f"{m}_height"]) * (-(-int(row[f"{m}_width"]) // 8)) for m in MASKS)
         shard, offset = self._shards[self._shard[place]]
-        return self._files.read(shard, offset + int(row["start"]), length)
+        return self._files.read(shard, offset + int(row["start"]), int(_lengths(row)))
 
     def problem(self, place: int) -> str:
         """Return what is wrong with the content of the pair in a place; empty where it is sound."""
@@ -205,6 +217,28 @@ class ImportedPairs:
         if found != self.digests[place].tobytes():
             return f"{where}: its content does not fit its digest"
         return ""
+
+
+def _check(table: npt.NDArray[Any], length: int, size: int, rows: int, path: Path) -> None:
+    """Refuse a table of pairs that reading its shard could not follow."""
+    check_boxes(table, MASKS, size, path)
+    known = np.stack([table[f"{mask}_known"] for mask in MASKS])
+    problems = (
+        (len(table) == rows, f"{rows} pairs", len(table)),
+        ((np.abs(table["label"]) <= 1).all(), "labels -1, 0 or 1", "others"),
+        ((known <= 1).all(), "known 0 or 1", "another number"),
+        ((table["start"] >= 0).all(), "contents inside it", "outside"),
+        ((table["start"] + _lengths(table) <= length).all(), "contents inside it", "outside"),
+    )
+    for ok, what, got in problems:
+        if not ok:
+            raise StoreError.expected(path, what, got, IMPORT_AGAIN)
+
+
+def _lengths(rows: Any) -> Any:
+    """Return the bytes of both packed masks of a row, or of rows."""
+    sides = ((rows[f"{m}_height"].astype(int), rows[f"{m}_width"].astype(int)) for m in MASKS)
+    return sum(height * -(-width // 8) for height, width in sides)
 
 
 def fingerprint_again(pairs: ImportedPairs) -> str:

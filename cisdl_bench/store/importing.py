@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.engine import workers
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import LISTED_KINDS, Mask, Pairs, Pixels, Region, region_of
 from cisdl_bench.store.atomic import flushed, write_shard
@@ -60,14 +61,18 @@ def import_pairs(
     """
     folder = DataFolder(out)
     with folder.lock():
-        target = folder.set(pairs.name)
         request = {"holds": HOLDS, "fingerprint": pairs.fingerprint, "size": pairs.size}
-        manifest = target.begin(request, overwrite=overwrite)
-        if manifest["complete"]:
-            return manifest
+        target, manifest = folder.set(pairs.name).begin(request, overwrite=overwrite)
         name = f"{pairs.name}-{pairs.fingerprint[:12]}-{pairs.size}"
         store = folder.pictures(name, pairs.size)
+        damaged = store.check(thorough=overwrite)
+        for shard in damaged:
+            progress.say(f"{store.path / shard}: damaged or missing, made again")
+        if manifest["complete"] and not damaged and store.path.exists():
+            return manifest
         _write_pictures(pairs, store, progress, jobs)
+        if manifest["complete"]:
+            return manifest
         _write_pairs(pairs, target, manifest, store, progress, jobs)
         return _finish(pairs, target, manifest, store)
 
@@ -76,7 +81,7 @@ def _write_pictures(pairs: Source, store: PictureFolder, progress: Progress, job
     used = dict.fromkeys(n for index in pairs.indices for n in pairs.picture_numbers(index))
     blocks = store.missing(np.fromiter(used, dtype=np.int64), pairs.fingerprint)
     progress.start("pictures", sum(len(ids) for _, ids in blocks))
-    with joblib.Parallel(n_jobs=jobs, return_as="generator") as parallel:
+    with workers(jobs, return_as="generator") as parallel:
         for name, ids in blocks:
             parts = [ids[k : k + _TASK] for k in range(0, len(ids), _TASK)]
             found = []
@@ -107,7 +112,7 @@ def _write_pairs(
     }
     todo = {name: part for name, part in parts.items() if name not in done}
     progress.start("pairs", len(pairs), len(pairs) - sum(map(len, todo.values())))
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    parallel = workers(jobs, return_as="generator_unordered", batch_size=1)
     tasks = (
         joblib.delayed(_write_shard)(pairs, part, target.path / name, reader)
         for name, part in todo.items()

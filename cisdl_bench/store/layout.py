@@ -36,13 +36,16 @@ follow each other in the order of the manifest. The set's fingerprint is ``set_f
 import hashlib
 from collections.abc import Iterable, Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.errors import StoreError
 from cisdl_bench.records import DIFFICULTIES, Box, Composite, Mask, Parameters
+from cisdl_bench.store.flat import AGAIN, Column
 
 LAYOUT = 1
 SET_FORMAT = "cisdl-bench set"
@@ -69,6 +72,10 @@ ROW = np.dtype(
 )
 
 Bytes = npt.NDArray[np.uint8]
+
+#: The small datasets of a composite shard and of a picture shard, see the module's description.
+COMPOSITES = {"composites": Column(ROW), "digest": Column(np.uint8, (32,))}
+PICTURES = {"id": Column(np.int64), "digest": Column(np.uint8, (32,))}
 
 
 def row_of(composite: Composite, start: int) -> tuple[Any, ...]:
@@ -109,6 +116,32 @@ def lengths_of(row: Any) -> tuple[Any, Any, Any]:
 def box_of(row: Any, name: str) -> Box:
     """Return one of a row's boxes: ``patch``, ``probe`` or ``donor``."""
     return Box(*(int(row[f"{name}_{side}"]) for side in _SIDES))
+
+
+def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: Path) -> None:
+    """Refuse rows with a box that leaves the canvas.
+
+    Args:
+        rows: Table with four int16 fields for each box.
+        names: The boxes, such as ``probe``.
+        size: Side of the canvas in px.
+        path: The file that an error names.
+
+    Raises:
+        StoreError: A box has a negative side or ends outside.
+    """
+    for name in names:
+        top, left, height, width = (rows[f"{name}_{side}"].astype(np.int64) for side in _SIDES)
+        inside = (np.minimum(top, left) >= 0) & (np.minimum(height, width) >= 0)
+        inside &= (top + height <= size) & (left + width <= size)
+        if not inside.all():
+            row = rows[int(np.argmin(inside))]
+            raise StoreError.expected(
+                f"{path}: {row['index']}",
+                f"a {name} box on a canvas of {size} px",
+                tuple(box_of(row, name)),
+                AGAIN,
+            )
 
 
 def unpacked(bits: Bytes, box: Box) -> Mask:
@@ -182,15 +215,29 @@ def h5_header(
         for name, value in small.items():
             file.create_dataset(name, data=value)
         file.flush()
-        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        created.set_layout(h5py.h5d.CONTIGUOUS)
-        created.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        created.set_obj_track_times(False)
-        space = h5py.h5s.create_simple(shape)
-        kind = h5py.h5t.STD_U8LE
-        offset = h5py.h5d.create(file.id, large.encode(), kind, space, dcpl=created).get_offset()
+        offset = allocated(file, large, shape)
     header = memory.getvalue()
-    if offset is None or len(header) > offset:
+    if len(header) > offset:
         raise AssertionError(f"HDF5 put {large} at {offset} of {len(header)}")
     return header + bytes(offset - len(header))
+
+
+def allocated(file: h5py.File, name: str, shape: tuple[int, ...]) -> int:
+    """Make a contiguous uint8 dataset without writing it; return where its bytes lie in the file.
+
+    Args:
+        file: An HDF5 file that is being written.
+        name: Name of the dataset.
+        shape: Its shape.
+    """
+    created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    created.set_layout(h5py.h5d.CONTIGUOUS)
+    created.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    created.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(shape)
+    kind = h5py.h5t.STD_U8LE
+    offset = h5py.h5d.create(file.id, name.encode(), kind, space, dcpl=created).get_offset()
+    if offset is None:
+        raise AssertionError(f"HDF5 did not allocate {name}")
+    return int(offset)

@@ -1,19 +1,22 @@
 """The picture store: every resized photograph once, shared by the sets of one source and size."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import Pixels
 from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard
-from cisdl_bench.store.flat import OpenFiles, open_shard
-from cisdl_bench.store.layout import LAYOUT, MANIFEST, PICTURES_FORMAT, h5_header
+from cisdl_bench.store.flat import AGAIN, OpenFiles, open_shard
+from cisdl_bench.store.layout import LAYOUT, MANIFEST, PICTURES, PICTURES_FORMAT, h5_header
+from cisdl_bench.store.shapes import PicturesManifest
 
 Ints = npt.NDArray[np.int64]
 
@@ -43,15 +46,42 @@ class PictureFolder:
         if not (self.path / MANIFEST).exists():
             empty: dict[str, Any] = {"format": PICTURES_FORMAT, "layout": LAYOUT, "size": self.size}
             return {**empty, "shards": [], "unusable": {}, "pending": {}}
-        manifest = read_json(self.path / MANIFEST, "a picture store's manifest")
-        if (manifest.get("format"), manifest.get("layout")) != (PICTURES_FORMAT, LAYOUT):
-            raise StoreError.expected(
-                self.path,
-                f"a picture store of layout {LAYOUT}",
-                f"{manifest.get('format')} {manifest.get('layout')}",
-                "Choose another --out",
-            )
-        return manifest
+        return read_store(self.path)
+
+    def check(self, *, thorough: bool) -> list[str]:
+        """Take shards that are damaged or missing off the manifest; return their names.
+
+        Args:
+            thorough: Whether every shard is hashed; else its size alone is looked at.
+        """
+        manifest = self.manifest()
+        entries = [entry for entry in manifest["shards"] if entry["rows"]]
+        found = joblib.Parallel(n_jobs=-1, prefer="threads")(
+            joblib.delayed(intact)(self.path / entry["name"], entry, thorough) for entry in entries
+        )
+        damaged = [entry["name"] for entry, ok in zip(entries, found, strict=True) if not ok]
+        if damaged:
+            kept = [entry for entry in manifest["shards"] if entry["name"] not in damaged]
+            write_json(self.path / MANIFEST, {**manifest, "shards": kept, "pending": {}})
+        return damaged
+
+    def retry(self, ids: Sequence[int]) -> None:
+        """Forget that pictures could not be used: they are asked for again."""
+        manifest = self.manifest()
+        keys = {str(key) for key in ids} & set(manifest["unusable"])
+        if keys:
+            unusable = {k: why for k, why in manifest["unusable"].items() if k not in keys}
+            write_json(self.path / MANIFEST, {**manifest, "unusable": unusable, "pending": {}})
+
+    def version(self) -> str:
+        """Return what changes with the store's content."""
+        total = hashlib.sha256()
+        for entry in self.manifest()["shards"]:
+            total.update(f"{entry['name']} {entry['sha256']}\n".encode())
+            if entry["rows"]:  # a shard that was made again has another file under its old name
+                state = (self.path / entry["name"]).stat()
+                total.update(f"{state.st_ino} {state.st_mtime_ns}\n".encode())
+        return total.hexdigest()
 
     def missing(self, ids: Ints, purpose: str) -> list[tuple[str, Ints]]:
         """Return the shards still to be written, so that the store holds the given pictures.
@@ -108,8 +138,8 @@ class PictureFolder:
         manifest["unusable"].update({str(key): reason for key, reason in unusable.items()})
         write_json(self.path / MANIFEST, manifest)
 
-    def reader(self, version: int) -> "PictureReader":
-        """Return a reader of the store as of a number of shards, kept while it lasts."""
+    def reader(self, version: str) -> "PictureReader":
+        """Return a reader of the store as of a ``version``, kept while it lasts."""
         return _reader(self.path, version)
 
 
@@ -151,11 +181,11 @@ class PictureReader:
         self._where = np.zeros((0, 2), dtype=np.int64)
         ids, digests, where = [], [], []
         if (self.path / MANIFEST).exists():
-            manifest = read_json(self.path / MANIFEST, "a picture store's manifest")
+            manifest = read_store(self.path)
             self.size = int(manifest["size"])
             for entry in filter(lambda shard: shard["rows"], manifest["shards"]):
                 path = self.path / entry["name"]
-                offset, shard_ids, shard_digests = _header(path, entry["sha256"])
+                offset, shard_ids, shard_digests = _header(path, entry["sha256"], self.size)
                 place = np.full((len(shard_ids), 2), len(self._shards), dtype=np.int64)
                 place[:, 1] = np.arange(len(shard_ids))
                 self._shards.append((path, offset))
@@ -202,13 +232,57 @@ class PictureReader:
         self._files.read_into(path, offset + row * target.nbytes, target)
 
 
+def read_store(path: Path) -> dict[str, Any]:
+    """Return the manifest of a picture store by its folder.
+
+    Raises:
+        StoreError: It is missing, broken, or of another layout.
+    """
+    then = "Remove that folder: `generate` and `import` store its pictures again"
+    manifest: dict[str, Any] = read_json(
+        path / MANIFEST, "a picture store's manifest", PicturesManifest, then
+    )
+    if (manifest["format"], manifest["layout"]) != (PICTURES_FORMAT, LAYOUT):
+        raise StoreError.expected(
+            path / MANIFEST,
+            f"{PICTURES_FORMAT} of layout {LAYOUT}",
+            f"{manifest['format']} {manifest['layout']}",
+            "Choose another --out",
+        )
+    return manifest
+
+
+def intact(path: Path, entry: dict[str, Any], thorough: bool) -> bool:
+    """Return whether a shard is there and as its entry says.
+
+    Args:
+        path: The shard.
+        entry: Its ``bytes`` and ``sha256``.
+        thorough: Whether it is hashed; else its size alone is looked at.
+    """
+    try:
+        if path.stat().st_size != entry["bytes"]:
+            return False
+        if not thorough:
+            return True
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == str(entry["sha256"])
+    except FileNotFoundError:
+        return False
+
+
 @lru_cache(maxsize=2)
-def _reader(path: Path, version: int) -> PictureReader:
+def _reader(path: Path, version: str) -> PictureReader:
     return PictureReader(path)
 
 
 @lru_cache(maxsize=4096)
-def _header(path: Path, sha256: str) -> tuple[int, Ints, npt.NDArray[np.uint8]]:
+def _header(path: Path, sha256: str, size: int) -> tuple[int, Ints, npt.NDArray[np.uint8]]:
     """Return a shard's offset of pixels, ids and digests; cached by what the file must hold."""
-    offset, (ids, digests) = open_shard(path, "pixels", ("id", "digest"))
-    return offset, ids, digests
+    opened = open_shard(path, "pixels", PICTURES)
+    ids, digests = opened.values
+    if opened.length != len(ids) * size * size * 3:
+        raise StoreError.expected(
+            path, f"{len(ids)} pictures of {size} px", f"{opened.length} bytes", AGAIN
+        )
+    return opened.offset, ids, digests

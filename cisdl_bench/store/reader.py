@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.errors import StoreError
 from cisdl_bench.records import (
     DIFFICULTIES,
     Mask,
@@ -18,17 +19,20 @@ from cisdl_bench.records import (
     pairs_of,
     read_pair,
 )
-from cisdl_bench.store.flat import OpenFiles, open_shard
+from cisdl_bench.store.flat import AGAIN, OpenFiles, open_shard
 from cisdl_bench.store.layout import (
+    COMPOSITES,
     ROW,
     box_of,
     boxes_of,
+    check_boxes,
     composite_digest,
     lengths_of,
     unpacked,
 )
 from cisdl_bench.store.pictures import PictureReader
 from cisdl_bench.store.sets import Manifest, read_manifest
+from cisdl_bench.store.shapes import GeneratedSet
 
 
 class PairSet(Sequence[Pair]):
@@ -42,7 +46,7 @@ class PairSet(Sequence[Pair]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest: Manifest = read_manifest(path)
+        self.manifest: Manifest = read_manifest(path, shape=GeneratedSet)
         spec = self.manifest["spec"]
         self.kinds: tuple[str, ...] = tuple(spec["kinds"])
         self.size = int(spec["size"])
@@ -51,8 +55,10 @@ class PairSet(Sequence[Pair]):
         tables, digests = [np.zeros(0, dtype=ROW)], [np.zeros((0, 32), dtype=np.uint8)]
         for entry in self.manifest["shards"]:
             shard = path / entry["name"]
-            offset, (table, digest) = open_shard(shard, "bytes", ("composites", "digest"))
-            self._shards.append((shard, offset))
+            opened = open_shard(shard, "bytes", COMPOSITES)
+            table, digest = opened.values
+            _check(table, opened.length, self.size, entry["rows"], shard)
+            self._shards.append((shard, opened.offset))
             tables.append(table)
             digests.append(digest)
         #: The table of all composites, one row each, with the fields of ``layout.ROW``.
@@ -129,10 +135,14 @@ class PairSet(Sequence[Pair]):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Notes, and which spec and seed the set is of."""
-        request = self.manifest["request"]
-        keys = ("spec", "spec_sha256", "seed")
-        return {"notes": self.manifest["notes"], **{key: request[key] for key in keys}}
+        """Notes, which spec and seed the set is of, and what its annotations say of themselves."""
+        request, source = self.manifest["request"], self.manifest["source"]
+        said = ("name", "description", "version", "licence")
+        return {
+            "notes": self.manifest["notes"],
+            **{key: request[key] for key in ("spec", "spec_sha256", "seed")},
+            "source": {key: source[key] for key in said},
+        }
 
     def kind(self, index: int) -> str:
         """Return a pair's kind."""
@@ -211,3 +221,20 @@ class PairSet(Sequence[Pair]):
         sources = (self._donor[composite], self._background[composite])
         donor, background = (self.pictures.digests[at].tobytes() for at in sources)
         return composite_digest(donor, background, self.blob(composite), boxes)
+
+
+def _check(table: npt.NDArray[Any], length: int, size: int, rows: int, path: Path) -> None:
+    """Refuse a table of composites that reading its shard could not follow."""
+    check_boxes(table, ("patch", "probe", "donor"), size, path)
+    ends = table["start"] + sum(lengths_of(table))
+    sides = [(table[f"patch_{side}"] == table[f"probe_{side}"]) for side in ("height", "width")]
+    problems = (
+        (len(table) == rows, f"{rows} composites", len(table)),
+        ((table["opaque"] <= 1).all(), "opaque 0 or 1", "another number"),
+        ((table["difficulty"] < len(DIFFICULTIES)).all(), "classes 0 to 2", "another number"),
+        ((table["start"] >= 0).all() and (ends <= length).all(), "contents inside it", "outside"),
+        ((table["opaque"] | np.all(sides, axis=0)).all(), "patches as large as masks", "another"),
+    )
+    for ok, what, got in problems:
+        if not ok:
+            raise StoreError.expected(path, what, got, AGAIN)

@@ -1,6 +1,6 @@
 """A set's folder as writers see it: its manifest, its shards, and how a run goes on."""
 
-import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +12,9 @@ import numpy as np
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import DIFFICULTIES, Composite
 from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard, write_whole
-from cisdl_bench.store.flat import open_shard
+from cisdl_bench.store.flat import AGAIN, open_shard
 from cisdl_bench.store.layout import (
+    COMPOSITES,
     LAYOUT,
     MANIFEST,
     ROW,
@@ -26,20 +27,28 @@ from cisdl_bench.store.layout import (
     row_of,
     set_fingerprint,
 )
-from cisdl_bench.store.pictures import PictureReader
+from cisdl_bench.store.pictures import PictureReader, intact
+from cisdl_bench.store.shapes import SetManifest
+from cisdl_bench.strict_json import conforming
 
 Manifest = dict[str, Any]
 
 SKIPPED = "skipped.csv"
 
 
-def read_manifest(folder: Path, *, finished: bool = True) -> Manifest:
+def read_manifest(folder: Path, *, finished: bool = True, shape: Any = SetManifest) -> Manifest:
     """Return a set's manifest.
 
+    Args:
+        folder: The set's folder.
+        finished: Whether a set that is not finished is refused.
+        shape: What it must hold, of ``shapes``.
+
     Raises:
-        StoreError: There is none, it is of another layout, or the set is not finished.
+        StoreError: There is none, it is of another layout or broken, or the set is not finished.
     """
-    manifest = read_json(folder / MANIFEST, "a set's manifest")
+    path = folder / MANIFEST
+    manifest: Manifest = read_json(path, "a set's manifest", SetManifest, AGAIN)
     found = manifest.get("format"), manifest.get("layout")
     if found != (SET_FORMAT, LAYOUT):
         raise StoreError.expected(
@@ -55,6 +64,8 @@ def read_manifest(folder: Path, *, finished: bool = True) -> Manifest:
             f"one of {len(manifest['shards'])} shards so far",
             "Run its `generate` command again to finish it",
         )
+    if shape is not SetManifest:
+        conforming(manifest, shape, path, AGAIN, StoreError)
     return manifest
 
 
@@ -68,8 +79,8 @@ def find_sets(folder: Path) -> list[Path]:
         return [folder]
     found = [
         path.parent
-        for path in sorted(folder.glob(f"*/{MANIFEST}"))
-        if read_json(path, "a manifest").get("format") == SET_FORMAT
+        for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))
+        if read_json(path, "a set's manifest", dict, AGAIN).get("format") == SET_FORMAT
     ]
     if not found:
         raise StoreError.expected(
@@ -80,37 +91,59 @@ def find_sets(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class SetFolder:
-    """Where one set is written; the parent keeps the manifest, workers write shards."""
+    """Where one set is written; the parent keeps the manifest, workers write shards.
+
+    Attributes:
+        path: The folder.
+        replaces: The folder of the old set, which stays until the new one is whole; None where
+            there is none.
+    """
 
     path: Path
+    replaces: Path | None = None
 
-    def begin(self, request: Manifest, *, overwrite: bool) -> Manifest:
-        """Return the manifest to go on with: what an earlier run of the same request finished.
+    @property
+    def final(self) -> Path:
+        """The folder that the finished set is in."""
+        return self.replaces or self.path
 
-        Shards that are missing or whose hash is wrong are taken off it and named under
-        ``damaged``.
+    def begin(self, request: Manifest, *, overwrite: bool) -> tuple["SetFolder", Manifest]:
+        """Return where to write, and the manifest to go on with.
+
+        The manifest is what an earlier run of the same request finished. Shards that are missing
+        or whose hash is wrong are taken off it and named under ``damaged``.
 
         Args:
             request: What decides the content: spec, seed, source, number of pairs.
-            overwrite: Throw away what another request left.
+            overwrite: Write a new set beside what is there, to take its place when it is whole.
 
         Raises:
-            StoreError: The folder holds another request's set.
+            StoreError: The folder holds another request's set, or a broken one.
         """
+        old, new = self._beside("old"), self._beside("new")
+        if old.exists() and not self.path.exists():
+            old.rename(self.path)  # a run ended between the two renames of ``finish``
+        shutil.rmtree(old, ignore_errors=True)
+        if not (overwrite and (self.path / MANIFEST).exists()):
+            shutil.rmtree(new, ignore_errors=True)
+            return self, self._going_on(request)
+        staged = SetFolder(new, self.path)
+        try:
+            return staged, staged._going_on(request)
+        except StoreError:
+            shutil.rmtree(new)
+            return staged, staged._going_on(request)
+
+    def _beside(self, word: str) -> Path:
+        return self.path.parent / f".{self.path.name}.{word}"
+
+    def _going_on(self, request: Manifest) -> Manifest:
         fresh = {"format": SET_FORMAT, "layout": LAYOUT, "complete": False, "request": request}
         fresh["shards"] = []
         if not (self.path / MANIFEST).exists():
             self._clear()
             return fresh
-        try:
-            manifest = read_manifest(self.path, finished=False)
-        except StoreError:
-            if not overwrite:
-                raise
-            manifest = fresh
-        if overwrite:
-            self._clear()
-            return fresh
+        manifest = read_manifest(self.path, finished=False)
         differing = [key for key in request if manifest["request"].get(key) != request[key]]
         if differing:
             key = differing[0]
@@ -121,23 +154,18 @@ class SetFolder:
                 f"another one ({key}: {_short(was)})",
                 "Use --overwrite to replace it, or choose another --out",
             )
-        damaged = [entry for entry in manifest["shards"] if not self._intact(entry, manifest)]
+        # `verify` hashes finished sets; asking twice for one stays quick.
+        thorough = not manifest["complete"]
+        damaged = [
+            entry
+            for entry in manifest["shards"]
+            if entry["rows"] and not intact(self.path / entry["name"], entry, thorough)
+        ]
         if damaged:
             manifest["complete"] = False
             manifest["shards"] = [e for e in manifest["shards"] if e not in damaged]
         manifest["damaged"] = [entry["name"] for entry in damaged]
         return manifest
-
-    def _intact(self, entry: Manifest, manifest: Manifest) -> bool:
-        if not entry["rows"]:
-            return True
-        path = self.path / entry["name"]
-        if not path.exists() or path.stat().st_size != entry["bytes"]:
-            return False
-        if manifest["complete"]:
-            return True  # `verify` reads them; asking twice for a finished set stays quick
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == str(entry["sha256"])
 
     def _clear(self) -> None:
         for path in self.path.glob("shard-*.h5"):
@@ -200,6 +228,8 @@ class SetFolder:
     ) -> Manifest:
         """Write the final manifest with the fingerprint; remove shards that it does not name.
 
+        ``counts`` gets ``repeated``: how many items have the content of an earlier one.
+
         Args:
             manifest: With the entries of all shards, in order.
             kinds: The set's kinds.
@@ -207,11 +237,16 @@ class SetFolder:
             skipped: What of the source could not be used, for ``skipped.csv``.
         """
         kept = [entry for entry in manifest["shards"] if entry["rows"]]
-        digests = (
-            open_shard(self.path / entry["name"], "bytes", ("digest",))[1][0] for entry in kept
-        )
+        digest = {"digest": COMPOSITES["digest"]}
+        digests = [
+            open_shard(self.path / entry["name"], "bytes", digest).values[0] for entry in kept
+        ]
+        every = np.concatenate(digests)
+        repeated = len(every) - len(np.unique(every, axis=0))
+        counts = {**manifest["counts"], "repeated": repeated}
         fingerprint = set_fingerprint(digests, kinds, size)
         final = {**manifest, "shards": kept, "complete": True, "fingerprint": fingerprint}
+        final["counts"] = counts
         lines = [f"{what},{key},{reason}\n" for what, key, reason in skipped]
         write_whole(self.path / SKIPPED, "".join(["what,id,reason\n", *lines]).encode())
         self.save(final)
@@ -219,7 +254,20 @@ class SetFolder:
         for path in self.path.glob("shard-*.h5"):
             if path.name not in names:
                 path.unlink()
+        if self.replaces:
+            self._take_the_place_of(self.replaces)
         return final
+
+    def _take_the_place_of(self, final: Path) -> None:
+        """Give a finished set the folder of the old one; what else lay there stays."""
+        old = SetFolder(final)._beside("old")
+        final.rename(old)
+        self.path.rename(final)
+        SetFolder(old)._clear()
+        for path in old.iterdir():
+            if not (final / path.name).exists():
+                path.rename(final / path.name)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import KINDS, Pairs
@@ -28,13 +29,15 @@ class PairDataset(Dataset[Batch]):
     - ``probe``, ``donor``: uint8, (B, 3, S, S), RGB, channels-last in memory (float32, 0 to
       255, where a list of pairs asks for unrounded pictures);
     - ``probe_mask``, ``donor_mask``: uint8 0 or 1, (B, S, S);
+    - ``known``: bool, (B, 2), whether the masks of probe and donor are the truth; an unknown
+      mask is all 0 here and must not be learnt from;
     - ``label``: int64, (B,), -1 where it is not known; ``kind``: int64, (B,), an index into
       ``records.KINDS``, -1 for a listed pair that is not negative;
     - ``index``: int64, (B,), the pair's place in this dataset.
 
     It pickles as its paths and holds no picture between batches, so it is safe with workers
-    under fork and spawn and its memory stays flat. Use ``pair_loader``, or give a ``DataLoader``
-    its ``collate``.
+    under fork and spawn and its memory stays flat. ``pair_loader`` makes a ``DataLoader`` of it;
+    one of your own works with torch's collate or with the one here.
 
     Args:
         sets: Set folders, or pairs, of one canvas size.
@@ -56,6 +59,7 @@ class PairDataset(Dataset[Batch]):
                     each.name, f"pairs of {self.size} px", f"{each.size} px", "Load them apart"
                 )
         self._ends = np.cumsum([len(each) for each in self.sets]).tolist()
+        default_collate_fn_map[_Whole] = _as_it_is
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PairDataset, (self.sets,)
@@ -76,25 +80,48 @@ class PairDataset(Dataset[Batch]):
         kind = torch.uint8 if self.dtype == np.uint8 else torch.float32
         probe, donor = (_empty((n, size, size, 3), kind, shared) for _ in range(2))
         probe_mask, donor_mask = (_empty((n, size, size), torch.uint8, shared) for _ in range(2))
-        labels, kinds = [], []
+        labels, kinds, known = [], [], []
         arrays = [each.numpy() for each in (probe, donor, probe_mask, donor_mask)]
         for k, index in enumerate(indices):
-            at = range(len(self))[index]
-            number = bisect_right(self._ends, at)
-            pairs = self.sets[number]
-            within = pairs.indices[at - (self._ends[number - 1] if number else 0)]
+            pairs, within = self.locate(index)
             labels.append(pairs.read_into(within, *(array[k] for array in arrays)))
             name = pairs.kind(within)
             kinds.append(KINDS.index(name) if name in KINDS else -1)
-        return {
-            "probe": probe.permute(0, 3, 1, 2),
-            "donor": donor.permute(0, 3, 1, 2),
-            "probe_mask": probe_mask,
-            "donor_mask": donor_mask,
-            "label": torch.tensor(labels),
-            "kind": torch.tensor(kinds),
-            "index": torch.tensor(list(indices)),
-        }
+            known.append(pairs.known(within))
+        return _Fetched(
+            probe=probe.permute(0, 3, 1, 2),
+            donor=donor.permute(0, 3, 1, 2),
+            probe_mask=probe_mask,
+            donor_mask=donor_mask,
+            known=torch.tensor(known, dtype=torch.bool).reshape(n, 2),
+            label=torch.tensor(labels, dtype=torch.int64),
+            kind=torch.tensor(kinds, dtype=torch.int64),
+            index=torch.tensor(list(indices), dtype=torch.int64),
+        )
+
+    def locate(self, place: int) -> tuple[Pairs, int]:
+        """Return the set that holds a pair, and the pair's number there."""
+        at = range(len(self))[place]
+        number = bisect_right(self._ends, at)
+        pairs = self.sets[number]
+        return pairs, pairs.indices[at - (self._ends[number - 1] if number else 0)]
+
+
+class _Whole:
+    """What torch's collate finds first in a batch: by its type the batch is passed on."""
+
+
+class _Fetched(dict[str, Tensor]):
+    """A batch that is whole already, for torch's collate too."""
+
+    def __missing__(self, key: object) -> Any:
+        if key == 0:
+            return _Whole()
+        raise KeyError(key)
+
+
+def _as_it_is(batch: Batch, **_: Any) -> Batch:
+    return dict(batch)
 
 
 def _empty(shape: tuple[int, ...], kind: torch.dtype, shared: bool) -> Tensor:

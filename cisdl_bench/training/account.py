@@ -2,23 +2,25 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from cisdl_bench.devices import Rank
-from cisdl_bench.errors import CisdlError
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.history import EVALUATION, HISTORY, Log
 from cisdl_bench.training.settings import METRICS, Evaluate
-from cisdl_bench.training.state import Run, scored_network
+from cisdl_bench.training.state import Run, TrainingError, scored_network
 
 TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")
 
 
-class TrainingError(CisdlError):
-    """Training cannot go on: a loss is no number."""
+class EvaluationStopped(Exception):  # noqa: N818 - no error: what was asked for
+    """An evaluation was asked to stop, between two batches."""
 
 
 def log_of(run: Run, name: str) -> Log:
@@ -46,9 +48,9 @@ def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank
         if bad:
             raise TrainingError.expected(
                 f"{run.out}: step {first + number + 1}",
-                "losses that are numbers",
+                "finite losses",
                 f"{bad} on {_identity(dataset, seen)}",
-                "What was saved is kept: lower the learning rate, or use --precision fp32",
+                f"{run.kept}: lower the learning rate, or use --precision fp32",
             )
     mean = {
         name: sum(column) / len(rows)
@@ -85,29 +87,54 @@ def _over_ranks(mean: dict[str, float], rank: Rank) -> dict[str, float]:
 
 def _identity(dataset: PairDataset, seen: Sequence[int]) -> str:
     """Return pairs as a person can find them again: set and number."""
-    found = []
-    for index in seen:
-        start = 0
-        for pairs in dataset.sets:
-            if index < start + len(pairs):
-                found.append(f"{pairs.name}/{pairs.indices[index - start]}")
-                break
-            start += len(pairs)
-    return "pairs " + " ".join(found)
+    found = (dataset.locate(place) for place in seen)
+    return "pairs " + " ".join(f"{pairs.name}/{index}" for pairs, index in found)
 
 
-def evaluate_now(run: Run, evaluate: Evaluate, progress: Progress, rank: Rank) -> None:
-    """Score the network on its fixed sets, and write that down; other processes wait."""
+def evaluate_now(
+    run: Run, evaluate: Evaluate, progress: Progress, rank: Rank, stopped: Callable[[], bool]
+) -> None:
+    """Score the network on its fixed sets, and write that down; other processes wait.
+
+    Args:
+        run: The run.
+        evaluate: Scores a network.
+        progress: Receives a line of the scores.
+        rank: This process among several.
+        stopped: Asked before each batch; if it says so, nothing is written.
+    """
     if rank.number == 0:
-        network = scored_network(run).eval()
         begun = time.perf_counter()
-        results = evaluate(network)
-        run.begun += time.perf_counter() - begun  # evaluation is not training
+        results: list[dict[str, Any]] = []
+        try:
+            with _evaluated(run, stopped) as network:
+                results = evaluate(network)
+        except EvaluationStopped:
+            pass
+        finally:
+            run.begun += time.perf_counter() - begun  # evaluation is not training
+        at = {"step": run.step, "pairs": run.step * run.experiment.batch}
+        log_of(run, EVALUATION).add(*({**result, **at} for result in results))
+        shown = ", ".join(f"{each['set']} IoU {each['iou']:.4f}" for each in results)
+        progress.say(f"step {run.step:,}: {shown or 'evaluation stopped'}")
+    rank.wait()
+
+
+@contextmanager
+def _evaluated(run: Run, stopped: Callable[[], bool]) -> Iterator[nn.Module]:
+    """Yield the network in evaluation mode; a batch of it is refused once it is to stop."""
+    network: Any = scored_network(run).eval()
+    detect = network.detect
+
+    def asked_first(probe: Tensor, donor: Tensor) -> Any:
+        if stopped():
+            raise EvaluationStopped
+        return detect(probe, donor)
+
+    network.detect = asked_first
+    try:
+        yield network
+    finally:
+        del network.detect
         for learner in run.stage.learners.values():
             learner.network.train()
-        log = log_of(run, EVALUATION)
-        for result in results:
-            log.add({**result, "step": run.step, "pairs": run.step * run.experiment.batch})
-        shown = ", ".join(f"{each['set']} IoU {each['iou']:.4f}" for each in results)
-        progress.say(f"step {run.step:,}: {shown}")
-    rank.wait()

@@ -16,6 +16,10 @@ from cisdl_bench.errors import SpecError
 STAGES = ("cross-entropy", "adversarial", "detection")
 FORMS = ("bce", "hinge")
 OPTIMIZERS = ("adadelta", "adam")
+#: Largest values that an experiment may ask for; beyond them memory or the numbers give out.
+MOST_BATCH, MOST_EPOCHS, MOST_STEPS = 4096, 100_000, 1000
+MOST_LEARNING_RATE, MOST_WEIGHT = 100.0, 1000.0
+PICTURES = ("bgr-minus-mean", "-1..1")  # models.dmac_det.LEVELS, without importing torch
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Experiment:
         start: Experiment whose result it goes on from; empty: it begins.
         place: In lists.
         width: Share of VGG-16's channels; the paper's is 1.
-        adversarial: Of the stage of that name.
+        pictures: Levels of the pictures that Det and Dis see, one of ``models.dmac_det.LEVELS``.
+        adversarial: Settings of the stage of that name.
     """
 
     name: str
@@ -78,6 +83,7 @@ class Experiment:
     place: int = 0
     also: tuple[str, ...] = ()
     width: float = 1.0
+    pictures: str = PICTURES[0]
     adversarial: AdversarialSpec | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -167,8 +173,17 @@ def parse_experiment(text: str, where: str) -> Experiment:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
+    try:
+        experiment = _experiment(table, where)
+    except OverflowError as error:  # a whole number that no float can hold
+        raise SpecError.expected(where, "numbers of a usual size", error, "Correct it") from error
+    check_experiment(experiment, where)
+    return experiment
+
+
+def _experiment(table: dict[str, Any], where: str) -> Experiment:
     apart = ("optimizer", "adversarial")
     values: dict[str, Any] = record_values(table, Experiment, where, apart)
     require("optimizer" in table, where, "a table [optimizer]", "none")
@@ -177,9 +192,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
     if "adversarial" in table:
         inner = table["adversarial"]
         values["adversarial"] = _record(AdversarialSpec, inner, f"{where}: adversarial")
-    experiment = Experiment(**values)
-    _check(experiment, where)
-    return experiment
+    return Experiment(**values)
 
 
 def _record(kind: type, table: object, where: str) -> Any:
@@ -187,15 +200,36 @@ def _record(kind: type, table: object, where: str) -> Any:
     assert isinstance(table, dict)
     values = record_values(table, kind, where)
     betas = values.get("betas", [])
-    ok = len(betas) in (0, 2) and all(isinstance(v, float) and 0 <= v < 1 for v in betas)
+    ok = len(betas) in (0, 2) and all(_number(v) and 0 <= v < 1 for v in betas)
     require(ok, f"{where}.betas", "two numbers of 0 to 1", betas)
-    require(values["learning_rate"] > 0, f"{where}.learning_rate", "a number above 0", "0 or less")
+    rate = values["learning_rate"]
+    ok = 0 < rate <= MOST_LEARNING_RATE
+    require(ok, f"{where}.learning_rate", f"above 0, at most {MOST_LEARNING_RATE}", rate)
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def _check(experiment: Experiment, where: str) -> None:
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def check_experiment(experiment: Experiment, where: str) -> None:
+    """Refuse an experiment that cannot be trained.
+
+    Args:
+        experiment: Its values have the types of its fields.
+        where: The file or option that an error names.
+
+    Raises:
+        SpecError: A value is out of range, or two of them do not go together.
+    """
     of = experiment.adversarial
-    for name, allowed in (("stage", STAGES), ("network", ("dmac", "dmvn-bn"))):
+    text = experiment.name
+    ok = text.isprintable() and Path(text).name == text and not text.startswith(".")
+    require(ok, f"{where}: name", "a name that a folder can have", repr(text))
+    names = all(isinstance(each, str) for each in experiment.also)
+    require(names, f"{where}: also", "a list of names", list(experiment.also))
+    choices = (("stage", STAGES), ("network", ("dmac", "dmvn-bn")), ("pictures", PICTURES))
+    for name, allowed in choices:
         value = getattr(experiment, name)
         require(value in allowed, f"{where}: {name}", f"one of {', '.join(allowed)}", repr(value))
     require(
@@ -204,19 +238,29 @@ def _check(experiment: Experiment, where: str) -> None:
         f"one of {', '.join(OPTIMIZERS)}",
         experiment.optimizer.name,
     )
-    for name in ("epochs", "batch", "version"):
+    ok = experiment.optimizer.name == "adam" or not experiment.optimizer.betas
+    require(ok, f"{where}: optimizer.betas", "none, Adadelta has none", experiment.optimizer.betas)
+    most = {"epochs": MOST_EPOCHS, "batch": MOST_BATCH, "version": MOST_EPOCHS}
+    for name, limit in most.items():
         value = getattr(experiment, name)
         require(value >= 1, f"{where}: {name}", "1 or more", value)
+        require(value <= limit, f"{where}: {name}", f"at most {limit:,}", value)
     for name in ("flip", "swap"):
         value = getattr(experiment, name)
         require(0 <= value <= 1, f"{where}: {name}", "0 to 1", value)
     require(0 < experiment.width <= 1, f"{where}: width", "above 0, at most 1", experiment.width)
     wanted = experiment.stage == "adversarial"
     require((of is not None) == wanted, f"{where}: adversarial", f"{wanted}", of is not None)
+    if experiment.stage == "detection":
+        then = "the experiment that has learnt Det"
+        require(bool(experiment.start), f"{where}: start", then, "none")
     if experiment.stage != "cross-entropy" or experiment.width != 1:
         require(experiment.network == "dmac", f"{where}: network", "dmac", experiment.network)
     if of is not None:
         require(of.form in FORMS, f"{where}: form", f"one of {', '.join(FORMS)}", of.form)
         require(of.steps >= 1, f"{where}: steps", "1 or more", of.steps)
-        lowest = min(of.lambda_det, of.lambda_dis)
-        require(lowest >= 0, f"{where}: lambda_det, lambda_dis", "0 or more", lowest)
+        require(of.steps <= MOST_STEPS, f"{where}: steps", f"at most {MOST_STEPS}", of.steps)
+        for name in ("lambda_det", "lambda_dis"):
+            value = getattr(of, name)
+            ok = 0 <= value <= MOST_WEIGHT
+            require(ok, f"{where}: {name}", f"0 to {MOST_WEIGHT}", value)

@@ -10,20 +10,51 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 
+from cisdl_bench.records import UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
 from cisdl_bench.training.order import Draw, Order
 
+SIDES = ("probe", "donor")
 
-def kinds_of(dataset: PairDataset) -> list[np.ndarray]:
-    """Return the numbers of the pairs of each kind that a data set has."""
+
+def kinds_of(dataset: PairDataset, *, skip_unlabelled: bool = False) -> list[np.ndarray]:
+    """Return the places of the pairs of each kind that a data set has.
+
+    Args:
+        dataset: One or several sets of pairs.
+        skip_unlabelled: Leave out pairs that ``unlabelled`` names.
+    """
     found: dict[str, list[np.ndarray]] = {}
     start = 0
     for pairs in dataset.sets:
+        usable = np.array([not (skip_unlabelled and unknown(pairs, n)) for n in pairs.indices])
         kinds = np.array([pairs.kind(index) for index in pairs.indices])
         for kind in dict.fromkeys(kinds.tolist()):
-            found.setdefault(kind, []).append(start + np.flatnonzero(kinds == kind))
+            places = start + np.flatnonzero((kinds == kind) & usable)
+            found.setdefault(kind, []).append(places)
         start += len(pairs)
-    return [np.concatenate(parts) for parts in found.values()]
+    joined = (np.concatenate(parts) for parts in found.values())
+    return [places for places in joined if len(places)]
+
+
+def unknown(pairs: Pairs, index: int) -> str:
+    """Return what nobody knows of a pair and training needs; empty where it knows all."""
+    if pairs.label(index) == UNLABELLED:
+        return "no label"
+    missing = [
+        side for side, is_known in zip(SIDES, pairs.known(index), strict=True) if not is_known
+    ]
+    return f"no mask of its {' and '.join(missing)}" if missing else ""
+
+
+def unlabelled(dataset: PairDataset) -> tuple[int, str]:
+    """Return how many pairs lack a label or a true mask, and the first of them in words."""
+    count, first = 0, ""
+    for pairs in dataset.sets:
+        for index in pairs.indices:
+            if lacks := unknown(pairs, index):
+                count, first = count + 1, first or f"{pairs.name}/{index} has {lacks}"
+    return count, first
 
 
 @dataclass(frozen=True)
@@ -121,6 +152,10 @@ def augmented(batch: Batch, draw: Draw) -> Batch:
         chosen = _like(swap, probe)
         result[f"probe{ending}"] = torch.where(chosen, donor, probe)
         result[f"donor{ending}"] = torch.where(chosen, probe, donor)
+    if "known" in batch:
+        result["known"] = torch.where(
+            _like(swap, batch["known"]), batch["known"].flip(1), batch["known"]
+        )
     return result
 
 

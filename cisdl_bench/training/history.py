@@ -29,14 +29,31 @@ class Log:
             text = self.path.read_text().splitlines(keepends=True)[1:]
             at = self.columns.index("step")
             whole = [line for line in text if line.endswith("\n")]
-            lines += [line for line in whole if int(line.split(",")[at]) <= step]
+            lines += [line for line in whole if 0 <= self._step(line, at) <= step]
         write_whole(self.path, "".join(lines).encode())
 
-    def add(self, values: Mapping[str, Any]) -> None:
-        """Append a line."""
-        line = ",".join(str(values.get(name, "")) for name in self.columns)
+    @staticmethod
+    def _step(line: str, at: int) -> int:
+        """Return a line's step; -1 where the line has none, such as in a file that was edited."""
+        cells = line.strip().split(",")
+        return (
+            int(cells[at])
+            if at < len(cells) and cells[at].isascii() and cells[at].isdigit()
+            else -1
+        )
+
+    def has(self, step: int) -> bool:
+        """Return whether there is a line of a step."""
+        text = self.path.read_text().splitlines()[1:] if self.path.exists() else []
+        return any(self._step(line, self.columns.index("step")) == step for line in text)
+
+    def add(self, *rows: Mapping[str, Any]) -> None:
+        """Append lines, all of them or none."""
+        text = "".join(
+            ",".join(str(values.get(name, "")) for name in self.columns) + "\n" for values in rows
+        )
         with self.path.open("a") as file:
-            file.write(line + "\n")
+            file.write(text)
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoint import load_checkpoint, load_tensors
+from cisdl_bench.models.checkpoint_content import checked_tensor
 from cisdl_bench.models.networks import build
 from cisdl_bench.models.vgg import BGR_MEAN
 from cisdl_bench.training.experiments import Experiment
@@ -17,6 +18,7 @@ from cisdl_bench.training.stages import networks_of
 #: torchvision's VGG-16 wants RGB in 0 to 1, less this mean, by this deviation.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+_GIVE_VGG = "Give vgg16-397923af.pth, see `cisdl-bench fetch vgg16`, and width 1"
 #: Places of VGG-16's convolutions in torchvision's ``features``.
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
@@ -83,8 +85,16 @@ def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | Non
                     "one of DMAC alone",
                     f"Give the result of {experiment.start}",
                 )
+            if whole.pictures != experiment.pictures:
+                raise ModelError.expected(
+                    start,
+                    f"a detection network that sees pictures as {experiment.pictures!r}",
+                    f"{whole.pictures!r}",
+                    "Say the same under `pictures` in the experiment",
+                )
             networks["detection"].load_state_dict(whole.detection.state_dict())
-        return Beginning(networks, f"{start}", f"checkpoint {loaded.sha256}")
+        origin = f"{start} ({loaded.note})" if loaded.note else f"{start}"
+        return Beginning(networks, origin, f"checkpoint {loaded.sha256}")
     if vgg is not None:
         digest = load_vgg(network, vgg)
         origin = f"VGG-16's weights {vgg}, the rest He initialisation"
@@ -124,16 +134,16 @@ def load_vgg(network: nn.Module, path: Path) -> str:
     for name, place in zip(names, _PLACES, strict=False):
         for part in ("weight", "bias"):
             key = f"features.{place}.{part}"
-            found = content.get(key)
-            if not isinstance(found, Tensor) or found.shape != own[f"{name}.{part}"].shape:
-                got = tuple(found.shape) if isinstance(found, Tensor) else "none"
+            found, like = content.get(key), own[f"{name}.{part}"]
+            if not isinstance(found, Tensor) or found.is_nested or found.shape != like.shape:
+                plain = isinstance(found, Tensor) and not found.is_nested
                 raise ModelError.expected(
                     f"{path}: {key}",
-                    f"the shape {tuple(own[f'{name}.{part}'].shape)} of {name}",
-                    got,
-                    "Give vgg16-397923af.pth, see `cisdl-bench fetch vgg16`, and width 1",
+                    f"the shape {tuple(like.shape)} of {name}",
+                    tuple(found.shape) if plain else "none",
+                    _GIVE_VGG,
                 )
-            state[f"{name}.{part}"] = found.float()
+            state[f"{name}.{part}"] = checked_tensor(found, like, f"{path}: {key}", _GIVE_VGG)
     weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
     state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
     features.load_state_dict(state)

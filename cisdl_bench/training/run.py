@@ -2,29 +2,43 @@
 
 import signal
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
-from cisdl_bench.devices import Rank, device_name
+from cisdl_bench.devices import Rank, device_name, float32_rule
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.progress import Progress
-from cisdl_bench.store.atomic import locked, read_json
+from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.account import evaluate_now, log_of, write_history
 from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.feed import Part, feed, kinds_of
+from cisdl_bench.training.feed import Part, feed, kinds_of, unlabelled
 from cisdl_bench.training.history import EVALUATION, HISTORY
 from cisdl_bench.training.initial import begin, seed_step
 from cisdl_bench.training.order import Order
 from cisdl_bench.training.settings import Choices, Evaluate
 from cisdl_bench.training.stages import Computing, make_stage
-from cisdl_bench.training.state import RECORD, STATE, Run, opened, request_of, restore, save
+from cisdl_bench.training.state import (
+    RECORD,
+    STATE,
+    Run,
+    finish,
+    opened,
+    read_record,
+    request_of,
+    restore,
+    save,
+)
+
+Kinds = list[npt.NDArray[np.int64]]
 
 
 def train(
@@ -51,21 +65,23 @@ def train(
         data: Sets of pairs to learn from.
         out: The folder.
         choices: What a user chose.
-        progress: Hears how it goes on.
-        name: Of the checkpoint; the experiment's own where none is given.
+        progress: Receives progress updates and messages.
+        name: Name of the checkpoint; the experiment's own where none is given.
         vgg: VGG-16's published weights to begin with.
         start: Checkpoint of the experiment that this one goes on from.
         evaluate: Scores the network now and then.
-        overwrite: Throw away what another run left.
+        overwrite: Remove what another run left, its network too.
         rank: This process among several.
 
     Raises:
-        RunError: The folder holds another run.
-        TrainingError: A loss is no number.
+        RunError: The folder holds another run, there are no pairs, or pairs without a label or a
+            true mask are not to be left out.
+        TrainingError: A loss or a weight is not finite.
         ModelError: A checkpoint cannot be used, or the network cannot take the pictures.
         StoreError: The data or the folder cannot be used.
     """
-    dataset = PairDataset(data)
+    dataset, name = PairDataset(data), name or experiment.name
+    kinds, left_out = _learnable(dataset, choices.skip_unlabelled)
     part = Part(experiment.batch, choices.pieces, rank.number, rank.total)
     if experiment.batch % (part.pieces * part.ranks):
         raise RunError.expected(
@@ -77,28 +93,55 @@ def train(
     with locked(out) if rank.number == 0 else nullcontext():
         found = begin(experiment, choices.seed, vgg, start)
         check_side(found.networks["network"], dataset.size, data[0])
-        request = request_of(experiment, dataset, choices, found.identity, part)
-        record = opened(out, request, overwrite) if rank.number == 0 else {}
+        request = request_of(experiment, dataset, choices, found.identity, part, left_out)
+        record = opened(out, name, request, overwrite) if rank.number == 0 else {}
         rank.wait()
         if rank.number:
-            record = read_json(out / RECORD, "a training record")
-        if record["complete"]:
+            record = read_record(out / RECORD)
+        if not rank.any(rank.number == 0 and not record["complete"]):
             return record
-        run = _prepared(experiment, choices, out, name, record, found.networks, dataset, rank)
-        if rank.number == 0:
-            _announce(run, dataset, found.origin, progress)
-        _go(run, dataset, part, progress, evaluate, rank)
+        notes = list(dict.fromkeys(n for p in dataset.sets for n in p.facts["notes"]))
+        if left_out:
+            notes.append(f"{left_out:,} of {len(dataset):,} pairs left out: no label or true mask")
+        record = {**record, "notes": notes}
+        with float32_rule(choices.precision == "fp32", benchmark=True):
+            run = _prepared(experiment, choices, out, name, record, found.networks, kinds, rank)
+            if rank.number == 0:
+                _announce(run, dataset, kinds, found.origin, progress)
+            _go(run, dataset, kinds, part, progress, evaluate, rank)
         return run.record
+
+
+def _learnable(dataset: PairDataset, skip_unlabelled: bool) -> tuple[Kinds, int]:
+    """Return the pairs to learn from by kind, and how many are left out."""
+    for pairs in dataset.sets:
+        if not len(pairs):
+            where = pairs.origin.get("path", pairs.name)
+            raise RunError.expected(where, "pairs to learn from", "none", "Give another --data")
+    count, first = unlabelled(dataset)
+    if count and (not skip_unlabelled or count == len(dataset)):
+        then = (
+            "Give their masks and labels"
+            if skip_unlabelled
+            else ("Leave them out with --skip-unlabelled, or give their masks and labels")
+        )
+        raise RunError.expected(
+            dataset.sets[0].origin.get("path", dataset.sets[0].name),
+            "a label and both true masks of each pair",
+            f"{count:,} of {len(dataset):,} without, such as {first}",
+            then,
+        )
+    return kinds_of(dataset, skip_unlabelled=skip_unlabelled), count
 
 
 def _prepared(
     experiment: Experiment,
     choices: Choices,
     out: Path,
-    name: str | None,
+    name: str,
     record: dict[str, Any],
     networks: dict[str, nn.Module],
-    dataset: PairDataset,
+    kinds: Kinds,
     rank: Rank,
 ) -> Run:
     for key, network in networks.items():
@@ -106,16 +149,13 @@ def _prepared(
     computing = Computing(
         choices.device, choices.precision, choices.pieces, choices.compile, rank.total > 1
     )
-    if choices.device.startswith("cuda"):
-        torch.backends.cudnn.benchmark = True
     stage = make_stage(networks, experiment, computing)
-    pairs = experiment.epochs * _order(experiment, dataset, choices.seed, "pairs").epoch_pairs
+    pairs = experiment.epochs * _order(experiment, kinds, choices.seed, "pairs").epoch_pairs
     steps = -(-pairs // experiment.batch)
-    run = Run(experiment, choices, out, name or experiment.name, record, stage, steps)
+    run = Run(experiment, choices, out, name, record, stage, steps)
     run.record = {
         **record,
         "experiment": experiment.as_dict(),
-        "notes": list(dict.fromkeys(n for p in dataset.sets for n in p.facts["notes"])),
         "steps": steps,
         "device": device_name(choices.device),
         "processes": rank.total,
@@ -128,18 +168,20 @@ def _prepared(
     return run
 
 
-def _order(experiment: Experiment, dataset: PairDataset, seed: int, name: str) -> Order:
-    return Order(kinds_of(dataset), experiment.flip, experiment.swap, seed, name)
+def _order(experiment: Experiment, kinds: Kinds, seed: int, name: str) -> Order:
+    return Order(kinds, experiment.flip, experiment.swap, seed, name)
 
 
-def _announce(run: Run, dataset: PairDataset, origin: str, progress: Progress) -> None:
+def _announce(
+    run: Run, dataset: PairDataset, kinds: Kinds, origin: str, progress: Progress
+) -> None:
     of, choices = run.experiment, run.choices
     progress.say(
         f"{run.name}: {of.title}; {len(dataset):,} pairs of {dataset.size} px, {of.epochs} epochs, "
         f"{run.steps:,} steps of {of.batch} on {device_name(choices.device)}, {choices.precision}"
     )
     progress.say(f"begins with {origin}")
-    sizes = [len(kind) for kind in kinds_of(dataset)]
+    sizes = [len(kind) for kind in kinds]
     if len(set(sizes)) > 1:
         progress.say(f"note: the kinds have {sizes} pairs; fewer are gone through more often")
     for note in run.record["notes"]:
@@ -151,6 +193,7 @@ def _announce(run: Run, dataset: PairDataset, origin: str, progress: Progress) -
 def _go(
     run: Run,
     dataset: PairDataset,
+    kinds: Kinds,
     part: Part,
     progress: Progress,
     evaluate: Evaluate | None,
@@ -162,7 +205,7 @@ def _go(
         name: _watched(
             feed(
                 dataset,
-                _order(of, dataset, choices.seed, name),
+                _order(of, kinds, choices.seed, name),
                 part,
                 run.step * count,
                 choices.device,
@@ -174,9 +217,16 @@ def _go(
     }
     progress.start("pairs", run.steps * of.batch, run.step * of.batch)
     run.begun = started = time.perf_counter()
+    stopped = late = False
     with _stoppable() as asked:
+        evaluation = _evaluation(run, evaluate, progress, rank, lambda: bool(asked))
         try:
-            while run.step < run.steps:
+            if run.step:  # what a kill after the state was written may have left undone
+                evaluation()
+            if run.step == run.steps:
+                save(run, rank)
+            stopped = rank.any(bool(asked))
+            while run.step < run.steps and not (stopped or late):
                 seed_step(choices.seed, run.step, rank.number)
                 seen.clear()
                 terms = stage.step(feeds)
@@ -186,28 +236,53 @@ def _go(
                 minutes = (time.perf_counter() - started) / 60
                 late = choices.max_minutes is not None and minutes > choices.max_minutes
                 late, stopped = rank.any(late), rank.any(bool(asked))
-                done = run.step == run.steps
-                scored = evaluate and (done or late or run.step % choices.evaluate_every == 0)
-                kept = done or late or stopped or run.step % choices.save_every == 0
-                if scored or kept or run.step % choices.log_every == 0:
+                ends = run.step == run.steps or late or stopped
+                scored = evaluate is not None and (late or _due(run))
+                kept = ends or scored or run.step % choices.save_every == 0
+                if kept or run.step % choices.log_every == 0:
                     write_history(run, dataset, progress, rank)
-                if evaluate and scored:
-                    evaluate_now(run, evaluate, progress, rank)
                 if kept:
                     save(run, rank)
-                if (stopped or late) and not done:
-                    why = "stopped" if stopped else f"{choices.max_minutes:g} minutes are over"
-                    progress.say(
-                        f"{run.out}: {why} at step {run.step:,} of {run.steps:,}; saved, the same "
-                        f"command goes on. {run.checkpoint} is the network so far."
-                    )
-                    break
+                if scored and not stopped:
+                    evaluation(at_once=late)
+                    stopped = rank.any(bool(asked))
+            if run.step == run.steps and not stopped:
+                finish(run, rank)
+            elif stopped or late:
+                why = "stopped" if stopped else f"{choices.max_minutes:g} minutes are over"
+                progress.say(
+                    f"{run.out}: {why} at step {run.step:,} of {run.steps:,}; saved, the same "
+                    f"command goes on. {run.checkpoint} is the network so far."
+                )
         finally:
             progress.stop()
             for source in feeds.values():
                 source.close()
     if asked:
         raise KeyboardInterrupt
+
+
+def _due(run: Run) -> bool:
+    """Return whether the network is evaluated after the step that was just made."""
+    return run.step == run.steps or run.step % run.choices.evaluate_every == 0
+
+
+def _evaluation(
+    run: Run,
+    evaluate: Evaluate | None,
+    progress: Progress,
+    rank: Rank,
+    stopped: Callable[[], bool],
+) -> Callable[..., None]:
+    """Return a function that evaluates the network where that is due and was not done yet."""
+
+    def evaluation(at_once: bool = False) -> None:
+        wanted = evaluate is not None and (at_once or _due(run))
+        written = rank.number == 0 and wanted and log_of(run, EVALUATION).has(run.step)
+        if evaluate is not None and wanted and not rank.any(written):
+            evaluate_now(run, evaluate, progress, rank, stopped)
+
+    return evaluation
 
 
 def _watched(source: Generator[Batch, None, None], seen: list[int]) -> Generator[Batch, None, None]:

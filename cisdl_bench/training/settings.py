@@ -19,7 +19,7 @@ class Choices:
 
     Attributes:
         seed: Of weights, order and dropout.
-        device: Where.
+        device: Torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``fp32`` or ``bf16``.
         pieces: In how many pieces each process goes through its part of a batch.
         compile: Whether networks are compiled.
@@ -28,6 +28,7 @@ class Choices:
         save_every: Steps from one saved state to the next.
         evaluate_every: Steps from one evaluation to the next.
         max_minutes: After so many this invocation saves and stops.
+        skip_unlabelled: Leave out pairs without a label or a true mask; else they are refused.
     """
 
     seed: int = 0
@@ -40,3 +41,4 @@ class Choices:
     save_every: int = 1000
     evaluate_every: int = 1000
     max_minutes: float | None = None
+    skip_unlabelled: bool = False

@@ -1,8 +1,9 @@
 """One training step of each stage: cross-entropy, the adversarial one, tuning Det."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Protocol
 
 import torch
@@ -13,7 +14,7 @@ from cisdl_bench.models.discriminative_network import DiscriminativeNetwork
 from cisdl_bench.models.dmac_det import shrunk_pictures, tampered_probability
 from cisdl_bench.store.torch_view import Batch
 from cisdl_bench.training.experiments import AdversarialSpec, Experiment, OptimizerSpec
-from cisdl_bench.training.feed import target
+from cisdl_bench.training.feed import SIDES, target
 from cisdl_bench.training.losses import (
     DISCRIMINATIVE,
     detection_loss,
@@ -21,9 +22,9 @@ from cisdl_bench.training.losses import (
     multi_task_loss,
     spatial_cross_entropy,
 )
+from cisdl_bench.training.statistics import Statistics
 
 Terms = dict[str, Tensor]
-SIDES = ("probe", "donor")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Computing:
     """How a stage computes.
 
     Attributes:
-        device: Where.
+        device: Torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``fp32``, or ``bf16``: autocast; losses are always float32.
         pieces: In how many pieces each batch is gone through, gradients added up.
         compile: Whether networks are compiled.
@@ -54,9 +55,15 @@ class Learner:
     """A network that learns: its optimizer, and its gradients over pieces and processes.
 
     Args:
-        network: On its device.
-        spec: Its optimizer.
-        computing: How it computes.
+        network: A network on its device.
+        spec: Name and settings of its optimizer.
+        computing: Precision, pieces and processes.
+
+    Attributes:
+        network: The network, in training mode.
+        optimizer: What updates its weights.
+        statistics: Its running statistics, averaged over pieces and processes.
+        call: What a forward pass calls whose gradients the processes exchange.
     """
 
     def __init__(self, network: nn.Module, spec: OptimizerSpec, computing: Computing) -> None:
@@ -64,10 +71,10 @@ class Learner:
         self.optimizer = _optimizer(network, spec)
         call: Any = torch.compile(network) if computing.compile else network
         self.parallel = None
+        self.statistics = Statistics(network, computing.pieces)
         if computing.distributed:
-            # Batch statistics are each process's own, as each piece's are.
             self.parallel = nn.parallel.DistributedDataParallel(
-                call, broadcast_buffers=False, gradient_as_bucket_view=True
+                call, gradient_as_bucket_view=True, **_OWN_BUFFERS
             )
         self.call: nn.Module = self.parallel or call
         self._pieces = computing.pieces
@@ -86,6 +93,18 @@ class Learner:
         """Update the weights, and forget the gradients."""
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+
+
+_FORWARD = "forward_sync_buffers"  # torch 2.13's name of what was broadcast_buffers
+_PARALLEL = signature(nn.parallel.DistributedDataParallel.__init__).parameters
+#: Batch statistics are each process's own during a step, as each piece's are.
+_OWN_BUFFERS: dict[str, Any] = {_FORWARD if _FORWARD in _PARALLEL else "broadcast_buffers": False}
+
+
+def _average_statistics(learners: Mapping[str, Learner]) -> None:
+    for learner in learners.values():
+        if learner.parallel is not None:
+            learner.statistics.average()
 
 
 def _optimizer(network: nn.Module, spec: OptimizerSpec) -> torch.optim.Optimizer:
@@ -128,13 +147,14 @@ class CrossEntropyStage:
         learner, terms = self.learners["network"], _Terms(self._computing.pieces)
         for number in range(self._computing.pieces):
             batch = next(batches["pairs"])
-            with learner.piece(number):
+            with learner.statistics.piece(number), learner.piece(number):
                 with self._computing.autocast():
                     logits = learner.call(batch["probe"], batch["donor"])
                 loss = spatial_cross_entropy(logits, _targets(batch, logits))
                 terms.add(loss=loss)
                 learner.backward(loss)
         learner.step()
+        _average_statistics(self.learners)
         return terms.mean
 
 
@@ -159,6 +179,7 @@ class AdversarialStage:
         self.frozen: dict[str, nn.Module] = {}
         self.feeds = {"opponents": self.spec.steps, "pairs": 1}
         self._computing = computing
+        self._pictures = experiment.pictures
         self._opponents = [learner for name, learner in self.learners.items() if name != "network"]
 
     def step(self, batches: Mapping[str, Iterator[Batch]]) -> Terms:
@@ -167,23 +188,33 @@ class AdversarialStage:
         for _ in range(self.spec.steps):
             last = _Terms(self._computing.pieces)
             for number in range(self._computing.pieces):
-                self._teach_opponents(next(batches["opponents"]), number, last)
+                with self._statistics(number):
+                    self._teach_opponents(next(batches["opponents"]), number, last)
             for learner in self._opponents:
                 learner.step()
         terms.total.update(last.total)
         for learner in self._opponents:
             learner.network.requires_grad_(False)
         for number in range(self._computing.pieces):
-            self._teach_dmac(next(batches["pairs"]), number, terms)
+            with self._statistics(number):
+                self._teach_dmac(next(batches["pairs"]), number, terms)
         for learner in self._opponents:
             learner.network.requires_grad_(True)
         self.learners["network"].step()
+        _average_statistics(self.learners)
         return terms.mean
+
+    def _statistics(self, number: int) -> ExitStack:
+        """Return the context of one piece: every network that is called updates its statistics."""
+        stack = ExitStack()
+        for learner in self.learners.values():
+            stack.enter_context(learner.statistics.piece(number))
+        return stack
 
     def _teach_opponents(self, batch: Batch, number: int, terms: "_Terms") -> None:
         with torch.no_grad(), self._computing.autocast():
             logits = self.learners["network"].network(batch["probe"], batch["donor"])
-        pictures, generated = _shown(batch, logits)
+        pictures, generated = _shown(batch, logits, self._pictures)
         truth = [
             target(batch[f"{side}_mask"], mask.shape[-1]).unsqueeze(1).to(mask.dtype)
             for side, mask in zip(SIDES, generated, strict=True)
@@ -210,7 +241,7 @@ class AdversarialStage:
             with self._computing.autocast():
                 logits = learner.call(batch["probe"], batch["donor"])
             ce = spatial_cross_entropy(logits, _targets(batch, logits))
-            pictures, generated = _shown(batch, logits)
+            pictures, generated = _shown(batch, logits, self._pictures)
             det: Tensor | float = 0.0
             dis: Tensor | float = 0.0
             if "detection" in self.learners:
@@ -255,22 +286,24 @@ class DetectionStage:
         }
         self.feeds = {"pairs": 1}
         self._computing = computing
+        self._pictures = experiment.pictures
 
     def step(self, batches: Mapping[str, Iterator[Batch]]) -> Terms:
         """Make one step."""
         det, terms = self.learners["detection"], _Terms(self._computing.pieces)
         for number in range(self._computing.pieces):
             batch = next(batches["pairs"])
-            with det.piece(number):
+            with det.statistics.piece(number), det.piece(number):
                 with self._computing.autocast():
                     with torch.no_grad():
                         logits = self.frozen["network"](batch["probe"], batch["donor"])
-                    pictures, masks = _shown(batch, logits)
+                    pictures, masks = _shown(batch, logits, self._pictures)
                     scores = det.call(*(m * p for m, p in zip(masks, pictures, strict=True)))
                 loss = detection_loss(None, scores, batch["label"])
                 terms.add(loss=loss)
                 det.backward(loss)
         det.step()
+        _average_statistics(self.learners)
         return terms.mean
 
 
@@ -320,8 +353,10 @@ def _targets(batch: Batch, logits: tuple[Tensor, Tensor]) -> list[Tensor]:
     ]
 
 
-def _shown(batch: Batch, logits: tuple[Tensor, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+def _shown(
+    batch: Batch, logits: tuple[Tensor, Tensor], levels: str
+) -> tuple[list[Tensor], list[Tensor]]:
     """Return the pictures and generated masks that Det and Dis see, probe first."""
     side = DetectionNetwork.side
-    pictures = [shrunk_pictures(batch[each], side) for each in SIDES]
+    pictures = [shrunk_pictures(batch[each], side, levels) for each in SIDES]
     return pictures, [tampered_probability(of_mask, side) for of_mask in logits]

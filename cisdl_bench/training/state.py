@@ -5,18 +5,19 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cisdl_bench import __version__
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import CisdlError, ModelError, RunError
 from cisdl_bench.models.checkpoint import load_tensors, save_checkpoint
 from cisdl_bench.models.dmac_det import DmacDet
-from cisdl_bench.store.atomic import read_json, write_json, write_whole
+from cisdl_bench.store.atomic import write_json, write_whole
 from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.strict_json import decoded
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part
 from cisdl_bench.training.history import EVALUATION, HISTORY
@@ -25,6 +26,21 @@ from cisdl_bench.training.stages import Stage
 
 RECORD, STATE = "training.json", "state.torch"
 FORMAT = "cisdl-bench training"
+_ANEW = "Use --overwrite to train anew, or choose another --out"
+
+
+class TrainingError(CisdlError):
+    """Training cannot go on: a loss or a weight is not finite."""
+
+
+class Record(TypedDict, total=False):
+    """What ``training.json`` holds, as far as it is read back."""
+
+    format: Required[str]
+    complete: Required[bool]
+    request: Required[dict[str, Any]]
+    step: int
+    checkpoint: str
 
 
 @dataclass
@@ -35,11 +51,12 @@ class Run:
         experiment: What is done.
         choices: What a user chose.
         out: Its folder.
-        name: Of its checkpoint.
+        name: Name of its checkpoint, without an ending.
         record: What ``training.json`` holds.
         stage: What a step is, with its networks.
         steps: How many there will be.
         step: How many there were.
+        saved: Step of the state that is on disk; None where there is none.
         seconds: Spent on those that are kept.
         begun: When the clock was last started.
         logged: Seconds spent when ``history.csv`` was last written.
@@ -54,6 +71,7 @@ class Run:
     stage: Stage
     steps: int
     step: int = 0
+    saved: int | None = None
     seconds: float = 0.0
     begun: float = field(default_factory=time.perf_counter)
     logged: float = 0.0
@@ -64,54 +82,109 @@ class Run:
         """The network so far, to be scored."""
         return self.out / f"{self.name}.pt"
 
+    @property
+    def kept(self) -> str:
+        """What an interrupted run goes on from, in words."""
+        return "Nothing was saved yet" if self.saved is None else f"Step {self.saved:,} is kept"
+
     def spent(self) -> float:
         """Return the seconds spent on all steps."""
         return self.seconds + time.perf_counter() - self.begun
 
 
 def request_of(
-    experiment: Experiment, dataset: PairDataset, choices: Choices, identity: str, part: Part
+    experiment: Experiment,
+    dataset: PairDataset,
+    choices: Choices,
+    identity: str,
+    part: Part,
+    left_out: int,
 ) -> dict[str, Any]:
-    """Return what decides the weights."""
+    """Return what decides the weights.
+
+    Args:
+        experiment: What is done.
+        dataset: What is learnt from.
+        choices: What a user chose.
+        identity: What decides the first weights.
+        part: How each batch is divided.
+        left_out: Number of unlabelled pairs that are left out.
+    """
     return {
         "experiment": experiment.name,
         "experiment_sha256": experiment.sha256,
         "seed": choices.seed,
         "data": [pairs.fingerprint for pairs in dataset.sets],
+        **({"unlabelled_left_out": left_out} if left_out else {}),
         "begins_with": identity,
         "precision": choices.precision,
         "parts_of_a_batch": part.pieces * part.ranks,
     }
 
 
-def opened(out: Path, request: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Return a folder's record: of this request, begun or there already.
+def read_record(path: Path) -> dict[str, Any]:
+    """Return what a ``training.json`` holds.
 
     Raises:
-        RunError: It holds another run.
+        RunError: It is missing, or no training record.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError.expected(path, "a training record", error.strerror, _ANEW) from error
+    record: dict[str, Any] = decoded(data, Record, path, _ANEW, RunError)
+    if record["format"] != FORMAT:
+        raise RunError.expected(path, f"the format {FORMAT!r}", repr(record["format"]), _ANEW)
+    return record
+
+
+def opened(out: Path, name: str, request: dict[str, Any], overwrite: bool) -> dict[str, Any]:
+    """Return a folder's record: of this request, begun or there already.
+
+    Args:
+        out: The run's folder.
+        name: Name of the checkpoint, without an ending.
+        request: What decides the weights.
+        overwrite: Remove what another run left, its network too.
+
+    Raises:
+        RunError: It holds another run, or its record or state is broken or gone.
     """
     path = out / RECORD
+    there: dict[str, Any] = {}
     if path.exists():
-        there: dict[str, Any] = {}
         with suppress(CisdlError) if overwrite else nullcontext():
-            there = read_json(path, "a training record")
-        was = there.get("request", {})
-        differing = [key for key in request if was.get(key) != request[key]]
+            there = read_record(path)
         if not overwrite:
-            if not differing:
-                return there
-            key = differing[0]
-            raise RunError.expected(
-                out,
-                f"the run of this command ({key}: {request[key]})",
-                f"another one ({key}: {was.get(key)})",
-                "Use --overwrite to replace it, or choose another --out",
-            )
-    for old in (STATE, HISTORY, EVALUATION):
-        (out / old).unlink(missing_ok=True)
+            return _of_request(out, there, request)
+    old = {f"{name}.pt", str(there.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
+    for each in old:
+        if Path(each).name == each:
+            (out / each).unlink(missing_ok=True)
     record = {"format": FORMAT, "complete": False, "request": request}
     write_json(path, record)
     return record
+
+
+def _of_request(out: Path, there: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return a record that is there, if it is of the same request and can be gone on from."""
+    was = there["request"]
+    differing = [key for key in {**was, **request} if was.get(key) != request.get(key)]
+    if differing:
+        key = differing[0]
+        raise RunError.expected(
+            out,
+            f"the run of this command ({key}: {request.get(key)})",
+            f"another one ({key}: {was.get(key)})",
+            "Use --overwrite to replace it, or choose another --out",
+        )
+    if there["complete"] and (out / there.get("checkpoint", "")).is_file():
+        return there
+    if there.get("step") and not (out / STATE).is_file():
+        raise RunError.expected(
+            out / STATE, f"the state of step {there['step']:,}", "no such file", _ANEW
+        )
+    return {**there, "complete": False}
 
 
 def scored_network(run: Run) -> nn.Module:
@@ -121,13 +194,49 @@ def scored_network(run: Run) -> nn.Module:
     network = networks["network"]
     if "detection" not in networks:
         return network
-    whole = DmacDet(run.experiment.width)
+    whole = DmacDet(run.experiment.width, run.experiment.pictures)
     whole.dmac, whole.detection = network, networks["detection"]  # type: ignore[assignment]
     return whole
 
 
-def save(run: Run, rank: Rank) -> None:
-    """Write the state, then the checkpoint, each whole or not at all."""
+def require_finite(run: Run) -> None:
+    """Refuse to keep weights, statistics or an optimizer's state that are not finite.
+
+    Raises:
+        TrainingError: One is not; the step and the tensor are named.
+    """
+    found: dict[str, Tensor] = {}
+    for name, learner in run.stage.learners.items():
+        found |= {f"{name}: {key}": value for key, value in learner.network.state_dict().items()}
+        for number, values in learner.optimizer.state_dict()["state"].items():
+            found |= {f"{name}: optimizer {number}: {key}": v for key, v in values.items()}
+    tensors = {
+        key: v for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()
+    }
+    finite = torch.stack([v.isfinite().all().cpu() for v in tensors.values()]).tolist()
+    bad = [key for key, fine in zip(tensors, finite, strict=True) if not fine]
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise TrainingError.expected(
+            f"{run.out}: step {run.step}",
+            "finite weights",
+            f"NaN or infinite numbers in {bad[0]}{more}",
+            f"{run.kept}: lower the learning rate, or use --precision fp32",
+        )
+
+
+def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
+    """Write the state, then the checkpoint, then the record, each whole or not at all.
+
+    Args:
+        run: The run.
+        rank: This process among several; the first one writes.
+        complete: Whether nothing is left to do.
+
+    Raises:
+        TrainingError: A number is not finite; what was saved before is kept.
+    """
+    require_finite(run)
     if rank.number == 0:
         run.seconds, run.begun = run.spent(), time.perf_counter()
         learners = run.stage.learners
@@ -141,23 +250,31 @@ def save(run: Run, rank: Rank) -> None:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_whole(run.out / STATE, buffer.getbuffer())
-        done = run.step == run.steps
         training = {
             **run.experiment.table_parameters,
             **{k: run.record[k] for k in ("request", "notes", "device", "processes")},
             "step": run.step,
             "steps": run.steps,
             "seconds": run.seconds,
-            "finished": done,
+            "finished": run.step == run.steps,
         }
         save_checkpoint(run.checkpoint, scored_network(run), training)
         run.record |= {
-            "complete": done,
+            "complete": complete,
             "step": run.step,
             "seconds": run.seconds,
             "checkpoint": run.checkpoint.name,
             "versions": {"cisdl-bench": __version__, "torch": str(torch.__version__)},
         }
+        write_json(run.out / RECORD, run.record)
+    run.saved = run.step
+    rank.wait()
+
+
+def finish(run: Run, rank: Rank) -> None:
+    """Write down that nothing is left to do."""
+    run.record |= {"complete": True}
+    if rank.number == 0:
         write_json(run.out / RECORD, run.record)
     rank.wait()
 
@@ -174,8 +291,9 @@ def restore(run: Run) -> None:
             learner.network.load_state_dict(state["networks"][name])
             learner.optimizer.load_state_dict(state["optimizers"][name])
         run.step, run.seconds = int(state["step"]), float(state["seconds"])
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ModelError.expected(
-            run.out / STATE, "the state of this run", str(error).splitlines()[0], "Use --overwrite"
-        ) from error
-    run.logged = run.seconds
+        if not 0 <= run.step <= run.steps:
+            raise ValueError(f"step {run.step} of {run.steps}")
+    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError.expected(run.out / STATE, "the state of this run", said, _ANEW) from error
+    run.logged, run.saved = run.seconds, run.step

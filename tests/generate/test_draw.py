@@ -107,6 +107,43 @@ def test_the_release_draws_reciprocals_and_either_side() -> None:
     wide, high = values["width_factor"] != 1, values["height_factor"] != 1
     assert not (wide & high).any()
     assert wide.mean() == pytest.approx(0.5, abs=0.04)
+    # From one number r in U(0, 1): the height times 1 / (2 r) for r >= 0.5, else the width times
+    # r + 0.5.
+    assert stats.kstest(values["width_factor"][wide], stats.uniform(0.5, 0.5).cdf).pvalue > LEVEL
+    inverse = 1 / (2 * values["height_factor"][high])
+    assert stats.kstest(inverse, stats.uniform(0.5, 0.5).cdf).pvalue > LEVEL
+
+
+def test_the_release_turns_by_whole_degrees_and_shifts_over_the_whole_canvas() -> None:
+    box = box_mask(512, 0, 0, 8, 8)
+    angles = drawn(load_spec("release/rotation"), box_mask(512, 250, 250, 8, 8), 6100)
+    counts = [int((angles["rotation_deg"] == degrees).sum()) for degrees in range(-30, 31)]
+    assert sum(counts) == 6100
+    assert stats.chisquare(counts).pvalue > LEVEL
+    shifts = drawn(load_spec("release/shift"), box, 4000)["shift_x_px"]
+    assert np.array_equal(shifts, np.rint(shifts))
+    assert (shifts.min(), shifts.max()) == (0, 504)  # of +-512: the region stays whole
+
+
+@pytest.mark.parametrize("size", [320, 255, 257, 64])
+def test_shifts_are_whole_pixels_on_every_canvas(size: int) -> None:
+    spec = replace(load_spec("shift"), size=size)
+    most = round(127 * size / 256)
+    middle = size // 2 - 2
+    shifts = drawn(spec, box_mask(size, middle, middle, 4, 4), 1500)["shift_x_px"]
+    assert np.array_equal(shifts, np.rint(shifts))
+    assert shifts.min() >= -most
+    assert shifts.max() <= most
+    assert (shifts == 0).any()
+
+
+def test_luminance_without_a_step_is_whole_in_the_row_too() -> None:
+    spec = load_spec("luminance")
+    free = replace(spec.transformations["luminance"], step=0.0)
+    spec = replace(spec, transformations={**spec.transformations, "luminance": free})
+    values = drawn(spec, SMALL, 500)["luminance"]
+    assert np.array_equal(values, np.rint(values))
+    assert len(np.unique(values)) > 50
 
 
 def test_a_shift_grows_with_the_canvas() -> None:
@@ -163,3 +200,11 @@ def test_classes_open_below_and_closed_above() -> None:
     expected = {655: None, 656: "difficult", 6553: "difficult", 6554: "normal", 16384: "normal"}
     expected |= {16385: "easy", 32768: "easy", 32769: None, 0: None}
     assert {area: class_of(area, 256, classes) for area in expected} == expected
+
+
+def test_classes_of_the_release_are_closed_below_and_open_above() -> None:
+    spec = load_spec("release/raw")
+    expected = {2621: None, 2622: "difficult", 26214: "difficult", 26215: "normal"}
+    expected |= {65535: "normal", 65536: "easy", 131072: "easy", 131073: None}
+    found = {area: class_of(area, 512, spec.areas, spec.closed) for area in expected}
+    assert found == expected

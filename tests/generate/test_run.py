@@ -143,6 +143,111 @@ def test_a_finished_set_that_lost_a_shard_is_mended(coco, tmp_path) -> None:
     assert content(tmp_path) == expected
 
 
+def test_pictures_that_are_put_right_are_used(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "coco", count=6)
+    away = tmp_path / "away"
+    (root / "val2014").rename(away)
+    (root / "val2014").mkdir()
+    with pytest.raises(
+        SourceError, match=r"raw-normal: expected at least one pair, got none \(file"
+    ):
+        make_test(root, tmp_path / "out", Heard())
+    for path in away.iterdir():
+        shutil.copy(path, root / "val2014")
+    mended = make_test(root, tmp_path / "out", Heard())
+    fresh = make_test(root, tmp_path / "fresh", Heard())
+    assert mended["fingerprint"] == fresh["fingerprint"]
+    assert mended["counts"] == fresh["counts"]
+
+
+def test_a_finished_set_made_without_pictures_that_are_there_now_is_not_the_same(tmp_path) -> None:
+    root = write_coco(tmp_path / "coco", count=8)
+    lost = sorted((root / "val2014").iterdir())[2]
+    data = lost.read_bytes()
+    lost.unlink()
+    first = make_test(root, tmp_path / "out", Heard())
+    assert make_test(root, tmp_path / "out", Heard()) == first
+    lost.write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(
+            StoreError, match="that can be used now, such as picture 30. Use --over"
+        ):
+            make_test(root, tmp_path / "out", Heard())
+    made = make_test(root, tmp_path / "out", Heard(), overwrite=True)
+    assert made["fingerprint"] == make_test(root, tmp_path / "fresh", Heard())["fingerprint"]
+    assert made["counts"]["unusable_pictures"] == {}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_cut_picture_store_is_mended(coco: Path, tmp_path: Path, overwrite: bool) -> None:
+    first = make(coco, tmp_path, "raw", pairs=60)[0]
+    shard = next((tmp_path / "pictures").glob("*/pictures-00000.h5"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    told = Heard()
+    assert make(coco, tmp_path, "raw", pairs=60, progress=told, overwrite=overwrite)[0] == first
+    assert told.lines[0] == f"{shard}: damaged or missing, made again"
+    assert not verify_set(tmp_path / "raw-normal", set())
+
+
+def test_overwrite_finds_a_picture_shard_with_one_byte_flipped(coco: Path, tmp_path: Path) -> None:
+    first = make(coco, tmp_path, "raw", pairs=60)[0]
+    shard = next((tmp_path / "pictures").glob("*/pictures-00000.h5"))
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    assert verify_set(tmp_path / "raw-normal", set())
+    assert make(coco, tmp_path, "raw", pairs=60, overwrite=True)[0] == first
+    assert not verify_set(tmp_path / "raw-normal", set())
+
+
+def test_the_old_set_stays_until_the_new_one_is_whole(coco, tmp_path, monkeypatch) -> None:
+    old = make(coco, tmp_path, "raw", pairs=60)[0]
+    (tmp_path / "raw-normal" / "mine.txt").write_text("a user's own file")
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cisdl_bench.store.sets.SetFolder.finish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            make(coco, tmp_path, "raw", pairs=60, seed=1, overwrite=True)
+    assert open_pairs(tmp_path / "raw-normal").fingerprint == old["fingerprint"]
+    told = Heard()
+    new = make(coco, tmp_path, "raw", pairs=60, seed=1, overwrite=True, progress=told)[0]
+    assert any("made again" in line for line in told.lines)  # it went on where it was
+    assert open_pairs(tmp_path / "raw-normal").fingerprint == new["fingerprint"]
+    assert (tmp_path / "raw-normal" / "mine.txt").exists()
+    assert not list(tmp_path.glob(".raw-normal*"))
+    assert not verify_set(tmp_path / "raw-normal", set())
+
+
+def test_a_run_that_ended_between_two_renames_has_its_old_set_again(coco, tmp_path) -> None:
+    old = make(coco, tmp_path, "raw", pairs=60)[0]
+    (tmp_path / "raw-normal").rename(tmp_path / ".raw-normal.old")
+    assert make(coco, tmp_path, "raw", pairs=60)[0] == old
+
+
+def test_a_manifest_says_nothing_of_the_other_sets_in_its_folder(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "coco", count=8)
+    write_coco(root, "train", count=8)
+    sorted((root / "val2014").iterdir())[2].unlink()
+    make(root, tmp_path / "both", "combination", pairs=400)
+    assert make(root, tmp_path / "both", "raw", pairs=9) == make(
+        root, tmp_path / "one", "raw", pairs=9
+    )
+
+
+def test_composites_that_repeat_are_counted_and_said(coco: Path, tmp_path: Path) -> None:
+    told = Heard()
+    manifest = make(coco, tmp_path, "raw", pairs=700, progress=told)[0]
+    seen = {
+        hashlib.sha256(b"".join((p.probe, p.donor, p.probe_mask, p.donor_mask))).digest()
+        for p in open_pairs(tmp_path / "raw-normal")
+    }
+    assert manifest["counts"]["repeated"] == 700 - len(seen) > 0
+    assert any("repeat an earlier one" in line for line in told.lines)
+
+
 def command(coco: Path, out: Path, *more: str) -> list[str]:
     names = ("--set", "raw", "--set", "combination", "--difficulty", "normal", "--pairs", "1500")
     base = [sys.executable, "-m", "cisdl_bench", "generate", "--coco", str(coco)]
@@ -228,7 +333,7 @@ def test_a_folder_that_cannot_be_written(coco: Path, tmp_path: Path) -> None:
     from cisdl_bench.generate.orders import drawn_orders
 
     orders = drawn_orders(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
-    with pytest.raises(StoreError, match="out: expected a folder to write to, got 'Not a"):
+    with pytest.raises(StoreError, match="out: expected a place to write to, got 'Not a"):
         run(orders, DataFolder(blocked / "out"), Heard())
 
 
@@ -265,12 +370,12 @@ def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
     )
 
 
-def make_test(root: Path, out: Path, told: Heard) -> dict:
+def make_test(root: Path, out: Path, told: Heard, **settings: bool) -> dict:
     of = open_coco(root, "val", out / "index")
     from cisdl_bench.generate.orders import drawn_orders
 
     orders = drawn_orders(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
-    return run(orders, DataFolder(out), told)[0]
+    return run(orders, DataFolder(out), told, **settings)[0]
 
 
 def test_a_source_without_a_fitting_instance_is_refused(tmp_path: Path, coco: Path) -> None:

@@ -143,7 +143,7 @@ def test_nan_answers_are_refused(made: Path, tmp_path: Path, place: int) -> None
 def test_a_network_of_ones_own_hears_of_its_nan() -> None:
     foreign = ForeignNetwork(lambda p, d: (p[:, 0] * torch.nan, d[:, 0]), "mine")
     pictures = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
-    with pytest.raises(ModelError, match="probabilities in 0 to 1, got NaN"):
+    with pytest.raises(ModelError, match="probabilities in 0 to 1, got nan"):
         foreign.detect(pictures, pictures)
 
 

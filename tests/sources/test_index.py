@@ -95,6 +95,8 @@ BAD = {
     "RLE does not fill its picture": {"size": [30, 40], "counts": [3, 4]},
     "RLE of another size than its picture": {"size": [40, 30], "counts": [3, 4, 1193]},
     "segmentation is neither polygons nor RLE": [["a", "b", "c", "d", "e", "f"]],
+    "a coordinate is no finite number": [[1, 1, 9, float("nan"), 9, 9]],
+    "a corner far outside its picture": [[1, 1, 9e9, 1, 9, 9]],
 }
 
 
@@ -113,12 +115,75 @@ def test_bad_annotations_are_skipped_counted_and_listed(tmp_path: Path) -> None:
     expected |= {
         "picture: id occurs twice": 1,
         "picture: no size": 1,
-        "picture: no annotation (never a donor)": 1,
+        "picture: no annotation (never a donor)": 0,
     }
     assert index.info["counts"] == expected
     listed = {(what, key): reason for what, key, reason in index.skipped}
     assert listed[("annotation", 50)] == "no such picture"
     assert all(listed["annotation", k] == reason for k, reason in enumerate(BAD))
+
+
+HUGE = {"size": [200_000, 200_000], "counts": "52"}
+
+
+def test_run_lengths_that_claim_a_huge_picture_are_skipped_without_making_room(
+    tmp_path: Path,
+) -> None:
+    shapes = [HUGE, {**HUGE, "size": [30, 40]}, {"size": [30, 40], "counts": "\x7f"}]
+    shapes += [{"size": [30, 40], "counts": "T"}, {"size": [30.5, 40], "counts": [1220]}]
+    index = build_index(write(tmp_path / "a.json", [outline(k, s) for k, s in enumerate(shapes)]))
+    reasons = {key: reason for what, key, reason in index.skipped if what == "annotation"}
+    assert reasons[0] == "RLE of another size than its picture"
+    assert reasons[1] == "RLE does not fill its picture"
+    assert {reasons[k] for k in (2, 3, 4)} == {"segmentation is neither polygons nor RLE"}
+
+
+def test_numbers_that_are_not_whole_or_too_large_are_skipped_each_by_its_reason(
+    tmp_path: Path,
+) -> None:
+    picture = {"id": 5, "file_name": "five.jpg", "width": 40, "height": 30}
+    odd = [
+        ({"id": 0.5}, "id is no whole number"),
+        ({"id": 2**70}, "id is no whole number"),
+        ({"id": 6, "width": float("inf")}, "no size"),
+        ({"id": 7, "width": 2**40}, "more than 268,435,456 pixels"),
+        ({"id": 8, "file_name": "\ud800.jpg"}, "file name cannot be used"),
+        ({"id": 9, "file_name": "a\0.jpg"}, "file name cannot be used"),
+    ]
+    images = [picture, *({**picture, **change} for change, _ in odd)]
+    index = build_index(write(tmp_path / "a.json", [outline(1.5, [SQUARE])], images))
+    assert index.picture_id.tolist() == [5]
+    listed = [reason for what, _, reason in index.skipped if what == "picture"]
+    assert listed == [reason for _, reason in odd]
+    assert index.info["counts"]["annotation: id is no whole number"] == 1
+
+
+def test_two_pictures_of_one_id_are_both_left_out_with_their_annotations(tmp_path: Path) -> None:
+    images = [
+        {"id": k, "file_name": name, "width": 40, "height": 30}
+        for k, name in ((5, "a.jpg"), (5, "b.jpg"), (6, "c.jpg"), (6, "c.jpg"))
+    ]
+    annotations = [outline(1, [SQUARE], owner=5), outline(2, [SQUARE], owner=6)]
+    index = build_index(write(tmp_path / "a.json", annotations, images))
+    assert index.picture_id.tolist() == [6]  # listed twice, but the same both times
+    assert index.annotation_id.tolist() == [2]
+    assert index.info["counts"]["annotation: its picture's id occurs twice"] == 1
+
+
+def test_annotations_of_one_id_are_numbered_by_their_place(tmp_path: Path) -> None:
+    index = build_index(write(tmp_path / "a.json", [outline(0, [SQUARE]) for _ in range(3)]))
+    assert index.annotation_id.tolist() == [1, 2, 3]
+    assert index.info["renumbered"]
+
+
+def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", [outline(1, [SQUARE])])
+    folder = cached_index(path, tmp_path / "cache")
+    for name in ("numbers.npy", "index.json", "first_part.npy"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+        assert cached_index(path, tmp_path / "cache") == folder
+        assert (folder / name).read_bytes() == whole
 
 
 def test_no_annotation_at_all_is_no_error(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.scratch import scratch_file, scratch_folder, sweep
 from cisdl_bench.store.atomic import locked, read_json, write_shard, write_whole
 
 
@@ -21,9 +24,9 @@ def test_pieces_are_joined_and_hashed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (errno.ENOSPC, "expected room for 0.0 MB, got 'No space left on device'. What is finished"),
+        (errno.ENOSPC, "expected room for 3 bytes, got 'No space left on device'. What is"),
         (errno.EDQUOT, "expected room for"),
-        (errno.EIO, "expected a folder to write to, got 'Input/output error'"),
+        (errno.EIO, "expected a place to write to, got 'Input/output error'"),
     ],
 )
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, number, text) -> None:
@@ -42,8 +45,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, number, text)
 
 def test_a_real_full_disk(tmp_path: Path) -> None:
     """On a memory disk of 64 KB, where this machine lets us mount one."""
-    import subprocess
-
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -72,17 +73,50 @@ def test_the_lock_names_its_holder_and_falls(tmp_path: Path) -> None:
 
 def test_the_lock_sweeps_up_what_killed_runs_left(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
-    left = tmp_path / "set" / ".shard-00000.h5-x.part"
-    left.touch()
+    (tmp_path / "run" / "masks").mkdir(parents=True)
+    names = (
+        ".state.torch-x.part",
+        "set/.shard-00000.h5-x.part",
+        "run/masks/.000001-probe.png-x.part",
+    )
+    for name in names:
+        (tmp_path / name).touch()
     with locked(tmp_path):
-        assert not left.exists()
+        assert not [name for name in names if (tmp_path / name).exists()]
+
+
+def test_what_a_living_process_writes_is_never_swept(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path / "out.h5") as mine:
+        handle, file = scratch_file(tmp_path / "out.h5")
+        sweep(tmp_path)
+        assert mine.is_dir()
+        assert file.is_file()
+        os.close(handle)
+        sweep(tmp_path, "other.h5")
+        assert file.is_file()
+        sweep(tmp_path, "out.h5")
+        assert not file.exists()
+    assert not mine.exists()
+
+
+def test_an_export_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
+    kill = (
+        "import os, sys; from pathlib import Path; from cisdl_bench.scratch import scratch_folder\n"
+        "with scratch_folder(Path(sys.argv[1])) as made:\n"
+        "    (made / 'half').write_bytes(bytes(9)); os.kill(os.getpid(), 9)"
+    )
+    target = tmp_path / "out.h5"
+    subprocess.run([sys.executable, "-c", kill, str(target)], check=False)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    with scratch_folder(target) as made:
+        assert list(tmp_path.iterdir()) == [made]
 
 
 def test_json_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for text in ("{", "[1]", "\xff"):
         path.write_bytes(text.encode("latin-1"))
-        with pytest.raises(StoreError, match="expected a manifest, got"):
+        with pytest.raises(StoreError, match=r"a.json: expected .*\. Write it again\."):
             read_json(path, "a manifest")
     path.write_text(json.dumps({"a": 1}))
     assert read_json(path, "a manifest") == {"a": 1}

@@ -42,6 +42,7 @@ def test_every_pair_is_as_in_its_files(pairs: ListedPairs, tmp_path: Path) -> No
         "pairs": 3,
         "kinds": {"positive": 2, "negative": 1, "unlabelled": 0},
         "left_out": 0,
+        "repeated": 0,
     }
     assert verify_set(tmp_path / "sets" / "pairs", set()) == []
     assert summarise(tmp_path / "sets" / "pairs")["shards"] == 1

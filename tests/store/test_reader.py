@@ -3,6 +3,9 @@
 import json
 import multiprocessing
 import pickle
+import shutil
+import sys
+import threading
 from pathlib import Path
 
 import h5py
@@ -145,6 +148,136 @@ def test_few_files_stay_open(made: Path) -> None:
     assert len(files._open) == 2
 
 
+def test_threads_read_the_right_bytes_from_more_files_than_stay_open(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{k}" for k in range(16)]
+    for k, path in enumerate(paths):
+        path.write_bytes(bytes([k]) * 64)
+    files, wrong = OpenFiles(most=2), []
+
+    def read(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for k in rng.integers(0, len(paths), 1500).tolist():
+            try:
+                got = bytes(files.read(paths[k], 5, 32))
+            except StoreError as error:
+                wrong.append(str(error))
+                return
+            if got != bytes([k]) * 32:
+                wrong.append(f"{k}: {got[:4]!r}")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        threads = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []
+    assert len(list(Path("/proc/self/fd").iterdir())) < 200
+
+
+def _linked(kind: str, folder: Path, shard: Path) -> None:
+    """Let a shard's table lie in another file."""
+    other = folder / "other.h5"
+    with h5py.File(shard, "r+") as file:
+        table = file["composites"][:]
+        del file["composites"]
+        with h5py.File(other, "w") as there:
+            there["composites"] = table
+        if kind == "external link":
+            file["composites"] = h5py.ExternalLink(str(other), "composites")
+        elif kind == "soft link":
+            file["elsewhere"] = table
+            file["composites"] = h5py.SoftLink("/elsewhere")
+        elif kind == "external storage":
+            raw = folder / "raw"
+            raw.write_bytes(table.tobytes())
+            where = [(str(raw), 0, table.nbytes)]
+            file.create_dataset("composites", table.shape, table.dtype, external=where)
+        else:
+            layout = h5py.VirtualLayout(table.shape, table.dtype)
+            layout[:] = h5py.VirtualSource(str(other), "composites", table.shape, table.dtype)
+            file.create_virtual_dataset("composites", layout)
+
+
+@pytest.mark.parametrize("kind", ["external link", "soft link", "external storage", "virtual"])
+def test_a_shard_shows_only_what_is_in_it(coco: Path, tmp_path: Path, kind: str) -> None:
+    make(coco, tmp_path, "raw", pairs=20)
+    _linked(kind, tmp_path, tmp_path / "raw-normal" / "shard-00000.h5")
+    with pytest.raises(StoreError, match=r"shard-00000.h5: expected .*composites.*, got"):
+        open_pairs(tmp_path / "raw-normal")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("digest", lambda v: v[:, :31]),
+        ("digest", lambda v: v.astype(np.int16)),
+        ("digest", lambda v: v[:-1]),
+        ("composites", lambda v: v[["index", "donor_id"]]),
+        ("composites", lambda v: _with(v, "start", -1)),
+        ("composites", lambda v: _with(v, "start", 2**62)),
+        ("composites", lambda v: _with(v, "opaque", 2)),
+        ("composites", lambda v: _with(v, "difficulty", 3)),
+        ("composites", lambda v: _with(v, "patch_height", 1)),
+        ("composites", lambda v: _with(v, "donor_left", -1)),
+        ("composites", lambda v: _with(v, "donor_width", 32767)),
+    ],
+)
+def test_a_table_that_cannot_be_followed_is_refused(coco, tmp_path, name, change) -> None:
+    make(coco, tmp_path, "raw", pairs=20)
+    with h5py.File(tmp_path / "raw-normal" / "shard-00000.h5", "r+") as file:
+        changed = change(file[name][:])
+        del file[name]
+        file[name] = changed
+    with pytest.raises(StoreError, match=r"shard-00000.h5: .*expected .*, got .*Generate the set"):
+        open_pairs(tmp_path / "raw-normal")
+
+
+def _with(rows: np.ndarray, column: str, value: int) -> np.ndarray:
+    rows = rows.copy()
+    rows[column][3] = value
+    return rows
+
+
+def test_a_table_that_claims_more_than_it_stores_is_refused(coco, tmp_path) -> None:
+    make(coco, tmp_path, "raw", pairs=20)
+    with h5py.File(tmp_path / "raw-normal" / "shard-00000.h5", "r+") as file:
+        del file["digest"]
+        file.create_dataset("digest", (2**40, 32), np.uint8, chunks=(1, 32))
+    with pytest.raises(StoreError, match=r"expected 35184372088832 bytes of digest, got 0"):
+        open_pairs(tmp_path / "raw-normal")
+
+
+CHANGES = [
+    ("shards", None),
+    ("shards", 3),
+    ("shards", [{"name": "../../x.h5", "rows": 1, "bytes": 1, "sha256": ""}]),
+    ("pictures", "/etc"),
+    ("pictures", 1),
+    ("spec", {"kinds": ["sideways"], "size": 256}),
+    ("spec", {"kinds": ["foreground"], "size": 2**80}),
+    ("counts", {}),
+    ("notes", "x"),
+    ("request", {"seed": "x"}),
+    ("source", []),
+    ("fingerprint", None),
+    ("complete", "yes"),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), CHANGES)
+def test_a_manifest_is_checked_before_it_is_used(made: Path, tmp_path, key, value) -> None:
+    shutil.copytree(made, tmp_path / "copy")
+    path = tmp_path / "copy" / "training" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(StoreError, match=r"manifest.json: .*expected .*Generate the set again"):
+        open_pairs(path.parent)
+
+
 def test_what_cannot_be_read_is_named(coco: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"manifest.json: expected a set's manifest, got no such"):
         open_pairs(tmp_path)
@@ -175,8 +308,16 @@ def test_what_cannot_be_read_is_named(coco: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="expected cisdl-bench set of layout 1, got .* 99"):
         open_pairs(folder)
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(StoreError, match="expected a set's manifest, got Expecting"):
+    with pytest.raises(StoreError, match="manifest.json: expected JSON, got"):
         open_pairs(folder)
+
+
+def test_a_set_without_pairs_is_refused(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "copy")
+    path = tmp_path / "copy" / "training" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "shards": []}))
+    with pytest.raises(StoreError, match="training: expected a set with pairs in it, got none"):
+        open_pairs(path.parent)
 
 
 def test_a_picture_that_the_store_lacks(made: Path) -> None:

@@ -313,6 +313,7 @@ from cisdl_bench.devices import ranked
 from cisdl_bench.training import run as module
 
 torch.set_num_threads(1)
+torch.nn.Dropout.forward = lambda self, x: x  # each process would drop other units
 seen = []
 plain = module._watched
 def noting(source, into):
@@ -347,7 +348,13 @@ with ranked() as rank:
         assert len(one) == len(two) == (2 if folder else 3)
         for a, b in zip(one, two, strict=True):
             for column in columns:
-                # Each process drops other units of Det, and a piece is one step more of Dis'
-                # spectral norm.
-                close = 1e-5 if column == "ce" or not folder else 1e-2
-                assert float(b[column]) == pytest.approx(float(a[column]), rel=close)
+                assert float(b[column]) == pytest.approx(float(a[column]), rel=1e-4)
+        name = "adv.pt" if folder else "dmac.pt"
+        one, two = (tensors(tmp_path / f"{folder}of-{n}" / name) for n in (1, 2))
+        counted = [key for key in one if key.endswith(("running_mean", "running_var"))]
+        assert len(counted) == (24 if folder else 16)
+        for key in one:
+            # Adam divides by a gradient's size, so rounding moves a weight of a tiny gradient.
+            close = 1e-5 if key in counted else 1e-3
+            gap = (one[key].double() - two[key].double()).abs().max()
+            assert gap <= close * one[key].double().abs().max(), key

@@ -1,0 +1,197 @@
+"""What a checkpoint's file holds, checked before anything is built from it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Required, TypedDict
+
+import torch
+from msgspec import Meta
+from torch import Tensor
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.models.published import our_name, recognised
+from cisdl_bench.strict_json import conforming, json_text
+
+FORMAT = "cisdl-bench checkpoint"
+LAYOUT = 1
+_RENEW = "Write it again with `cisdl-bench train`"
+#: Entries under which other programs keep a network's tensors, beside an epoch or an optimizer.
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net", "weights")
+#: What wrapping a network puts before the names of its tensors.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+
+
+class About(TypedDict, total=False):
+    """What one of our checkpoints says of itself."""
+
+    format: Required[str]
+    layout: Required[int]
+    architecture: Required[str]
+    configuration: "Configuration"
+    training: dict[str, Any]
+    versions: dict[str, str]
+
+
+class Configuration(TypedDict, total=False):
+    """Arguments of the networks that have any."""
+
+    width: Annotated[float, Meta(gt=0, le=1)]
+    pictures: Literal["bgr-minus-mean", "-1..1"]
+
+
+class Content(NamedTuple):
+    """A checkpoint's content.
+
+    Attributes:
+        about: Its architecture, configuration and training record.
+        state: Its tensors by our names; not yet compared with the network's.
+        note: What was left unread or renamed; empty where nothing was.
+    """
+
+    about: dict[str, Any]
+    state: dict[str, Any]
+    note: str = ""
+
+
+def content_of(content: Mapping[Any, Any], where: object) -> Content:
+    """Return what a dictionary holds: one of ours, or a published state dict.
+
+    Args:
+        content: What was read from the file.
+        where: The file, which errors name.
+
+    Raises:
+        ModelError: It is neither, or an entry is of another type.
+    """
+    odd = [key for key in content if not isinstance(key, str)]
+    if odd:
+        raise ModelError.expected(
+            where,
+            "tensors by their names",
+            f"the key {shown(odd[0])} ({type(odd[0]).__name__}), as an optimizer's state has",
+            "Save `model.state_dict()` alone",
+        )
+    if isinstance(content.get("format"), str) and content["format"] == FORMAT:
+        return _ours(dict(content), where)
+    return _published(content, where)
+
+
+def _ours(content: dict[str, Any], where: object) -> Content:
+    state = content.pop("state", None)
+    conforming(content, About, where, _RENEW, ModelError)
+    if content["layout"] != LAYOUT:
+        raise ModelError.expected(
+            where, f"layout {LAYOUT}", content["layout"], "Use the version that wrote it"
+        )
+    if content["architecture"] == "dmac-det" and "pictures" not in content.get("configuration", {}):
+        what = "what its detection network sees"
+        raise ModelError.expected(f"{where}: configuration.pictures", what, "none", _RENEW)
+    if not isinstance(state, dict):
+        got = "none" if state is None else type(state).__name__
+        raise ModelError.expected(f"{where}: state", "a dictionary of tensors", got, _RENEW)
+    try:
+        json_text(content)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelError.expected(
+            where, "plain values beside the tensors", f"'{error}'", _RENEW
+        ) from error
+    return Content(content, state)
+
+
+def _published(content: Mapping[str, Any], where: object) -> Content:
+    said: list[str] = []
+    name = next((each for each in _WRAPPERS if _holds_tensors(content.get(each))), "")
+    if name and not any(isinstance(value, Tensor) for value in content.values()):
+        said.append(f"read from its entry {name!r}")
+        _note_unread([key for key in content if key != name], said)
+        content = content[name]
+    named: dict[str, Tensor] = {}
+    for key, value in content.items():
+        if not isinstance(value, Tensor):
+            continue
+        short = _without_prefixes(str(key))
+        if short in named:
+            raise ModelError.expected(
+                where, "each tensor once", f"{shown(short)} twice", "Remove one"
+            )
+        named[short] = value
+    architecture = recognised(named)
+    if architecture is None:
+        first = ", ".join([shown(key) for key in content][:3]) or "nothing"
+        raise ModelError.expected(
+            where,
+            "a checkpoint of cisdl-bench or the published keys of DMAC-adv.pth or DMVN-BN.pth",
+            f"the keys {first}",
+            "For another network write a factory, see the README, Score your own network",
+        )
+    _note_unread([key for key, value in content.items() if not isinstance(value, Tensor)], said)
+    prefix = next((p for p in _PREFIXES for key in content if str(key).startswith(p)), "")
+    if prefix:
+        said.append(f"{prefix!r} removed from the names of its tensors")
+    about = {"architecture": architecture, "origin": "published state dict"}
+    state = {our_name(architecture, key): value for key, value in named.items()}
+    return Content(about, state, "; ".join(said))
+
+
+def _note_unread(keys: list[Any], said: list[str]) -> None:
+    if keys:
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        said.append(f"left unread: {', '.join(shown(key) for key in keys[:3])}{more}")
+
+
+def _holds_tensors(value: object) -> bool:
+    return isinstance(value, dict) and any(isinstance(each, Tensor) for each in value.values())
+
+
+def _without_prefixes(key: str) -> str:
+    """Return a tensor's name without what wrapping its network put before it.
+
+    >>> _without_prefixes("module._orig_mod.base.0.weight")
+    'base.0.weight'
+    """
+    while key.startswith(_PREFIXES):
+        key = key.partition(".")[2]
+    return key
+
+
+def shown(key: object) -> str:
+    r"""Return a key as a message can hold it, on one line.
+
+    >>> shown("a.b"), shown("a\nb"), shown(5)
+    ('a.b', "'a\\nb'", '5')
+    """
+    text = str(key)
+    return text if text.isprintable() and len(text) <= 100 else repr(text[:100])
+
+
+def checked_tensor(value: object, like: Tensor, where: str, then: str) -> Tensor:
+    """Return a tensor in the type of another one, if it can take its place.
+
+    Args:
+        value: What a file holds.
+        like: The network's own tensor.
+        where: The file and the tensor's name.
+        then: What to do next.
+
+    Raises:
+        ModelError: It is no plain tensor of that shape, or holds NaN or infinite numbers.
+    """
+    if not isinstance(value, Tensor):
+        raise ModelError.expected(where, "a tensor", type(value).__name__, then)
+    odd = value.is_nested or value.is_quantized or value.is_meta or value.layout != torch.strided
+    number = value.is_floating_point() == like.is_floating_point() and not value.is_complex()
+    if odd or not number:
+        got = f"{value.layout}, {value.dtype}".replace("torch.", "")
+        raise ModelError.expected(where, f"a dense tensor of {like.dtype}", got, then)
+    if value.shape != like.shape:
+        raise ModelError.expected(where, f"the shape {tuple(like.shape)}", tuple(value.shape), then)
+    try:
+        cast = value.detach().to(like.dtype)
+        bad = int((~cast.isfinite()).sum()) if cast.is_floating_point() else 0
+        negative = where.endswith("running_var") and bool((cast < 0).any())
+    except (RuntimeError, NotImplementedError) as error:
+        raise ModelError.expected(where, f"numbers of {like.dtype}", value.dtype, then) from error
+    if bad or negative:
+        got = f"{bad:,} that are NaN or infinite" if bad else "negative variances"
+        diverged = "Its training has diverged: give an earlier checkpoint"
+        raise ModelError.expected(where, "finite numbers", got, diverged)
+    return cast

@@ -1,0 +1,39 @@
+"""The same bytes on every machine: fingerprints that were read off one are held on all others."""
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, Heard
+
+from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.run import run
+from cisdl_bench.sources.find import find_source
+from cisdl_bench.store.folder import DataFolder
+
+PINNED = tomllib.loads((Path(__file__).parent / "fingerprints.toml").read_text())["pinned"]
+
+
+def test_the_tested_versions_are_pinned() -> None:
+    text = (REPOSITORY / "constraints.txt").read_text()
+    tested = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.M))
+    wanted = {name: tested[name] for name in PINNED[0]["versions"]}
+    assert wanted in [each["versions"] for each in PINNED]
+
+
+def test_three_small_sets_have_their_fingerprints(tmp_path: Path) -> None:
+    here = {name: version(name) for name in PINNED[0]["versions"]}
+    known = [each["fingerprints"] for each in PINNED if each["versions"] == here]
+    if not known:
+        pytest.skip(f"no fingerprints are pinned for {here}")
+
+    def source_of(split: str) -> object:
+        return find_source(None, split, tmp_path)
+
+    names = {"raw-easy": 12, "combination-difficult": 12, "release-scale-normal": 4}
+    for name, pairs in names.items():
+        orders = drawn_orders([name], [], source_of, seed=0, pairs=pairs)
+        made = run(orders, DataFolder(tmp_path), Heard())[0]
+        assert made["fingerprint"] == known[0][name], name
