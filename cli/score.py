@@ -242,9 +242,9 @@ def _nist(
             for kind in ("Optimum", "Actual")
             if f"p{kind}MCC" in place and f"d{kind}MCC" in place
         )
-        said = [f"{name} {roc[name]:.6g}" for name in ("AUC", "EER", "CDR@FAR") if _told(roc[name])]
-        said += [f"probe/donor {means}"] if means else []
-        bars.say(f"NIST: {', '.join(said)}; {out / job.name / 'nist.csv'}")
+        rates = ", ".join(f"{n} {roc[n]:.6g}" for n in ("AUC", "EER") if _told(roc[n]))
+        parts = [rates, f"probe/donor {means}" if means else "", str(out / job.name / "nist.csv")]
+        bars.say(f"NIST: {'; '.join(part for part in parts if part)}")
 
 
 def _told(value: float) -> bool:

@@ -31,7 +31,7 @@ def detection_names(rule: str) -> list[str]:
 
 def has_both_labels(summary: Mapping[str, Any]) -> bool:
     """Return whether a set has positive and negative pairs: else there is nothing to detect."""
-    return summary["positive_pairs"] > 0 and summary["negative_pairs"] > 0
+    return bool(summary["positive_pairs"] > 0 and summary["negative_pairs"] > 0)
 
 
 def mask_values(rows: Rows, convention: Convention = "nist") -> Floats:
