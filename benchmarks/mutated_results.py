@@ -157,7 +157,7 @@ def readers(run: Path, other: Path) -> dict[str, Callable[[], Any]]:
 
 
 def campaign(
-    run: Path, count: int, seed: int, only: tuple[str, ...] = ()
+    run: Path, count: int, seed: int, readers_each: int | None = None
 ) -> tuple[Counter[str], dict[str, str]]:
     """Read mutated copies of a run; return how they ended, and each other exception's first case.
 
@@ -165,9 +165,9 @@ def campaign(
         run: A folder of results; left as it is.
         count: How many mutations.
         seed: Which ones.
-        only: Names of readers; none given: all of them.
+        readers_each: How many readers, drawn at random, read each copy; None is all of them.
     """
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - no secret
     ended: Counter[str] = Counter()
     wrong: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -177,15 +177,13 @@ def campaign(
             folder = rng.choice(sorted(copy.glob(f"*/{RESULT}"))).parent
             changed_rows = rng.random() < 0.5
             done = mutate_rows(folder, rng) if changed_rows else mutate_result(folder / RESULT, rng)
-            for name, read in readers(copy, run).items():
-                if only and name not in only:
-                    continue
+            found = list(readers(copy, run).items())
+            for name, read in rng.sample(found, readers_each or len(found)):
                 try:
                     read()
                     ended["accepted"] += 1
                 except CisdlError as error:
-                    assert "\n" not in str(error), (done, error)
-                    ended["refused"] += 1
+                    ended["refused in lines" if "\n" in str(error) else "refused"] += 1
                 except Exception as error:
                     ended["another exception"] += 1
                     kind = f"{name}: {type(error).__name__}: {str(error)[:80]}"

@@ -6,6 +6,7 @@ the same names may run them, in any order and more than once.
 
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,6 +83,13 @@ def _connected(scheduler: str | None) -> Iterator[Any]:
             "the address of a scheduler",
             "none",
             "Add --scheduler tcp://HOST:8786",
+        )
+    if not re.fullmatch(r"(?:(tcp|tls|ws|wss|ucx)://)?[^/\s:]+:\d{1,5}", scheduler):
+        raise EngineError.expected(
+            f"--scheduler {scheduler}",
+            "an address such as tcp://node1:8786",
+            "another form",
+            "Give the address that `dask scheduler` prints",
         )
     try:
         from distributed import Client

@@ -8,6 +8,8 @@ from pathlib import Path
 from re import match
 from typing import Any
 
+import joblib
+
 from cisdl_bench.sources.find import ENVIRONMENT
 
 _SPLITS = ("train2014", "val2014")
@@ -46,7 +48,7 @@ def _machine() -> dict[str, Any]:
     }
     return {
         "system": platform.platform(),
-        "cores": os.cpu_count(),
+        "cores": joblib.cpu_count(),
         "torch threads": torch.get_num_threads(),
         **(gpus or {"cuda": None}),
     }

@@ -1,9 +1,10 @@
 """``cisdl-bench env``."""
 
-import json
 from typing import Any
 
 import click
+
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -19,7 +20,7 @@ def env(as_json: bool) -> None:
 
     found = surroundings()
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json_text(found))
         return
     for heading, values in found.items():
         click.echo(heading)

@@ -20,7 +20,9 @@ from cisdl_bench.cli.progress import Bars
 )
 @click.option(
     "-o",
+    "--out",
     "--output",
+    "output",
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="File or folder to write. Default: beside DIR, named by the format.",

@@ -12,7 +12,10 @@ from cisdl_bench.cli.progress import Bars
 @click.argument("what", type=click.Choice(["coco2014", "vgg16"]))
 @click.option("--val-only", is_flag=True, help="Of COCO, only what the test sets need.")
 @click.option(
+    "-o",
+    "--out",
     "--into",
+    "into",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where to put it. Default: ./coco2014 or ./vgg16.",
@@ -39,13 +42,15 @@ def fetch(
       cisdl-bench fetch vgg16
     """
     from cisdl_bench.sources.fetch import downloads, fetch_file
+    from cisdl_bench.store.atomic import locked
 
     base_url, remote_files = downloads(what)
     folder = into or Path(what)
     bars = Bars(settings["quiet"])
-    for remote in remote_files:
-        if not (val_only and remote.train_only):
-            target = fetch_file(remote, mirror or base_url, folder, bars, keep=keep_archives)
-            click.echo(f"{target}: complete")
+    with locked(folder):
+        for remote in remote_files:
+            if not (val_only and remote.train_only):
+                target = fetch_file(remote, mirror or base_url, folder, bars, keep=keep_archives)
+                click.echo(f"{target}: complete")
     if what == "coco2014":
         bars.say(f"next: cisdl-bench generate --set all --coco {folder}")

@@ -1,7 +1,5 @@
 """``cisdl-bench generate``."""
 
-import json
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import click
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import CisdlError
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -19,7 +18,8 @@ from cisdl_bench.errors import CisdlError
     "sets",
     multiple=True,
     metavar="NAME|FILE",
-    help="A set that `cisdl-bench specs` lists, or a .toml file of your own; "
+    help="A set that `cisdl-bench specs` lists, one of its difficulties such as rotation-hard, or "
+    "a .toml file of your own; "
     "`all` means the paper's seven test sets. May be repeated.",
 )
 @click.option(
@@ -42,6 +42,7 @@ from cisdl_bench.errors import CisdlError
     help="COCO folder. Default: the variable CISDL_COCO, else built-in pictures.",
 )
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     default=Path("cisdl-data"),
@@ -57,12 +58,7 @@ from cisdl_bench.errors import CisdlError
     show_default=True,
     help="Another seed gives another set of the same kind.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: os.cpu_count() or 1,
-    help="Worker processes; the result does not depend on it. Default: all cores.",
-)
+@shared.jobs
 @shared.engine
 @click.option(
     "--resume/--overwrite",
@@ -128,7 +124,7 @@ def generate(
         manifests = run(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
     _say_skipped(manifests, bars, settings["verbose"])
     if as_json:
-        click.echo(json.dumps(manifests, indent=1))
+        click.echo(json_text(manifests))
     else:
         for order, manifest in zip(orders, manifests, strict=True):
             n = manifest["counts"]["pairs"]
@@ -165,7 +161,7 @@ def _show_estimate(orders: Any, jobs: int, out: Path, as_json: bool) -> None:
 
     total = estimate(orders, jobs)
     if as_json:
-        click.echo(json.dumps({**asdict(total), "bytes": total.bytes}, indent=1))
+        click.echo(json_text({**asdict(total), "bytes": total.bytes}))
         return
     for each in total.sets:
         size = each.set_bytes / 1e9

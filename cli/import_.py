@@ -1,6 +1,5 @@
 """``cisdl-bench import``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,13 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.strict_json import json_text
 
 
 @click.command("import")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LIST...")
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     default=Path("cisdl-data"),
@@ -22,9 +23,7 @@ from cisdl_bench.cli.progress import Bars
 )
 @click.option("--set", "sets", multiple=True, metavar="NAME", help="Only lists of this name.")
 @shared.lists
-@click.option(
-    "--jobs", type=int, default=-1, show_default=True, metavar="N", help="Processes; -1: all cores."
-)
+@shared.jobs
 @shared.engine
 @click.option("--overwrite", is_flag=True, help="Replace a set of that name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifests as JSON.")
@@ -75,4 +74,4 @@ def import_(
         n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]
         click.echo(f"{out / pairs.name}: {n:,} pairs, fingerprint {fingerprint}")
     if as_json:
-        click.echo(json.dumps(manifests, indent=1))
+        click.echo(json_text(manifests))

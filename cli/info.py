@@ -1,6 +1,5 @@
 """``cisdl-bench info``."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -19,7 +19,9 @@ from cisdl_bench.errors import StoreError
 )
 @click.option(
     "-o",
+    "--out",
     "--output",
+    "output",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write there instead of to stdout.",
@@ -45,7 +47,7 @@ def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> 
             )
         text = "\n".join(parameter_lines(sets[0])) + "\n"
     elif as_json:
-        text = json.dumps([summarise(path) for path in sets], indent=1) + "\n"
+        text = json_text([summarise(path) for path in sets]) + "\n"
     else:
         text = "\n".join(_described(path, summarise(path)) for path in sets)
     if output:

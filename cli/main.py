@@ -1,13 +1,12 @@
 """The command ``cisdl-bench``."""
 
 import importlib
-import sys
 from typing import Any
 
 import click
 
 from cisdl_bench import __version__
-from cisdl_bench.errors import CisdlError
+from cisdl_bench.cli import door
 
 _COMMANDS = {
     "demo": "See everything once, small: sets, scores, tables, figures, the report.",
@@ -64,18 +63,16 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
-        except CisdlError as error:
-            click.echo(f"cisdl-bench: {error}", err=True)
-            ctx.exit(2)
-        except KeyboardInterrupt:
-            click.echo(
-                "cisdl-bench: stopped; what is finished is kept, the same command goes on", err=True
-            )
-            ctx.exit(130)
-        except BrokenPipeError:
-            sys.stderr.close()
-            ctx.exit(141)
+            result = super().invoke(ctx)
+            door.flush()
+            return result
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except BaseException as error:
+            code = door.exit_code(error)
+            if code is None:
+                raise
+            ctx.exit(code)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,4 +90,5 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
       cisdl-bench generate --set rotation --difficulty hard
       cisdl-bench preview cisdl-data/rotation-difficult -o sheet.png
     """
+    door.prepare(verbose)
     ctx.obj = {"quiet": quiet, "verbose": verbose}

@@ -14,6 +14,22 @@ device = click.option(
     help="auto (a GPU where there is one), cpu, cuda or cuda:N.",
 )
 
+
+def _cores() -> int:
+    from joblib import cpu_count
+
+    return int(cpu_count())  # of this process's share: affinity and containers count
+
+
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=_cores,
+    metavar="N",
+    help="Worker processes; the result does not depend on it. Default: all cores that this "
+    "process may use.",
+)
+
 canvas = click.option(
     "--size",
     type=click.IntRange(min=32),

@@ -160,13 +160,16 @@ def score(
     from cisdl_bench.engine import engine
     from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
     from cisdl_bench.scoring.orders import Lists, jobs_of, settings_of
+    from cisdl_bench.scoring.predicted import with_predictions
     from cisdl_bench.scoring.results import write_summary
     from cisdl_bench.scoring.run import score as run
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
         asked = options.pop("device")
-        lists = Lists(**{name: options.pop(name) for name in Lists.__dataclass_fields__})
+        names = [name for name in Lists.__dataclass_fields__ if name != "pictures"]
+        asked_lists = {name: options.pop(name) for name in names}
+        lists = Lists(**asked_lists, pictures=predictions is None)
         detector = read_predictions(predictions) if predictions else find_detector(str(model))
         networked = isinstance(detector, NetworkDetector)
         if options["detector"] == "det" and not isinstance(detector, Predictions):
@@ -176,6 +179,8 @@ def score(
         if isinstance(detector, Predictions):
             chosen = replace(chosen, zones=zones, perturb_donor=False, save_masks=False)
         jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"], lists, bars)
+        if isinstance(detector, Predictions):
+            jobs = [replace(job, pairs=with_predictions(detector, job.pairs)) for job in jobs]
         target = out or Path("cisdl-scores") / detector.name
         if networked:
             bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")

@@ -1,9 +1,10 @@
 """``cisdl-bench specs``."""
 
-import json
 from typing import Any
 
 import click
+
+from cisdl_bench.strict_json import json_text
 
 
 @click.group(invoke_without_command=True)
@@ -24,7 +25,7 @@ def specs(ctx: click.Context, as_json: bool) -> None:
 
     found: list[Any] = [load_spec(name) for name in spec_names()]
     if as_json:
-        click.echo(json.dumps([spec.as_dict() for spec in found], indent=1))
+        click.echo(json_text([spec.as_dict() for spec in found]))
         return
     for spec in found:
         sets = len(spec.difficulties)

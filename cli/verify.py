@@ -1,12 +1,12 @@
 """``cisdl-bench verify``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.strict_json import json_text
 
 
 @click.command()
@@ -52,7 +52,7 @@ def verify(
             n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]
             click.echo(f"{path}: sound, {n:,} pairs, fingerprint {fingerprint}")
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json_text(found))
     ctx.exit(int(any(each["problems"] for each in found)))
 
 
@@ -64,7 +64,7 @@ def _submission(folder: Path, index: Path, ncid: str | None, as_json: bool) -> i
     for problem in problems:
         click.echo(problem, err=True)
     if as_json:
-        click.echo(json.dumps([{"path": str(table), "problems": problems}], indent=1))
+        click.echo(json_text([{"path": str(table), "problems": problems}]))
     elif not problems:
         click.echo(f"{table}: a valid submission")
     return int(bool(problems))

@@ -32,12 +32,13 @@ def is_casia_name(name: str) -> bool:
     return any(re.fullmatch(p, name, re.IGNORECASE) for p in format_spec("casia")["names"])
 
 
-def read_casia(path: Path, images: Path | None = None) -> PairList:
+def read_casia(path: Path, images: Path | None = None, *, pictures: bool = True) -> PairList:
     """Return the pairs of the list; ``probe`` or ``donor`` is None where no picture was found.
 
     Args:
         path: The list.
         images: The folder of pictures; None is the list's.
+        pictures: False where nothing will look at them, so that none need be there.
 
     Raises:
         SourceError: The list cannot be read, has a name of another data set, or the folder has
@@ -60,7 +61,7 @@ def read_casia(path: Path, images: Path | None = None) -> PairList:
         pairs.append(
             ListedPair(index, *names, probe, donor, label_of(row["Label"], f"{path}: pair {index}"))
         )
-    if not any(pair.probe and pair.donor for pair in pairs):
+    if pictures and not any(pair.probe and pair.donor for pair in pairs):
         raise SourceError.expected(
             root,
             f"pictures of {path.name}, such as {pairs[0].probe_name}.jpg" if pairs else "pairs",

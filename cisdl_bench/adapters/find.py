@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cisdl_bench.adapters import casia, mfc, plain, release
+from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.listed import PairList
 from cisdl_bench.adapters.table import header_of
@@ -33,7 +34,7 @@ def find_lists(path: Path) -> list[Path]:
     Raises:
         SourceError: There is none.
     """
-    if path.is_file():
+    if is_file(path):
         return [path]
     indexes = mfc.find_indexes(path)
     if indexes:
@@ -47,6 +48,7 @@ def read_list(
     reference: Path | None = None,
     *,
     labelled: bool = True,
+    pictures: bool = True,
 ) -> PairList:
     """Return a list of pairs, whatever its format.
 
@@ -55,6 +57,7 @@ def read_list(
         images: Where its pictures lie; None is where its format has them.
         reference: NIST's reference, where its layout does not have it.
         labelled: False reads an index of NIST's alone.
+        pictures: False where nothing will look at them, so that none need be there.
 
     Raises:
         SourceError: It is of no known format, or cannot be read.
@@ -63,7 +66,7 @@ def read_list(
     if kind == "release":
         return release.read_release(path, images)
     if kind == "casia":
-        return casia.read_casia(path, images)
+        return casia.read_casia(path, images, pictures=pictures)
     if kind == "mfc":
         return mfc.read_mfc(path, images, reference) if labelled else mfc.read_trials(path, images)
     if kind == "plain":

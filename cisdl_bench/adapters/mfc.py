@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.listed import ListedPair, PairList
 from cisdl_bench.adapters.table import Row, read_table
@@ -128,7 +129,7 @@ def read_mfc(index: Path, images: Path | None = None, reference: Path | None = N
         SourceError: A table cannot be read, or the reference lacks a pair of the index.
     """
     root, where = root_of(index, images), reference or reference_of(index)
-    if not where.is_file():
+    if not is_file(where):
         raise SourceError.expected(
             where, "the reference of that index", "no such file", "Name it by --reference"
         )

@@ -1,6 +1,8 @@
 """A list's pairs on a canvas, read from their files as they are asked for."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from cisdl_bench.adapters.canvas import RULES
-from cisdl_bench.adapters.files import digests_of, fingerprint_of, unreadable_of
+from cisdl_bench.adapters.files import digests_of, fingerprint_of, unreadable_of, unusable_masks
 from cisdl_bench.adapters.find import read_list
 from cisdl_bench.adapters.listed import ListedPair, PairList
-from cisdl_bench.adapters.masks import read_levels, read_mask
+from cisdl_bench.adapters.masks import LITERAL, read_levels, read_mask
 from cisdl_bench.adapters.picture import read_picture, shape_of
 from cisdl_bench.errors import SourceError
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Mask, Pair, Pixels, read_pair
+from cisdl_bench.records import UNLABELLED, Mask, Pair, Pixels, read_pair
 
 _KEPT = 16  # pictures on the canvas, in each process
 
@@ -31,6 +33,8 @@ class Opening:
         reference: NIST's reference; None is where its layout has it.
         size: Side of the canvas in px.
         labelled: False reads an index of NIST's alone.
+        pictures: False where nothing will look at them, as where predictions are scored: none need
+            be there, and no pair is left out for one.
     """
 
     path: Path
@@ -38,6 +42,7 @@ class Opening:
     reference: Path | None = None
     size: int = 256
     labelled: bool = True
+    pictures: bool = True
 
     def absolute(self) -> "Opening":
         """Return the same with absolute paths: workers may have been started elsewhere."""
@@ -46,7 +51,13 @@ class Opening:
 
     def read(self) -> PairList:
         """Return the list."""
-        return read_list(self.path, self.images, self.reference, labelled=self.labelled)
+        return read_list(
+            self.path,
+            self.images,
+            self.reference,
+            labelled=self.labelled,
+            pictures=self.pictures,
+        )
 
 
 def open_list(
@@ -57,69 +68,154 @@ def open_list(
     Args:
         opening: Which list.
         progress: Hears how it goes on.
-        skip_unusable: Leave out pairs with a missing file or a picture that cannot be read, which
-            all are decoded for; else a missing one is refused, but for paired CASIA's pictures.
+        skip_unusable: Leave out pairs with a missing file, a picture or a mask that cannot be
+            read, a mask of another size, or a label that contradicts, for which all files are
+            decoded. Else a missing file and a contradiction are refused, but for paired CASIA's
+            pictures. Without ``opening.pictures`` a pair whose true mask cannot be used stays,
+            with that mask unknown.
 
     Raises:
         SourceError: The list cannot be read, a file is missing, or no pair is left.
     """
     opening = opening.absolute()
     listed = opening.read()
+    if not listed.pairs:
+        raise SourceError.expected(
+            listed.path, "a row for each pair", "a header alone", "Write the rows"
+        )
     files = list(dict.fromkeys(path for pair in listed.pairs for path in pair.files))
     progress.start("files", len(files))
     digests = digests_of(files, progress.advance)
     progress.stop()
-    unusable = {path: f"{path}: no such file" for path in files if digests[path] == "missing"}
-    if unusable and not skip_unusable:
-        path = next(iter(unusable))
+    missing = {path: f"{path}: no such file" for path in files if digests[path] == "missing"}
+    if missing and not skip_unusable and opening.pictures:
+        path = next(iter(missing))
         raise SourceError.expected(
             listed.path,
             f"the {len(files):,} files that it names",
-            f"{len(unusable):,} missing, such as {path}",
+            f"{len(missing):,} missing, such as {path}",
             "Restore them, give their folder by --images, or leave those pairs out with "
             "--skip-unusable",
         )
-    if skip_unusable:
-        pictures = dict.fromkeys(
-            path for pair in listed.pairs for path in (pair.probe, pair.donor) if path
+    wrong = contradictions(listed)
+    if wrong and not skip_unusable:
+        number, reason = next(iter(wrong.items()))
+        raise SourceError(
+            f"{listed.path}: pair {number}: {reason}. Correct the row, or leave such pairs out "
+            "with --skip-unusable."
         )
-        there = [path for path in pictures if path not in unusable]
-        progress.start("pictures", len(there))
-        unusable |= unreadable_of(there, progress.advance)
-        progress.stop()
-    left_out = _left_out(listed, unusable, skip_unusable)
-    pairs = ListedPairs(opening, left_out, fingerprint_of(listed, digests), skip_unusable)
+    unknown: dict[tuple[int, int], str] = {}
+    if not opening.pictures:
+        unknown = _unknown_masks(listed, missing) if skip_unusable else {}
+    else:
+        if skip_unusable:
+            wrong |= _unusable(listed, missing, progress)
+        wrong |= _unnamed(listed, skip_unusable)
+    left_out = dict(sorted(wrong.items()))
+    pairs = ListedPairs(opening, left_out, fingerprint_of(listed, digests), skip_unusable, unknown)
     if not len(pairs):
+        number, reason = next(iter(left_out.items()))
         raise SourceError.expected(
-            listed.path, "pairs whose pictures are there", "none", "Give their folder by --images"
+            listed.path,
+            "pairs whose pictures are there",
+            f"none of {len(listed.pairs):,}; pair {number}: {reason.rstrip('.')}",
+            "Give the folder of their pictures by --images, or correct the list",
         )
     if left_out:
-        number, reason = next(iter(left_out.items()))
-        progress.say(
-            f"{pairs.name}: {len(pairs):,} of {pairs.facts['whole']:,} pairs; left out "
-            f"{len(left_out):,}, such as pair {number}: {reason}"
-        )
+        progress.say(f"{pairs.name}: {pairs.said_of_left_out()}")
     return pairs
 
 
-def _left_out(
-    listed: PairList, unusable: Mapping[Path, str], skip_unusable: bool
-) -> dict[int, str]:
+def contradictions(listed: PairList) -> dict[int, str]:
+    """Return pairs that a list names with both labels, and pairs of label 0 with tampered masks."""
+    found: dict[int, str] = {}
+    labels: dict[tuple[str, str], ListedPair] = {}
+    for pair in listed.pairs:
+        names = str(pair.probe or pair.probe_name), str(pair.donor or pair.donor_name)
+        before = labels.setdefault(names, pair)
+        if pair.label != before.label and UNLABELLED not in (pair.label, before.label):
+            reason = f"named as pair {before.index} with label {before.label} and here with"
+            found[pair.index] = f"{reason} label {pair.label}"
+            found.setdefault(before.index, f"named again as pair {pair.index} with another label")
+        if pair.label == 0 and (pair.probe_mask or pair.donor_mask):
+            tampered = [path for path in (pair.probe_mask, pair.donor_mask) if _tampered(path)]
+            if tampered:
+                found[pair.index] = f"label 0, but tampered pixels in {tampered[0]}"
+    return found
+
+
+def _tampered(path: Path | None) -> bool:
+    try:
+        return path is not None and bool(read_levels(path).any())
+    except SourceError:
+        return False  # said elsewhere
+
+
+def _unusable(listed: PairList, missing: Mapping[Path, str], progress: Progress) -> dict[int, str]:
+    """Return the pairs with a file that is missing, broken or of another size, and why."""
+    sides = {
+        pair.index: (
+            (pair.probe, pair.probe_size, pair.probe_mask),
+            (pair.donor, pair.donor_size, pair.donor_mask),
+        )
+        for pair in listed.pairs
+        if all(path is not None and path not in missing for path in (pair.probe, pair.donor))
+    }
+    pictures, masks = {}, {}
+    for both in sides.values():
+        for path, size, mask in both:
+            assert path is not None
+            pictures[path, size] = None
+            if mask is not None and mask not in missing:
+                masks[mask, (path, size)] = None
+    progress.start("pictures and masks", len(pictures) + len(masks))
+    wrong, broken = unreadable_of(list(pictures), list(masks), listed.masks, progress.advance)
+    progress.stop()
+    found = {}
+    for pair in listed.pairs:
+        reasons = [missing[path] for path in pair.files if path in missing]
+        for path, mask in ((pair.probe, pair.probe_mask), (pair.donor, pair.donor_mask)):
+            if path in wrong:
+                reasons.append(wrong[path])
+            if path is not None and mask is not None and (mask, path) in broken:
+                reasons.append(broken[mask, path])
+        if reasons:
+            found[pair.index] = reasons[0]
+    return found
+
+
+def _unknown_masks(listed: PairList, missing: Mapping[Path, str]) -> dict[tuple[int, int], str]:
+    """Return the true masks that cannot be used, by pair and side, and why."""
+    named = {
+        (pair.index, side): mask
+        for pair in listed.pairs
+        for side, mask in enumerate((pair.probe_mask, pair.donor_mask))
+        if mask is not None
+    }
+    there = [mask for mask in dict.fromkeys(named.values()) if mask not in missing]
+    reasons = {**missing, **unusable_masks(there, listed.masks)}
+    return {place: reasons[mask] for place, mask in named.items() if mask in reasons}
+
+
+def _unnamed(listed: PairList, skip_unusable: bool) -> dict[int, str]:
+    """Return the pairs of which a picture has no file.
+
+    Raises:
+        SourceError: There is one and it may not be left out.
+    """
     found = {}
     for pair in listed.pairs:
         for name, path in ((pair.probe_name, pair.probe), (pair.donor_name, pair.donor)):
-            if path is None and not (listed.partial or skip_unusable):
+            if path is not None:
+                continue
+            if not (listed.partial or skip_unusable):
                 raise SourceError.expected(
                     f"{listed.path}: pair {pair.index}",
                     "the names of two pictures",
                     "an empty cell",
                     "Correct the row, or leave it out with --skip-unusable",
                 )
-            if path is None:
-                found[pair.index] = f"no picture {name}"
-        broken = next((path for path in pair.files if path in unusable), None)
-        if broken is not None:
-            found[pair.index] = unusable[broken]
+            found[pair.index] = f"no picture {name}"
     return found
 
 
@@ -134,6 +230,7 @@ class ListedPairs:
         left_out: Numbers of pairs that cannot be used, and why.
         fingerprint: Of the content.
         skip_unusable: Whether pairs were asked to be left out.
+        unknown: True masks that cannot be used, by pair and side (0 is the probe), and why.
     """
 
     def __init__(
@@ -142,10 +239,16 @@ class ListedPairs:
         left_out: dict[int, str],
         fingerprint: str,
         skip_unusable: bool = False,
+        unknown: Mapping[tuple[int, int], str] | None = None,
     ) -> None:
         self.opening, self.left_out, self._fingerprint = opening, left_out, fingerprint
-        self.skip_unusable = skip_unusable
-        self.listed = opening.read()
+        self.skip_unusable, self.unknown = skip_unusable, dict(unknown or {})
+        listed = opening.read()
+        rows = list(listed.pairs)
+        for index, side in self.unknown:
+            name = ("probe_mask", "donor_mask")[side]
+            rows[index] = replace(rows[index], **{name: None})
+        self.listed = replace(listed, pairs=tuple(rows))
         self.size = opening.size
         self._rule = RULES[self.listed.canvas]
         self.dtype: Any = self._rule.dtype
@@ -154,7 +257,22 @@ class ListedPairs:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.opening, tuple(self.left_out.items()), self._fingerprint)
+        left_out, unknown = tuple(self.left_out.items()), tuple(self.unknown.items())
+        return _again, (self.opening, left_out, self._fingerprint, self.skip_unusable, unknown)
+
+    def without(self, left_out: Mapping[int, str]) -> "ListedPairs":
+        """Return the same pairs with more of them left out, by number and reason."""
+        both = dict(sorted({**self.left_out, **left_out}.items()))
+        return ListedPairs(self.opening, both, self._fingerprint, self.skip_unusable, self.unknown)
+
+    def said_of_left_out(self) -> str:
+        """Return how many pairs were left out, by reason, and an example."""
+        number, reason = next(iter(self.left_out.items()))
+        counts = ", ".join(f"{kind} {n:,}" for kind, n in self.facts["left_out_by_reason"].items())
+        return (
+            f"{len(self):,} of {self.facts['whole']:,} pairs; left out {len(self.left_out):,}, "
+            f"such as pair {number}: {reason.rstrip('.')} ({counts})"
+        )
 
     @property
     def name(self) -> str:
@@ -173,7 +291,12 @@ class ListedPairs:
             name: str(path) if (path := getattr(self.opening, name)) else None
             for name in ("path", "images", "reference")
         }
-        return {**named, "size": self.size, "skip_unusable": self.skip_unusable}
+        return {
+            **named,
+            "size": self.size,
+            "skip_unusable": self.skip_unusable,
+            "pictures": self.opening.pictures,
+        }
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -183,6 +306,11 @@ class ListedPairs:
         notes = list(listed.notes)
         if len(self) < whole:
             notes.insert(0, f"{self.name}: {len(self):,} of {whole:,} pairs")
+        if self.unknown:
+            reason = next(iter(self.unknown.values()))
+            notes.append(
+                f"{self.name}: {len(self.unknown):,} true masks cannot be used, such as {reason}"
+            )
         return {
             "notes": notes,
             "format": listed.format,
@@ -190,6 +318,7 @@ class ListedPairs:
             "whole": whole,
             "listed": len(listed.pairs),
             "left_out": len(self.left_out),
+            "left_out_by_reason": dict(Counter(map(kind_of, self.left_out.values()))),
         }
 
     def __len__(self) -> int:
@@ -197,7 +326,11 @@ class ListedPairs:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Pair:
-        """Return the pair of a number."""
+        """Return the pair of a number, its pictures rounded to 8 bits.
+
+        Classical methods see these; networks are fed what ``read_into`` gives, which is not
+        rounded for the DMAC authors' released lists.
+        """
         return read_pair(self, index)
 
     def __iter__(self) -> Iterator[Pair]:
@@ -270,28 +403,78 @@ class ListedPairs:
         return np.asarray(np.rint(pixels).astype(np.uint8))
 
     def masks(self, index: int) -> tuple[Mask, Mask]:
-        """Return both masks on the canvas, bool (size, size); empty where there is none."""
-        probe, donor = (self._rule.mask(self.truth(index, side), self.size) for side in (0, 1))
+        """Return both masks on the canvas, bool (size, size); empty where there is none.
+
+        Raises:
+            SourceError: One cannot be read, or is of another size than its picture.
+        """
+        probe, donor = (self._mask_on_canvas(index, side) for side in (0, 1))
         return probe, donor
 
-    def shape(self, index: int, side: int) -> tuple[int, int]:
-        """Return the height and width of a picture as in its file; side 0 is the probe."""
+    def _mask_on_canvas(self, index: int, side: int) -> Mask:
+        path = (self.row(index).probe_mask, self.row(index).donor_mask)[side]
+        if path is None:
+            return np.zeros((self.size, self.size), dtype=bool)
+        mask = read_mask(path, self.listed.masks, self.shape(index, side))
+        return self._rule.mask(mask, self.size)
+
+    def shape(self, index: int, side: int) -> tuple[int, int] | None:
+        """Return the height and width of a picture as in its file; side 0 is the probe.
+
+        What the list says, else the picture's, else its true mask's; None where neither says it.
+        """
         row = self.row(index)
-        path, size = ((row.probe, row.probe_size), (row.donor, row.donor_size))[side]
-        assert path is not None
-        return shape_of(path, size)
+        path, size, mask = (
+            (row.probe, row.probe_size, row.probe_mask),
+            (row.donor, row.donor_size, row.donor_mask),
+        )[side]
+        if size is not None:
+            return size[1], size[0]
+        for file in (path, mask):
+            with suppress(SourceError):
+                if file is not None:
+                    return shape_of(file)
+        return None
 
     def mask_levels(self, index: int, side: int) -> Pixels | None:
         """Return a true mask's grey levels, uint8 (H, W, C); None where there is no file."""
         path = (self.row(index).probe_mask, self.row(index).donor_mask)[side]
-        return None if path is None else read_levels(path)
+        literal = self.listed.masks in LITERAL
+        return None if path is None else read_levels(path, literal=literal)
 
-    def truth(self, index: int, side: int) -> Mask:
-        """Return a mask at its picture's own size, bool (H, W); empty where there is none."""
-        shape = self.shape(index, side)
+    def truth(self, index: int, side: int, shape: tuple[int, int] | None = None) -> Mask:
+        """Return a mask at its picture's own size, bool (H, W); empty where there is none.
+
+        Args:
+            index: The pair's number.
+            side: 0 is the probe, 1 the donor.
+            shape: Height and width of its picture; None asks for them.
+
+        Raises:
+            SourceError: The mask is of another size, or cannot be read.
+        """
         path = (self.row(index).probe_mask, self.row(index).donor_mask)[side]
-        empty = np.zeros(shape, dtype=bool)
-        return empty if path is None else read_mask(path, self.listed.masks, shape)
+        shape = shape or self.shape(index, side)
+        if path is None:
+            return np.zeros(shape or (self.size, self.size), dtype=bool)
+        return read_mask(path, self.listed.masks, shape)
+
+
+def kind_of(reason: str) -> str:
+    """Return which kind of reason a pair was left out for.
+
+    >>> kind_of("a/b.png: no such file")
+    'missing file'
+    """
+    if reason.endswith(": no such file") or reason.startswith("no picture "):
+        return "missing file"
+    if reason.startswith(("named ", "label ")):
+        return "contradictory label"
+    if reason.startswith("no pictures and no prediction"):
+        return "no prediction"
+    if "px, as its picture" in reason:
+        return "mask of another size"
+    return "broken picture" if "expected a picture" in reason else "broken mask"
 
 
 @lru_cache(maxsize=_KEPT)
@@ -303,5 +486,11 @@ def _on_canvas(
 
 
 @lru_cache(maxsize=4)
-def _again(opening: Opening, left_out: Sequence[tuple[int, str]], fingerprint: str) -> ListedPairs:
-    return ListedPairs(opening, dict(left_out), fingerprint)
+def _again(
+    opening: Opening,
+    left_out: Sequence[tuple[int, str]],
+    fingerprint: str,
+    skip_unusable: bool,
+    unknown: Sequence[tuple[tuple[int, int], str]],
+) -> ListedPairs:
+    return ListedPairs(opening, dict(left_out), fingerprint, skip_unusable, dict(unknown))

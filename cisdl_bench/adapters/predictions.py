@@ -72,11 +72,11 @@ class Predictions:
         """Return what results are filed under."""
         return self.path.stem
 
-    def of(self, pairs: Pairs) -> dict[int, Prediction]:
-        """Return the predictions by the pairs' numbers.
+    def by_number(self, pairs: Pairs) -> dict[int, Prediction | None]:
+        """Return the predictions by the pairs' numbers, None where a pair has none.
 
         Raises:
-            SourceError: Pairs lack one, or two of one pair differ.
+            SourceError: Two predictions of one pair differ.
         """
         found: dict[Key, Prediction] = {}
         for row in self.rows:
@@ -88,10 +88,18 @@ class Predictions:
                     "Remove one",
                 )
         numbered = all(len(key) == 1 for key in found)
-        by_number = {
+        return {
             index: found.get((str(index),) if numbered else _key(pairs, index))
             for index in pairs.indices
         }
+
+    def of(self, pairs: Pairs) -> dict[int, Prediction]:
+        """Return the predictions by the pairs' numbers.
+
+        Raises:
+            SourceError: Pairs lack one, or two of one pair differ.
+        """
+        by_number = self.by_number(pairs)
         lacking = [index for index, row in by_number.items() if row is None]
         if lacking:
             first = " ".join(_key(pairs, lacking[0])) or f"pair {lacking[0]}"

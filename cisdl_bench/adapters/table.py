@@ -66,17 +66,39 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
 def _lines(path: Path) -> list[list[str]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        first = (text.splitlines() or [""])[0]
-        separator = max("|,;\t", key=first.count)
-        read: Any = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        lines = [[cell.strip() for cell in line] for line in read]
     except FileNotFoundError as error:
         raise SourceError.expected(path, "a table", "no such file", "Check the path") from error
     except IsADirectoryError as error:
         raise SourceError.expected(path, "a table", "a folder", "Name the file") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        got = f"bytes of another encoding ({str(error).splitlines()[0]})"
         raise SourceError.expected(
-            path, "a table in UTF-8", str(error).splitlines()[0], "Save it as CSV in UTF-8"
+            path, "a table in UTF-8", got, "Save it as CSV in UTF-8"
+        ) from error
+    except OSError as error:
+        then = "Allow it to be read" if isinstance(error, PermissionError) else "Check the path"
+        raise SourceError.expected(path, "a table", f"'{error.strerror}'", then) from error
+    except ValueError as error:
+        raise SourceError.expected(
+            repr(str(path)), "a table", "a name that no file can have", "Correct the name"
+        ) from error
+    first = (text.splitlines() or [""])[0]
+    separator = max("|,;\t", key=first.count)
+    read: Any = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines: list[list[str]] = []
+    begun = 1
+    try:
+        for line in read:
+            lines.append([cell.strip() for cell in line])
+            begun = read.line_num + 1
+    except csv.Error as error:
+        where = f"{path}: line {begun}"
+        if "unexpected end of data" in str(error):
+            raise SourceError.expected(
+                where, "quotes that are closed", "one left open", "Close it, or double it"
+            ) from error
+        raise SourceError.expected(
+            where, "cells of a table", f"'{str(error).splitlines()[0]}'", "Correct the line"
         ) from error
     if not lines or not any(lines[0]):
         raise SourceError.expected(

@@ -36,8 +36,9 @@ class Reference(NamedTuple):
     Attributes:
         target: bool, (H, W), what is manipulated.
         scored: bool, (H, W), which pixels count.
-        band_px: How many pixels the no-score zone takes.
-        grey_px: How many more are left out because the reference is neither black nor white.
+        band_px: How many pixels the no-score zone takes, grey ones of a donor aside (NIST's BNS).
+        grey_px: How many are left out because a donor's reference is neither black nor white there
+            (NIST's SNS).
     """
 
     target: Mask
@@ -49,8 +50,8 @@ class Reference(NamedTuple):
 def reference_of(levels: Pixels, zones: Zones, *, donor: bool) -> Reference | None:
     """Return what a reference says, None where it has no black pixel and is not scored at all.
 
-    Black is manipulated, white is not. Without zones all that is not white counts as manipulated;
-    with zones black alone, grey being clean in a probe and not scored in a donor.
+    Black is manipulated, white is not. Grey of a donor is never scored. Grey of a probe is
+    manipulated without zones and clean with them.
 
     Args:
         levels: uint8, (H, W, C), the mask as it was read.
@@ -71,14 +72,12 @@ def reference_of(levels: Pixels, zones: Zones, *, donor: bool) -> Reference | No
     black, white = (levels == 0).all(axis=2), (levels == 255).all(axis=2)
     if not black.any():
         return None
-    everywhere = np.ones(black.shape, dtype=bool)
-    if zones.off:
-        return Reference(~white, everywhere, 0, 0)
+    grey = ~black & ~white if donor else np.zeros_like(black)
+    target = ~white & ~grey if zones.off else black
     inner = _moved(black, zones.erode_px, cv2.erode)
-    band = _moved(black, zones.dilate_px, cv2.dilate) & ~inner
-    grey = ~black & ~white & ~band if donor else np.zeros_like(black)
+    band = _moved(black, zones.dilate_px, cv2.dilate) & ~inner & ~grey
     counts = (int(np.count_nonzero(each)) for each in (band, grey))
-    return Reference(black, everywhere & ~band & ~grey, *counts)
+    return Reference(target, ~band & ~grey, *counts)
 
 
 def _moved(region: Mask, side: int, how: Callable[..., Any]) -> Mask:

@@ -15,6 +15,7 @@ from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.summary import pair_scores
 
 _ENDINGS = {"mask": "", "share": "-loc", "own": "-det"}
+_AGAIN = "Score it again with --overwrite"
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
@@ -62,6 +63,10 @@ def _curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str
     rows = result.rows()
     rows = rows.where(rows["label"] != UNLABELLED)
     scores, labels = pair_scores(rows, rule), rows["label"]
+    if np.isnan(scores).any():
+        raise RunError.expected(
+            result.path, f"a score of every pair by the rule {rule}", "none for some", _AGAIN
+        )
     roc = detection.roc(labels, scores)
     auc, eer = detection.auc(labels, scores), detection.eer(labels, scores)
     at = int(np.argmin(np.abs(roc.fpr - (1 - roc.tpr))))

@@ -42,7 +42,13 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
                 Path(where) if (where := origin.get(key)) else None
                 for key in ("images", "reference")
             )
-            opening = Opening(path, images, reference, int(result.record["request"]["size"]))
+            opening = Opening(
+                path,
+                images,
+                reference,
+                int(result.record["request"]["size"]),
+                pictures=origin.get("pictures", True),
+            )
             pairs = open_list(opening, progress, skip_unusable=origin.get("skip_unusable", False))
     except (CisdlError, OSError) as error:
         raise RunError.expected(result.path, f"its pairs at {path}", f"'{error}'", then) from error

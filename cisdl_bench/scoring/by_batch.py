@@ -16,9 +16,8 @@ from cisdl_bench.scoring.rows import Answer, nan_answer
 from cisdl_bench.scoring.settings import Settings, computing
 from cisdl_bench.store.torch_view import Batch
 
-
-#: Columns of ``measured`` of each mask: TP, FP, FN, TN, the sum of probabilities above the threshold
-#: and of all (NaN where one is), and sums of the rows and columns of the true pixels.
+#: Columns of ``measured`` of each mask: TP, FP, FN, TN, the sum of probabilities above the
+#: threshold and of all (NaN where one is), and sums of the rows and columns of the true pixels.
 _OF_MASK = 8
 
 

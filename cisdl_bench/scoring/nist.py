@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cisdl_bench.metrics import detection, localization, sweep
+from cisdl_bench.metrics import detection, localization, nist_detection, sweep
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.no_score import Reference
 from cisdl_bench.records import Pixels
@@ -81,15 +81,13 @@ def mask_row(side: str, mask: ScoredMask, common: int) -> Row:
 Pairs = Sequence[Mapping[str, ScoredMask]]
 
 
-def localization_rows(masks: Pairs, everyone: Pairs | None = None) -> list[Row]:
+def localization_rows(masks: Pairs) -> list[Row]:
     """Return the columns of each target pair; sides whose reference is blank are left out.
 
     Args:
-        masks: For each pair its masks by side.
-        everyone: Those that the common thresholds are of; None is the same.
+        masks: For each pair its masks by side; the common thresholds are best for all of them.
     """
-    whole = masks if everyone is None else everyone
-    common = {side: _common([each[side] for each in whole if side in each]) for side in SIDES}
+    common = common_thresholds(masks)
     return [
         {key: value for side, mask in each.items() for key, value in _row(side, mask, common)}
         for each in masks
@@ -100,21 +98,30 @@ def _row(side: str, mask: ScoredMask, common: Mapping[str, int]) -> Any:
     return mask_row(side, mask, common[side]).items()
 
 
-def _common(masks: Sequence[ScoredMask]) -> int:
-    return sweep.common_optimum([mask.sweep for mask in masks]) if masks else -1
+def common_thresholds(masks: Pairs) -> dict[str, int]:
+    """Return for each side the threshold with the highest sum of MCC over these masks."""
+    found = {}
+    for side in SIDES:
+        sweeps = [each[side].sweep for each in masks if side in each]
+        found[side] = sweep.common_optimum(sweeps) if sweeps else -1
+    return found
 
 
-def localization_summary(masks: Pairs, everyone: Pairs) -> Row:
+def localization_summary(masks: Pairs) -> Row:
     """Return the mean over pairs of every column, their deviations, and what is pooled.
 
     Args:
-        masks: For each target pair that takes part its masks by side.
-        everyone: The same for all pairs: common thresholds are those of all.
+        masks: For each target pair that takes part its masks by side. Common thresholds are of
+            these alone: NIST's ``--optOut`` takes them over the masks that are opted in.
     """
-    rows = localization_rows(masks, everyone)
+    rows, common = localization_rows(masks), common_thresholds(masks)
     found: Row = {}
     for side in SIDES:
-        mine = [row for row in rows if f"{side}GWL1" in row]
+        mine = [
+            {name: value for name, value in row.items() if name.startswith(side)}
+            for row in rows
+            if f"{side}GWL1" in row
+        ]
         for name in [name for name in mine[0] if "Pixel" not in name] if mine else []:
             values = np.array([row[name] for row in mine], dtype=np.float64)
             values = values[~np.isnan(values)]
@@ -125,22 +132,32 @@ def localization_summary(masks: Pairs, everyone: Pairs) -> Row:
         if sweeps:
             found[f"{side}PixelAverageAUC"] = sweep.pooled_auc(sweeps)
             found[f"{side}MaskAverageAUC"] = sweep.mean_auc(sweeps)
-            found[f"{side}MaximumThreshold"] = _common(
-                [each[side] for each in everyone if side in each]
-            )
+            found[f"{side}MaximumThreshold"] = common[side]
     return found
 
 
 def detection_summary(labels: Sequence[int], scores: Sequence[float], trials: int) -> Row:
-    """Return AUC, EER and the trial response rate.
+    """Return what NIST's detection report says, by its names.
+
+    Bounds are of NIST's own bootstrap, which depends on the order of the pairs: here the index's.
 
     Args:
         labels: 1 and 0 of the pairs that take part.
         scores: Their confidence scores.
         trials: How many pairs there are in all.
     """
-    return {
+    found: Row = {
         "TRR": len(labels) / trials if trials else float("nan"),
         "AUC": detection.auc(labels, scores),
         "EER": detection.eer(labels, scores),
+        "FAR_STOP": nist_detection.FAR_STOP,
+        "AUC@FAR": nist_detection.area_at(labels, scores),
+        "CDR@FAR": nist_detection.rate_at(labels, scores),
+        "CI_LEVEL": nist_detection.LEVEL,
     }
+    spans = nist_detection.bounds(labels, scores)
+    for name, ending in (("AUC", ""), ("AUC", "@FAR"), ("CDR", "@FAR")):
+        for end in ("LOWER", "UPPER"):
+            value = getattr(spans[f"{name}{ending}"], end.lower())
+            found[f"{name}_CI_{end}{ending}"] = value
+    return found

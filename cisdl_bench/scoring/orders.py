@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count
+
+from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.find import find_lists
 from cisdl_bench.adapters.pairs import Opening, open_list
 from cisdl_bench.errors import StoreError
@@ -27,16 +29,18 @@ class Lists:
         reference: NIST's reference; None is where its layout has it.
         size: Side of the canvas in px.
         skip_unusable: Leave out pairs whose files are missing or cannot be read.
+        pictures: False where predictions are scored, which need no pictures.
     """
 
     images: Path | None = None
     reference: Path | None = None
     size: int = 256
     skip_unusable: bool = False
+    pictures: bool = True
 
     def opening(self, path: Path) -> Opening:
         """Return how a list is opened."""
-        return Opening(path, self.images, self.reference, self.size)
+        return Opening(path, self.images, self.reference, self.size, pictures=self.pictures)
 
 
 def find_pairs(
@@ -88,7 +92,7 @@ def _opened(place: Path | Opening, lists: Lists, progress: Progress) -> Pairs:
 
 def _there(path: Path, lists: Lists) -> list[tuple[str, Path | Opening]]:
     """Return the names and the places of what a user's path stands for."""
-    if not path.is_file():
+    if not is_file(path):
         try:
             return [(each.absolute().name, each) for each in find_sets(path)]
         except StoreError:
@@ -140,7 +144,7 @@ def settings_of(networked: bool, device: str, options: Mapping[str, Any]) -> Set
     gpu = device.startswith("cuda")
     workers = options["workers"]
     if workers is None:
-        workers = 0 if networked else cpu_count() or 1
+        workers = 0 if networked else cpu_count()
     return Settings(
         threshold=options["threshold"],
         own_score=options["detector"] != "mask",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.masks import read_levels
 from cisdl_bench.adapters.pairs import ListedPairs
 from cisdl_bench.adapters.predictions import EMPTY, Prediction, Predictions
@@ -45,6 +46,8 @@ class Truth:
 
     @cached_property
     def _on_canvas(self) -> tuple[Mask, Mask]:
+        if isinstance(self.pairs, ListedPairs):
+            return self.pairs.masks(self.index)
         pair = self.pairs[self.index]
         return pair.probe_mask, pair.donor_mask
 
@@ -53,13 +56,25 @@ class Truth:
         """Return whether the pairs are NIST's, scored at their pictures' own sizes alone."""
         return isinstance(self.pairs, ListedPairs) and self.pairs.listed.format == "mfc"
 
-    def own_shape(self, side: int) -> tuple[int, int]:
-        """Return the height and width of a picture as it is in its file; side 0 is the probe."""
+    def own_shape(self, side: int) -> tuple[int, int] | None:
+        """Return the height and width of a picture as in its file, None where nothing says them.
+
+        Args:
+            side: 0 is the probe, 1 the donor.
+        """
         if isinstance(self.pairs, ListedPairs):
             return self.pairs.shape(self.index, side)
+        return self._canvas
+
+    @property
+    def _canvas(self) -> tuple[int, int]:
         return self.pairs.size, self.pairs.size
 
-    def reference(self, side: int, shape: tuple[int, ...], where: object) -> Reference | None:
+    def empty_shape(self, side: int) -> tuple[int, int]:
+        """Return the height and width of a predicted mask that is empty; see ``own_shape``."""
+        return self.own_shape(side) or self._canvas
+
+    def reference(self, side: int, shape: tuple[int, int], where: object) -> Reference | None:
         """Return what is manipulated in a picture; None where nobody knows.
 
         Args:
@@ -71,7 +86,7 @@ class Truth:
         Raises:
             SourceError: The mask is of neither size, or the true one cannot be read.
         """
-        canvas, own = (self.pairs.size, self.pairs.size), self.own_shape(side)
+        canvas, own = self._canvas, self.own_shape(side) or shape
         if shape != own and (self.nist or shape != canvas):
             wanted = f"a mask of {own[1]} x {own[0]} px, as its picture"
             raise SourceError.expected(
@@ -85,13 +100,20 @@ class Truth:
         everywhere = np.ones(shape, dtype=bool)
         if shape != own or not isinstance(self.pairs, ListedPairs):
             return Reference(self._on_canvas[side], everywhere, 0, 0)
-        levels = self.pairs.mask_levels(self.index, side)
-        if self.nist and levels is not None:
-            return reference_of(levels, self.zones, donor=side == 1)
-        return Reference(self.pairs.truth(self.index, side), everywhere, 0, 0)
+        levels = self.pairs.mask_levels(self.index, side) if self.nist else None
+        if levels is None:
+            return Reference(self.pairs.truth(self.index, side, shape), everywhere, 0, 0)
+        if levels.shape[:2] != shape:
+            raise SourceError.expected(
+                f"{self.pairs.listed.path}: pair {self.index}",
+                f"a true mask of {shape[1]} x {shape[0]} px",
+                f"{levels.shape[1]} x {levels.shape[0]}",
+                "Correct the index or the reference",
+            )
+        return reference_of(levels, self.zones, donor=side == 1)
 
 
-def levels_of(mask: Path | str, dark: bool, shape: tuple[int, ...]) -> Pixels:
+def levels_of(mask: Path | str, dark: bool, shape: tuple[int, int]) -> Pixels:
     """Return a predicted mask, uint8 (H, W), dark manipulated as NIST has it.
 
     Args:
@@ -104,10 +126,32 @@ def levels_of(mask: Path | str, dark: bool, shape: tuple[int, ...]) -> Pixels:
     """
     if mask == EMPTY:
         return np.full(shape, 255, dtype=np.uint8)
-    levels = read_levels(Path(mask))
+    levels = read_levels(Path(mask), literal=dark)
     if levels.shape[2] > 1 and np.ptp(levels, axis=2).any():
         raise SourceError.expected(mask, "a grey mask", "colours", "Save it with one channel")
     return levels[..., 0] if dark else 255 - levels[..., 0]
+
+
+def _shape(levels: Pixels) -> tuple[int, int]:
+    return levels.shape[0], levels.shape[1]
+
+
+def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
+    """Return the pairs that predictions are to be scored on.
+
+    A listed pair without a prediction is left out where its pictures are missing and the list is
+    partial, as paired CASIA's is, or ``--skip-unusable`` allows it.
+
+    Args:
+        predictions: What was computed elsewhere.
+        pairs: A set or a list.
+    """
+    if not isinstance(pairs, ListedPairs) or not (pairs.listed.partial or pairs.skip_unusable):
+        return pairs
+    lacking = [index for index, row in predictions.by_number(pairs).items() if row is None]
+    rows = [pairs.row(index) for index in lacking]
+    gone = [row for row in rows if not all(p and is_file(p) for p in (row.probe, row.donor))]
+    return pairs.without({row.index: "no pictures and no prediction" for row in gone})
 
 
 def score_predictions(
@@ -159,8 +203,8 @@ def answer_of(pairs: Pairs, index: int, row: Prediction, dark: bool, settings: S
         if mask is None:
             counts, inside, known = [*counts, *_NO_COUNTS[:4]], [*inside, None], [*known, False]
             continue
-        levels = levels_of(mask, dark, truth.own_shape(side))
-        reference = truth.reference(side, levels.shape, mask)
+        levels = levels_of(mask, dark, truth.empty_shape(side))
+        reference = truth.reference(side, _shape(levels), mask)
         chance = ((255 - levels.astype(np.float32)) / 255).astype(np.float32)
         nobody = np.zeros(levels.shape, dtype=bool)
         target, scored = (reference.target, reference.scored) if reference else (nobody, ~nobody)
@@ -214,14 +258,14 @@ def write_nist(
         for index, each in zip(targets, masks, strict=True)
     ]
     detected = [(pairs.label(index), rows[index]) for index in pairs.indices]
+    trials = len(pairs.listed.pairs)
     summary: dict[str, Any] = {"zones": dict(zip(("eks", "dks"), settings.zones, strict=True))}
     for name, part in (("all", masks), ("opted_in", opted_in)):
         chosen = [(label, row.score) for label, row in detected if name == "all" or row.detects]
+        labels, scores = [label for label, _ in chosen], [score for _, score in chosen]
         summary[name] = {
-            "detection": nist.detection_summary(
-                [label for label, _ in chosen], [score for _, score in chosen], len(detected)
-            ),
-            "localization": nist.localization_summary(part, masks),
+            "detection": nist.detection_summary(labels, scores, trials),
+            "localization": nist.localization_summary(part),
         }
     write_json(folder / NIST_SUMMARY, summary)
     return summary
@@ -234,8 +278,8 @@ def _scored(
     for side, (name, mask) in enumerate(zip(nist.SIDES, row.masks, strict=True)):
         if mask is None:
             continue
-        levels = levels_of(mask, dark, truth.own_shape(side))
-        reference = truth.reference(side, levels.shape, mask)
+        levels = levels_of(mask, dark, truth.empty_shape(side))
+        reference = truth.reference(side, _shape(levels), mask)
         if reference is not None:
             found[name] = nist.scored_mask(levels, reference)
     return found

@@ -1,5 +1,6 @@
 """What ``result.json`` holds, and reading it without believing it."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -64,6 +65,7 @@ class Origin(TypedDict):
     reference: NotRequired[str | None]
     size: NotRequired[Annotated[int, Meta(ge=1, le=1 << 16)]]
     skip_unusable: NotRequired[bool]
+    pictures: NotRequired[bool]
 
 
 class Training(TypedDict):
@@ -123,28 +125,36 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def _check_summary(summary: dict[str, Any], path: Path) -> None:
-    """Refuse a summary without a number that every summary has, or with a wrong count."""
-    wanted = [*_COUNTED, *LOCALIZATION, *(f"{name}_undefined" for name in LOCALIZATION)]
+    """Refuse a summary that lacks a number, or has one that is out of its range.
+
+    Raises:
+        RunError: It is so.
+    """
+    counts = [*_COUNTED, *(f"{name}_undefined" for name in LOCALIZATION)]
+    values = [f"{name}{end}" for name in LOCALIZATION for end in ("", "_low", "_high")]
     for rule in RULES:  # all of a rule's numbers, or none where nothing was scored by it
-        names = detection_names(rule)
-        wanted += names if any(name in summary for name in names) else []
-    for name in wanted:
+        names = [*detection_names(rule), f"{rule}_auc_low", f"{rule}_auc_high"]
+        values += names if any(name in summary for name in names) else []
+    for name in (*counts, *values):
         if name not in summary:
             where = f"{path}: summary"
             raise RunError.expected(where, f"the number {name}", "none", _THEN)
-    for name in _COUNTED:
+    for name in counts:
         value = summary[name]
         if not (isinstance(value, int) and value >= 0):
             where = f"{path}: summary.{name}"
             raise RunError.expected(where, "a whole number, 0 or more", value, _THEN)
-    if (
-        sum(summary[f"{each}_pairs"] for each in ("positive", "negative", "unlabelled"))
-        != (summary["pairs"])
-    ):
+    for name in values:
+        low = -1 if name.startswith(("mcc", "nmm")) else 0
+        if not (math.isnan(summary[name]) or low <= summary[name] <= 1):
+            where = f"{path}: summary.{name}"
+            raise RunError.expected(where, f"a number from {low} to 1", summary[name], _THEN)
+    parts = sum(summary[f"{each}_pairs"] for each in ("positive", "negative", "unlabelled"))
+    if parts != summary["pairs"]:
         raise RunError.expected(
             f"{path}: summary",
             f"{summary['pairs']} pairs, positive, negative and unlabelled",
-            "another sum",
+            parts,
             _THEN,
         )
 

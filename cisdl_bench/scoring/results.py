@@ -59,7 +59,20 @@ class Result:
         Raises:
             RunError: They are not those that were scored.
         """
-        return _rows(self.path / ROWS, str(self.record["rows_sha256"]))
+        rows = _rows(self.path / ROWS, str(self.record["rows_sha256"]))
+        summary = self.record["summary"]
+        counts = {"pairs": len(rows)}
+        for name, label in (("positive_pairs", 1), ("negative_pairs", 0)):
+            counts[name] = int((rows["label"] == label).sum())
+        for name, n in counts.items():
+            if n != summary[name]:
+                raise RunError.expected(
+                    self.path / ROWS,
+                    f"{summary[name]:,} {name.replace('_', ' ')}, as {RESULT} says",
+                    f"{n:,}",
+                    "Score it again with --overwrite",
+                )
+        return rows
 
 
 @lru_cache(maxsize=512)  # a report asks for the same rows in every table and figure

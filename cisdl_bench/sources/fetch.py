@@ -124,10 +124,12 @@ def _room(folder: Path, remote: RemoteFile, partial: Path) -> None:
 
 
 def _download(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress) -> None:
-    if not partial.exists() or partial.stat().st_size != remote.bytes:
+    # A run may have been stopped while it hashed a file that was there as a whole.
+    whole = partial.exists() and remote.bytes in (None, partial.stat().st_size)
+    sha256 = _sha256(partial) if whole else ""
+    if sha256 != remote.sha256 and (not whole or remote.bytes is None):
         _receive(url, remote, partial, progress)
-    with partial.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = _sha256(partial)
     if sha256 != remote.sha256:
         partial.unlink()
         raise DownloadError.expected(
@@ -136,6 +138,11 @@ def _download(url: str, remote: RemoteFile, partial: Path, progress: ByteProgres
             sha256,
             "The file was removed: run the same command again, or use another --mirror",
         )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _receive(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress) -> None:
@@ -160,6 +167,8 @@ def _receive(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress
             finally:
                 progress.stop()
     except urllib.error.HTTPError as error:
+        if done and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # no byte is left to be sent: the hash says whether they are the right ones
         raise DownloadError.expected(
             url, "the file", f"HTTP {error.code} {error.reason}", "Use another --mirror"
         ) from error

@@ -1,10 +1,12 @@
 """Writing a set in formats that other programs read."""
 
+import errno
 import io
 import json
+import math
+import os
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.errors import StoreError
+from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.records import Pair
+from cisdl_bench.scratch import scratch_folder
+from cisdl_bench.store.layout import allocated
 from cisdl_bench.store.reader import PairSet
 
 FORMATS = ("pairs-h5", "release", "webdataset")
 _PAIRS_A_TAR = 1000
+_SMALL_BYTES, _HEADER_BYTES = 400, 1 << 20  # of a pair's numbers, and of what HDF5 adds
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 Advance = Callable[[int], None]
@@ -52,8 +57,7 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
+        with scratch_folder(target) as partial:
             made = partial / "out"
             if form == "pairs-h5":
                 _whole_pairs(pairs, made, advance)
@@ -62,36 +66,38 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
             else:
                 _tars(pairs, made, advance)
             made.replace(target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise StoreError.expected(
-            target, "room to write", error.strerror or error, "Free some space or choose another -o"
+            target, "room to write", cause(error), next_step(error, "Choose another -o")
         ) from error
 
 
 def _whole_pairs(pairs: PairSet, path: Path, advance: Advance) -> None:
     n, size = len(pairs), pairs.size
+    shapes = dict.fromkeys(("probe", "donor"), (n, size, size, 3))
+    shapes |= dict.fromkeys(("probe_mask", "donor_mask"), (n, size, size))
+    needed = 8 * n * size * size + (_SMALL_BYTES * n + _HEADER_BYTES)
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    # HDF5 crashes where the disk fills up under it: it makes the file, and never sees the pixels.
     with h5py.File(path, "w") as file:
         file.attrs["format"] = "cisdl-bench pairs"
         file.attrs["fingerprint"] = pairs.manifest["fingerprint"]
-        pictures = [
-            file.create_dataset(name, (n, size, size, 3), "u1", chunks=(1, size, size, 3))
-            for name in ("probe", "donor")
-        ]
-        masks = [
-            file.create_dataset(name, (n, size, size), "u1", chunks=(1, size, size))
-            for name in ("probe_mask", "donor_mask")
-        ]
         kinds = len(pairs.kinds)
         file["label"] = np.array([pairs.label(i) for i in range(n)], dtype=np.uint8)
         file["kind"] = [pairs.kinds[i % kinds] for i in range(n)]
         dropped = ("start", *(f"patch_{s}" for s in ("top", "left", "height", "width")))
         names = [name for name in pairs.rows.dtype.names or () if name not in dropped]
         file["numbers"] = np.repeat(_packed(pairs.rows[names]), kinds)
+        offsets = {name: allocated(file, name, shape) for name, shape in shapes.items()}
+    with path.open("r+b", buffering=0) as whole:
+        end = max(offsets[name] + math.prod(shape) for name, shape in shapes.items())
+        os.posix_fallocate(whole.fileno(), 0, end)
         for i, pair in enumerate(pairs):
-            pictures[0][i], pictures[1][i] = pair.probe, pair.donor
-            masks[0][i], masks[1][i] = pair.probe_mask, pair.donor_mask
+            for name, offset in offsets.items():
+                value = np.ascontiguousarray(getattr(pair, name)).view(np.uint8)
+                os.pwrite(whole.fileno(), value.data, offset + i * value.nbytes)
             advance(1)
 
 
@@ -154,7 +160,7 @@ def _tars(pairs: PairSet, root: Path, advance: Advance) -> None:
                     "donor.png": _png(pair.donor),
                     "probe_mask.png": _png(pair.probe_mask),
                     "donor_mask.png": _png(pair.donor_mask),
-                    "json": json.dumps(about).encode(),
+                    "json": json.dumps(about, allow_nan=False).encode(),
                 }
                 for ending, data in parts.items():
                     entry = tarfile.TarInfo(f"{i:08d}.{ending}")

@@ -215,15 +215,29 @@ def h5_header(
         for name, value in small.items():
             file.create_dataset(name, data=value)
         file.flush()
-        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        created.set_layout(h5py.h5d.CONTIGUOUS)
-        created.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        created.set_obj_track_times(False)
-        space = h5py.h5s.create_simple(shape)
-        kind = h5py.h5t.STD_U8LE
-        offset = h5py.h5d.create(file.id, large.encode(), kind, space, dcpl=created).get_offset()
+        offset = allocated(file, large, shape)
     header = memory.getvalue()
-    if offset is None or len(header) > offset:
+    if len(header) > offset:
         raise AssertionError(f"HDF5 put {large} at {offset} of {len(header)}")
     return header + bytes(offset - len(header))
+
+
+def allocated(file: h5py.File, name: str, shape: tuple[int, ...]) -> int:
+    """Make a contiguous uint8 dataset without writing it; return where its bytes lie in the file.
+
+    Args:
+        file: An HDF5 file that is being written.
+        name: Name of the dataset.
+        shape: Its shape.
+    """
+    created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    created.set_layout(h5py.h5d.CONTIGUOUS)
+    created.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    created.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(shape)
+    kind = h5py.h5t.STD_U8LE
+    offset = h5py.h5d.create(file.id, name.encode(), kind, space, dcpl=created).get_offset()
+    if offset is None:
+        raise AssertionError(f"HDF5 did not allocate {name}")
+    return int(offset)

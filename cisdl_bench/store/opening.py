@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import Pairs
+from cisdl_bench.store.flat import AGAIN
 from cisdl_bench.store.imported import HOLDS, ImportedPairs
 from cisdl_bench.store.reader import PairSet
 from cisdl_bench.store.sets import read_manifest
@@ -16,7 +17,10 @@ def open_pairs(path: str | Path) -> Pairs:
         StoreError: There is no finished set, or a shard is missing or broken.
     """
     imported = read_manifest(Path(path)).get("holds") == HOLDS
-    return ImportedPairs(Path(path)) if imported else PairSet(Path(path))
+    pairs: Pairs = ImportedPairs(Path(path)) if imported else PairSet(Path(path))
+    if not len(pairs):
+        raise StoreError.expected(path, "a set with pairs in it", "none", AGAIN)
+    return pairs
 
 
 def open_set(path: str | Path) -> PairSet:

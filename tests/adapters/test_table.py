@@ -42,7 +42,7 @@ def test_the_header_is_lower_case(tmp_path: Path) -> None:
         (b"probe,donor\n\na,b,c\n", "row 3: expected 2 cells, got 3"),
         (b"", "expected a first line that names columns, got an empty file"),
         (b"probe,donor\n\xff\xfe,b\n", "expected a table in UTF-8"),
-        (b'probe,donor\n"a,b\n', "expected a table in UTF-8, got unexpected end of data"),
+        (b'probe,donor\n"a,b\n', "line 2: expected quotes that are closed, got one left open"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:

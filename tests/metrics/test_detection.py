@@ -1,37 +1,50 @@
-import csv
-
 import numpy as np
 import pytest
-from conftest import SHARED
 from hypothesis import given
 from hypothesis import strategies as st
+from references import table
 from sklearn import metrics as reference
 
-from cisdl_bench.metrics import detection, intervals, mask_score
+from cisdl_bench.metrics import detection, intervals, mask_score, nist_detection
 
-FIXTURES = SHARED / "fixtures"
-
-
-def nist_sets() -> list[dict[str, str]]:
-    path = FIXTURES / "detection_expected.csv"
-    if not path.exists():
-        return []
-    return list(csv.DictReader(path.open(), delimiter="|"))
+EXPECTED = {row["set"]: row for row in table("nist-detection-expected.csv", "|")}
 
 
-@pytest.mark.skipif(not nist_sets(), reason="values from NIST's scorer are not there")
-def test_auc_and_eer_are_nists() -> None:
-    rows = list(csv.DictReader((FIXTURES / "detection.csv").open(), delimiter="|"))
-    for expected in nist_sets():
-        mine = [row for row in rows if row["set"] == expected["set"]]
-        labels = [row["IsTarget"] == "Y" for row in mine]
-        scores = [float(row["ConfidenceScore"]) for row in mine]
-        assert detection.auc(labels, scores) == pytest.approx(float(expected["AUC"]), abs=1e-9)
-        assert detection.eer(labels, scores) == pytest.approx(float(expected["EER"]), abs=1e-9)
-        assert detection.eer(labels, scores, "all") == pytest.approx(
-            float(expected["EER_if_all_thresholds_kept"]), abs=1e-9
-        )
-        assert len(detection.roc(labels, scores).fpr) == int(expected["n_roc_points"])
+def nist_set(name: str) -> tuple[np.ndarray, np.ndarray]:
+    (row,) = [row for row in table("nist-detection.csv") if row["set"] == name]
+    labels = np.array([letter == "Y" for letter in row["targets"]])
+    return labels, np.array([float(score) for score in row["scores"].split()])
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_auc_and_eer_are_nists(name: str) -> None:
+    expected, (labels, scores) = EXPECTED[name], nist_set(name)
+    assert (labels.sum(), (~labels).sum()) == (
+        int(expected["n_target"]),
+        int(expected["n_nontarget"]),
+    )
+    assert detection.auc(labels, scores) == pytest.approx(float(expected["AUC"]), abs=1e-9)
+    assert detection.eer(labels, scores) == pytest.approx(float(expected["EER"]), abs=1e-9)
+    assert detection.eer(labels, scores, "all") == pytest.approx(
+        float(expected["EER_if_all_thresholds_kept"]), abs=1e-9
+    )
+    assert len(detection.roc(labels, scores).fpr) == int(expected["n_roc_points"])
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_rates_at_a_false_alarm_rate_and_bounds_are_nists(name: str) -> None:
+    expected, (labels, scores) = EXPECTED[name], nist_set(name)
+    theirs = {key: float(value) for key, value in expected.items() if key != "set"}
+    assert nist_detection.area_at(labels, scores) == pytest.approx(
+        theirs["AUC_at_FAR_0p1"], abs=1e-9
+    )
+    assert nist_detection.rate_at(labels, scores) == pytest.approx(
+        theirs["CDR_at_FAR_0p1"], abs=1e-9
+    )
+    spans = nist_detection.bounds(labels, scores)
+    for mine, name_ in (("AUC", "AUC"), ("AUC@FAR", "pAUC"), ("CDR@FAR", "CDR")):
+        ends = [theirs[f"{name_}_CI90_{end}"] for end in ("lower", "upper")]
+        assert spans[mine] == pytest.approx(ends, abs=1e-9), mine
 
 
 LABELLED = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=40).filter(

@@ -1,27 +1,29 @@
-import csv
-
 import numpy as np
 import pytest
-from conftest import SHARED
+from references import table
 from sklearn.metrics import f1_score, jaccard_score, matthews_corrcoef
 
 from cisdl_bench.metrics import localization
 from cisdl_bench.metrics.counts import Counts, count
-
-FIXTURES = SHARED / "fixtures"
 
 
 def counts_of(*numbers: int) -> Counts:
     return Counts(*np.array(numbers, dtype=np.int64))
 
 
+def masks_of(row: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a mask and its reference, bool (256, 256), of these counts."""
+    numbers = [int(row[name]) for name in ("TP", "FP", "FN", "TN")]
+    pred, target = (np.repeat(each, numbers) for each in ([1, 1, 0, 0], [1, 0, 1, 0]))
+    order = np.random.default_rng(int(row["idx"])).permutation(256**2)
+    return (pred[order].reshape(256, 256) > 0), (target[order].reshape(256, 256) > 0)
+
+
 @pytest.fixture(scope="module")
 def nist() -> tuple[Counts, list[dict[str, str]]]:
-    if not FIXTURES.is_dir():
-        pytest.skip(f"{FIXTURES} is not there: values from NIST's scorer")
-    masks = np.load(FIXTURES / "masks.npz")
-    found = count(masks["pred"].astype(bool), masks["ref"].astype(bool))
-    return found, list(csv.DictReader((FIXTURES / "masks_expected.csv").open()))
+    expected = table("nist-masks.csv")
+    masks = [np.stack(each) for each in zip(*map(masks_of, expected), strict=True)]
+    return count(*masks), expected
 
 
 def test_counts_are_nists(nist: tuple[Counts, list[dict[str, str]]]) -> None:

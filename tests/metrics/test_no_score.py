@@ -36,16 +36,31 @@ def test_the_pictures_edge_is_no_border() -> None:
 
 def test_what_grey_means_depends() -> None:
     levels = black_disc((40, 50), grey=128)
-    grey = levels[..., 0] == 128
-    without = reference_of(levels, Zones(), donor=True)
-    assert without.target[grey].all()
-    assert without.scored.all()
+    levels[20, 24:27] = 77  # grey inside the band, beside the black
+    grey = (levels[..., 0] != 0) & (levels[..., 0] != 255)
+    probe = reference_of(levels, Zones(), donor=False)
+    assert probe.target[grey].all()
+    assert probe.scored.all()
     probe = reference_of(levels, Zones(5, 3), donor=False)
     assert not probe.target[grey].any()
-    assert probe.scored[grey].all()
-    donor = reference_of(levels, Zones(5, 3), donor=True)
-    assert not donor.scored[grey].any()
-    assert donor.grey_px == grey.sum()
+    for zones in (Zones(), Zones(5, 3)):
+        donor = reference_of(levels, zones, donor=True)
+        assert not donor.scored[grey].any()
+        assert not donor.target[grey].any()
+        assert donor.grey_px == grey.sum()
+        assert donor.scored.sum() + donor.grey_px + donor.band_px == grey.size
+
+
+def test_grey_of_a_donor_is_no_band() -> None:
+    # Black, grey, white: dilated by 3 px, the black reaches the grey pixel and no white one.
+    line = np.array([[0, 0, 0, 90, 255, 255]], dtype=np.uint8)[..., None]
+    donor, probe = (reference_of(line, Zones(0, 3), donor=side) for side in (True, False))
+    assert (donor.band_px, donor.grey_px) == (0, 1)
+    assert (probe.band_px, probe.grey_px) == (1, 0)
+    assert donor.scored[0].tolist() == probe.scored[0].tolist() == [True] * 3 + [False, True, True]
+    without = reference_of(line, Zones(), donor=True)
+    assert without.scored[0].tolist() == [True] * 3 + [False, True, True]
+    assert without.target[0].tolist() == [True] * 3 + [False] * 3
 
 
 def test_blank_references_are_not_scored() -> None:

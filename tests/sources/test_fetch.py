@@ -42,6 +42,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         first = int(re.findall(r"\d+", wanted)[0]) if wanted and self.server.ranges else 0
+        if first >= len(data):
+            self.send_error(416)
+            return
         self.send_response(206 if first else 200)
         self.send_header("Content-Length", str(len(data) - first))
         self.end_headers()
@@ -113,6 +116,30 @@ def test_a_cut_connection_keeps_its_part_and_goes_on(server, data, tmp_path) -> 
     assert server.asked == [None, f"bytes={len(data) // 3}-"]
     assert told.counts == [["val2014.zip", len(data), len(data)]]
     assert (tmp_path / "val2014.zip").read_bytes() == data
+
+
+@pytest.mark.parametrize("size_known", [True, False])
+def test_stopped_while_a_whole_file_was_hashed_it_goes_on(server, tmp_path, size_known) -> None:
+    data = b"weights" * 1000
+    server.files["/a/w.pth"] = data
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = RemoteFile("a/w.pth", sha256, len(data) if size_known else None)
+    (tmp_path / "w.pth.part").write_bytes(data)
+    target = fetch_file(file, url(server), tmp_path, Bytes(), keep=False)
+    assert target.read_bytes() == data
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("extra", [b"", b"more"])
+def test_a_whole_part_of_another_file_is_thrown_away(server, tmp_path, extra) -> None:
+    data = b"weights" * 1000
+    server.files["/a/w.pth"] = data
+    file = RemoteFile("a/w.pth", hashlib.sha256(data).hexdigest())
+    (tmp_path / "w.pth.part").write_bytes(bytes(len(data)) + extra)
+    with pytest.raises(DownloadError, match="The file was removed: run the same command again"):
+        fetch_file(file, url(server), tmp_path, Bytes(), keep=False)
+    fetch_file(file, url(server), tmp_path, Bytes(), keep=False)
+    assert (tmp_path / "w.pth").read_bytes() == data
 
 
 def test_a_server_that_knows_no_ranges_starts_over(server, data, tmp_path) -> None:
