@@ -131,6 +131,25 @@ def test_a_signal_stops_an_evaluation_between_two_batches(
     assert same(whole / "dmac.pt", tmp_path / "dmac.pt")
 
 
+def test_stopped_in_the_last_evaluation_it_is_not_finished(
+    whole: Path, pairs64: Path, tmp_path: Path
+) -> None:
+    def interrupted(network: nn.Module) -> list[dict[str, Any]]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(network)
+
+    choices, ears = replace(FAST, evaluate_every=100), Ears()
+    with pytest.raises(KeyboardInterrupt):
+        train(OF, [pairs64], tmp_path, choices, ears, evaluate=interrupted)
+    assert "stopped at step 3 of 3; saved" in ears.lines[-1]
+    assert not json.loads((tmp_path / "training.json").read_text())["complete"]
+    assert same(whole / "dmac.pt", tmp_path / "dmac.pt")
+    record = train(OF, [pairs64], tmp_path, choices, Ears(), evaluate=evaluate)
+    assert record["complete"]
+    lines = [line for line in read_log(whole / EVALUATION) if line["step"] == "3"]
+    assert read_log(tmp_path / EVALUATION) == lines
+
+
 @pytest.mark.parametrize("where", ["weight", "running_var", "optimizer"])
 def test_what_is_not_finite_is_never_kept(
     whole: Path, pairs64: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
