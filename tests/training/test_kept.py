@@ -311,3 +311,11 @@ def test_a_process_of_another_rank_writes_nothing(pairs64: Path, tmp_path: Path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != ".lock"}
     train(OF, [pairs64], tmp_path, FAST, Ears(), rank=Alone(1, 1))
     assert before == {p: p.read_bytes() for p in tmp_path.iterdir() if p.name != ".lock"}
+
+
+def test_what_a_kill_left_half_written_is_swept(pairs64: Path, tmp_path: Path) -> None:
+    train(OF, [pairs64], tmp_path, replace(FAST, max_minutes=0), Ears())
+    for name in ("state.torch", "dmac.pt", "training.json"):
+        (tmp_path / f".{name}-a1b2c3d4.part").write_bytes(b"half")
+    train(OF, [pairs64], tmp_path, FAST, Ears())
+    assert not list(tmp_path.glob(".*.part"))
