@@ -91,6 +91,31 @@ def test_killed_after_any_write_it_ends_in_the_same_bytes(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("after", [1, 2])
+def test_the_second_stage_killed_after_its_state_ends_in_the_same_weights(
+    whole: Path, pairs64: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """The checkpoint is written after the state: a kill between them must not leave the old one."""
+    of, start = small("dmac-adv", batch=11, epochs=1), whole / "dmac.pt"
+    train(of, [pairs64], tmp_path / "whole", FAST, Ears(), name="n", start=start)
+    plain, written = state.write_whole, []
+
+    def write(path: Path, *pieces: Any, **more: Any) -> None:
+        plain(path, *pieces, **more)
+        written.append(path)
+        if len(written) == after:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_whole", write)
+        with pytest.raises(Killed):
+            train(of, [pairs64], tmp_path / "cut", FAST, Ears(), name="n", start=start)
+    assert written[-1].name == "state.torch"
+    record = train(of, [pairs64], tmp_path / "cut", FAST, Ears(), name="n", start=start)
+    assert record["complete"]
+    assert same(tmp_path / "whole" / "n.pt", tmp_path / "cut" / "n.pt")
+
+
 def test_the_state_is_written_before_the_network_is_evaluated(
     pairs64: Path, tmp_path: Path
 ) -> None:
