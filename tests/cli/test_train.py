@@ -109,7 +109,7 @@ def test_pairs_without_masks_are_refused_in_a_line(
 ) -> None:
     data = imported(tmp_path, {0: NO_MASKS})
     monkeypatch.chdir(tmp_path)
-    refused = typed("train", "dmac", "--data", data, "--batch-size", 2)
+    refused = typed("-q", "train", "dmac", "--data", data, "--batch-size", 2)
     assert refused.exit_code == 2
     assert "1 of 3 without, such as pairs/0 has no mask of its probe and donor" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
