@@ -13,6 +13,7 @@ from cisdl_bench.report.figures import Wish, draw, save_figure
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
+from cisdl_bench.scoring.one_pair import UNTRAINED
 from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.results import write_summary
 from cisdl_bench.scoring.run import score
@@ -22,7 +23,7 @@ from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.store.folder import DataFolder
 
-METHODS = ("luo-blocks", "zernike-blocks", "sift-ransac", "dense-field")
+METHODS = UNTRAINED
 _TABLES = {"paper-2": ("table-2", True), "paper-3": ("table-3", True), "wide": ("all", False)}
 _FIGURES = ("heatmap", "parameters", "pairs", "roc")
 
@@ -77,12 +78,14 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         table = make_table(runs, Choices(layout, published=published))
         for ending, form in ((".csv", "csv"), (".tex", "latex"), (".md", "markdown")):
             text = FORMATS[form](table, 4, form == "latex")
-            write_whole(out / "tables" / f"{name}{ending}", text.encode())
+            write_whole(
+                out / "tables" / f"{name}{ending}", text.encode("utf-8", "backslashreplace")
+            )
     yield f"{out / 'tables'}: Tables II and III's layouts and all numbers, as CSV, LaTeX, Markdown"
     for kind in _FIGURES:
         wish = Wish(sets=("combination-easy",) if kind == "pairs" else (), choose="best", count=3)
         save_figure(draw(kind, runs, wish, progress), out / "figures" / f"{kind}.png")
     yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
     text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=20)
-    write_whole(out / "report.html", text.encode())
+    write_whole(out / "report.html", text.encode("utf-8", "backslashreplace"))
     yield f"{out / 'report.html'}: open it in a browser"

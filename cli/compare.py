@@ -28,7 +28,13 @@ from cisdl_bench.strict_json import json_text
     help="How many of the most changed pairs are shown.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write a CSV there."
+    "-o",
+    "--out",
+    "--output",
+    "out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a CSV there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def compare(
@@ -37,7 +43,7 @@ def compare(
     sets: tuple[str, ...],
     metric: str,
     changed: int,
-    output: Path | None,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Compare two detectors on the same pairs: B minus A, paired.
@@ -57,8 +63,8 @@ def compare(
 
     found, changes = run(run_a, run_b, metric, sets)
     rows = [as_dict(each) for each in found]
-    if output:
-        _write(output, rows)
+    if out:
+        _write(out, rows)
     if as_json:
         shown = [asdict(change) for change in changes[:changed]]
         click.echo(json_text({"comparisons": rows, "changed": shown}))
@@ -87,10 +93,11 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     import csv
     import io
 
+    from cisdl_bench.scoring.results import plain_cell
     from cisdl_bench.store.atomic import write_whole
 
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["set"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    writer.writerows({**row, "set": plain_cell(str(row["set"]))} for row in rows)
+    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))

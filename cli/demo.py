@@ -1,6 +1,6 @@
 """``cisdl-bench demo``."""
 
-import os
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,18 @@ import click
 
 from cisdl_bench.cli.progress import Bars
 
+AUTHORS = "https://github.com/yaqiliu-cs/CISDL-DMAC"
+
+
+def _cores() -> int:
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
 
 @click.command()
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     default=Path("cisdl-demo"),
@@ -22,7 +31,7 @@ from cisdl_bench.cli.progress import Bars
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    default=lambda: os.cpu_count() or 1,
+    default=_cores,
     help="Processes. Default: all cores.",
 )
 @click.option(
@@ -53,8 +62,10 @@ def demo(settings: dict[str, Any], out: Path, jobs: int, pairs: int) -> None:
     for line in (
         "cisdl-bench fetch coco2014",
         "cisdl-bench generate --set all --coco coco2014",
-        "cisdl-bench score DMAC-adv.pth",
-        "cisdl-bench table cisdl-scores/DMAC-adv --layout paper-2 --published -o table2.tex",
-        "cisdl-bench report cisdl-scores/DMAC-adv -o report.html",
+        "cisdl-bench score sift-ransac",
+        "cisdl-bench table cisdl-scores/sift-ransac --layout paper-2 --published -o table2.tex",
+        f"cisdl-bench report {shlex.quote(str(out / 'scores' / 'sift-ransac'))} -o report.html",
     ):
         click.echo(f"  {line}")
+    click.echo(f"Weights of DMAC-adv and DMVN-BN come from their authors, {AUTHORS}; then:")
+    click.echo("  cisdl-bench score DMAC-adv.pth")

@@ -15,9 +15,9 @@ from cisdl_bench.strict_json import json_text
 @click.argument("donor", type=click.Path(path_type=Path))
 @click.option(
     "--model",
-    default="sift-ransac",
-    show_default=True,
-    help="A checkpoint, a network of your own, or a classical method, as for `score`.",
+    metavar="MODEL",
+    help="A checkpoint, a network of your own, or a classical method, as for `score`. Default: "
+    "every method that needs no training, each one's answer beside the others'.",
 )
 @click.option(
     "-o",
@@ -36,7 +36,7 @@ def detect(
     settings: dict[str, Any],
     probe: Path,
     donor: Path,
-    model: str,
+    model: str | None,
     out: Path,
     size: int,
     device: str,
@@ -44,8 +44,10 @@ def detect(
 ) -> None:
     """Say whether a region of DONOR was pasted into PROBE, and where, in both.
 
-    Writes probe-mask.png and donor-mask.png (255 is probability 1) at the pictures' own sizes,
-    and overlay.png, donor left and probe right.
+    Writes probe-mask.png and donor-mask.png (255 is probability 1) at the pictures' own sizes, and
+    overlay.png, probe left and donor right. Without --model these masks are those of the method
+    with the highest probability, the others' are beside them by name, and the overlay has a row
+    for each.
 
     \b
     Examples:
@@ -53,44 +55,67 @@ def detect(
       cisdl-bench detect probe.jpg donor.jpg --model model.pt -o found
     """
     from cisdl_bench.adapters.picture import read_picture
-    from cisdl_bench.devices import choose_device, device_name
-    from cisdl_bench.models.detectors import NetworkDetector, find_detector
-    from cisdl_bench.models.networks import check_side
-    from cisdl_bench.report.overlay import overlay, png_of
-    from cisdl_bench.scoring.one_pair import look_at_pair
+    from cisdl_bench.models.detectors import find_detector
+    from cisdl_bench.report.overlay import overlay, overlays, png_of
+    from cisdl_bench.scoring.one_pair import UNTRAINED, look_at_pair
     from cisdl_bench.scoring.settings import Settings
     from cisdl_bench.store.atomic import write_whole
 
     pictures = read_picture(probe), read_picture(donor)
-    detector = find_detector(model)
-    where = "cpu"
-    if isinstance(detector, NetworkDetector):
-        check_side(detector.network, size, "--size")
-        where = choose_device(device)
-        Bars(settings["quiet"]).say(f"{detector.name} on {device_name(where)}")
-    found = look_at_pair(detector, *pictures, size, Settings(device=where))
-    files: dict[str, tuple[Path, Any]] = {
-        "probe_mask": (out / "probe-mask.png", found.probe),
-        "donor_mask": (out / "donor-mask.png", found.donor),
-        "overlay": (
-            out / "overlay.png",
-            overlay((pictures[1], pictures[0]), (found.donor, found.probe)),
-        ),
-    }
-    for path, picture in files.values():
-        write_whole(path, png_of(picture))
-    shares = [float((mask > 0.5).mean()) for mask in (found.probe, found.donor)]
+    answers = {}
+    for name in (model,) if model else UNTRAINED:
+        detector = find_detector(name)
+        where = _device(detector, size, device, Bars(settings["quiet"]))
+        answers[detector.name] = look_at_pair(detector, *pictures, size, Settings(device=where))
+    best = max(answers, key=lambda name: answers[name].score or 0)
+    found = {name: _answer(masks) for name, masks in answers.items()}
+    for name, masks in answers.items():
+        folders = [(f"{name}-", found[name])] if len(answers) > 1 else []
+        folders += [("", found[best])] if name == best else []
+        for begin, record in folders:
+            for side, mask in (("probe", masks.probe), ("donor", masks.donor)):
+                path = out / f"{begin}{side}-mask.png"
+                write_whole(path, png_of(mask))
+                record.setdefault(f"{side}_mask", str(path))
+    sheet = overlay(pictures, (answers[best].probe, answers[best].donor))
+    if len(answers) > 1:
+        rows = [(f"{n}: {_said(found[n])}", (m.probe, m.donor)) for n, m in answers.items()]
+        sheet = overlays(pictures, rows)
+    write_whole(out / "overlay.png", png_of(sheet))
     if as_json:
-        result = {
-            "probability": found.score,
-            "share_of_probe": shares[0],
-            "share_of_donor": shares[1],
-            **{name: str(path) for name, (path, _) in files.items()},
-        }
+        result = {**found[best], "overlay": str(out / "overlay.png")}
+        for side in ("probe", "donor"):
+            result[f"{side}_mask"] = str(out / f"{side}-mask.png")
+        if len(answers) > 1:
+            result |= {"method": best, "methods": found}
         click.echo(json_text(result))
         return
-    click.echo(
-        f"probability {found.score:.4f}; above one half: {shares[0]:.1%} of the probe, "
-        f"{shares[1]:.1%} of the donor"
-    )
+    for name, record in found.items():
+        click.echo(f"{name}: {_said(record)}" if len(answers) > 1 else _said(record))
     click.echo(f"{out / 'overlay.png'}")
+
+
+def _device(detector: Any, size: int, asked: str, bars: Bars) -> str:
+    """Return where a detector computes; say it of a network."""
+    from cisdl_bench.devices import choose_device, device_name
+    from cisdl_bench.models.detectors import NetworkDetector
+    from cisdl_bench.models.networks import check_side
+
+    if not isinstance(detector, NetworkDetector):
+        return "cpu"
+    check_side(detector.network, size, "--size")
+    where = choose_device(asked)
+    bars.say(f"{detector.name} on {device_name(where)}")
+    return where
+
+
+def _answer(masks: Any) -> dict[str, Any]:
+    shares = [float((mask > 0.5).mean()) for mask in (masks.probe, masks.donor)]
+    return {"probability": masks.score, "share_of_probe": shares[0], "share_of_donor": shares[1]}
+
+
+def _said(answer: dict[str, Any]) -> str:
+    return (
+        f"probability {answer['probability']:.4f}; above one half: "
+        f"{answer['share_of_probe']:.1%} of the probe, {answer['share_of_donor']:.1%} of the donor"
+    )

@@ -15,7 +15,9 @@ KINDS = ("pairs", "roc", "det", "parameters", "robustness", "heatmap", "growth")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "-o",
+    "--out",
     "--output",
+    "out",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.",
@@ -75,7 +77,7 @@ def plot(
     /,
     kind: str,
     runs: tuple[Path, ...],
-    output: Path | None,
+    out: Path | None,
     **options: Any,
 ) -> None:
     """Draw a figure of scoring runs, or of a training run.
@@ -96,7 +98,7 @@ def plot(
     """
     from cisdl_bench.report.figures import Wish, check_ending, draw, save_figure
 
-    target = output or runs[0] / f"{kind}.png"
+    target = out or runs[0] / f"{kind}.png"
     check_ending(target)
     if options["ids"]:
         try:

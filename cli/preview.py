@@ -13,7 +13,9 @@ from cisdl_bench.cli.progress import Bars
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DATA")
 @click.option(
     "-o",
+    "--out",
     "--output",
+    "out",
     type=click.Path(path_type=Path),
     default=Path("sheet.png"),
     show_default=True,
@@ -43,13 +45,13 @@ def preview(
     settings: dict[str, Any],
     /,
     folder: Path,
-    output: Path,
+    out: Path,
     count: int,
     columns: int,
     seed: int,
     **lists: Any,
 ) -> None:
-    """Draw a contact sheet of pairs: donor left, probe right, masks outlined.
+    """Draw a contact sheet of pairs: probe left, donor right, masks outlined.
 
     DATA is a set, or a list of other people's pairs.
 
@@ -62,5 +64,5 @@ def preview(
 
     pairs = one_of(folder, Lists(**lists), Bars(settings["quiet"]))
     sheet = draw_sheet(pairs, count, columns, seed)
-    save_sheet(sheet, output)
-    click.echo(f"{output}: {sheet.width} x {sheet.height} px")
+    save_sheet(sheet, out)
+    click.echo(f"{out}: {sheet.width} x {sheet.height} px")

@@ -12,11 +12,14 @@ from cisdl_bench.cli.progress import Bars
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "-o",
+    "--out",
     "--output",
+    "out",
     type=click.Path(path_type=Path),
     default=Path("report.html"),
     show_default=True,
     metavar="FILE",
+    help="The page to write.",
 )
 @click.option("--title", default="cisdl-bench report", show_default=True)
 @click.option(
@@ -38,7 +41,7 @@ def report(
     settings: dict[str, Any],
     /,
     runs: tuple[Path, ...],
-    output: Path,
+    out: Path,
     title: str,
     worst: int,
     data: Path | None,
@@ -55,6 +58,6 @@ def report(
     from cisdl_bench.report.page import page
     from cisdl_bench.store.atomic import write_whole
 
-    text = page(runs, output, Bars(settings["quiet"]), title=title, worst=worst, data=data)
-    write_whole(output, text.encode())
-    click.echo(f"{output}: {len(text) / 1e6:.1f} MB")
+    text = page(runs, out, Bars(settings["quiet"]), title=title, worst=worst, data=data)
+    write_whole(out, text.encode("utf-8", "backslashreplace"))
+    click.echo(f"{out}: {len(text) / 1e6:.1f} MB")

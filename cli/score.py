@@ -1,5 +1,6 @@
 """``cisdl-bench score``."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,10 @@ if TYPE_CHECKING:
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first.")
 @click.option(
+    "--jobs",
     "--workers",
+    "workers",
+    metavar="N",
     type=click.IntRange(min=0),
     help="Reading processes for a network (default 0: one thread reads ahead); "
     "processes for other detectors (default: all cores).",
@@ -116,7 +120,10 @@ if TYPE_CHECKING:
 )
 @click.option("--save-masks", is_flag=True, help="Write both masks of every pair as 8-bit PNG.")
 @click.option(
-    "--overwrite", is_flag=True, help="Replace results of another checkpoint, data or setting."
+    "--overwrite",
+    is_flag=True,
+    help="Score again what is finished, and replace results of another checkpoint, data or "
+    "setting. Default: what is finished is kept.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_obj
@@ -189,11 +196,25 @@ def score(
         overwrite = options["overwrite"]
         if networked and backend != "local":
             raise click.UsageError("networks run on several machines by torchrun, not --backend.")
+
+        def finished(result: dict[str, Any]) -> None:
+            write_summary(target)
+            if not as_json:
+                click.echo(_line(target, result))
+
         with engine(backend, scheduler, bars.say):
-            results = run(detector, jobs, target, chosen, bars, overwrite=overwrite, rank=rank)
+            results = run(
+                detector,
+                jobs,
+                target,
+                chosen,
+                bars,
+                overwrite=overwrite,
+                rank=rank,
+                finished=finished,
+            )
         if rank.number:
             return
-        write_summary(target)
         if isinstance(detector, Predictions):
             _nist(detector, jobs, target, chosen, bars)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
@@ -201,9 +222,7 @@ def score(
         if as_json:
             click.echo(json_text(results))
             return
-        for result in results:
-            click.echo(_line(target, result))
-        bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {target}")
+        bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {shlex.quote(str(target))}")
 
 
 def _nist(
@@ -223,10 +242,13 @@ def _nist(
             for kind in ("Optimum", "Actual")
             if f"p{kind}MCC" in place and f"d{kind}MCC" in place
         )
-        bars.say(
-            f"NIST: AUC {roc['AUC']:.6g}, EER {roc['EER']:.6g}; probe/donor {means}; "
-            f"{out / job.name / 'nist.csv'}"
-        )
+        rates = ", ".join(f"{n} {roc[n]:.6g}" for n in ("AUC", "EER") if _told(roc[n]))
+        parts = [rates, f"probe/donor {means}" if means else "", str(out / job.name / "nist.csv")]
+        bars.say(f"NIST: {'; '.join(part for part in parts if part)}")
+
+
+def _told(value: float) -> bool:
+    return value == value  # NaN is undefined
 
 
 def _line(target: Path, result: dict[str, Any]) -> str:
@@ -237,10 +259,10 @@ def _line(target: Path, result: dict[str, Any]) -> str:
     name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
     localized = summary["masks_unknown"] < 2 * summary["positive_pairs"]
     metrics = ("iou", "mcc", "nmm") if localized else ()
-    words = [f"{TITLES[metric]} {summary[metric]:.4f}" for metric in metrics]
+    words = [f"{TITLES[name]} {summary[name]:.4f}" for name in metrics if _told(summary[name])]
     if has_both_labels(summary):
         for rule, ending in (("mask", ""), ("own", "-det")):
-            if f"{rule}_auc" in summary:
+            if _told(summary.get(f"{rule}_auc", float("nan"))):
                 auc, eer = summary[f"{rule}_auc"], summary[f"{rule}_eer"]
                 words += [f"AUC{ending} {auc:.4f}", f"EER{ending} {eer:.4f}"]
     whole = result["data"].get("whole", summary["pairs"])

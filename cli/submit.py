@@ -38,7 +38,10 @@ from cisdl_bench.strict_json import json_text
 @shared.device
 @click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Pairs a batch.")
 @click.option(
+    "--jobs",
     "--workers",
+    "jobs",
+    metavar="N",
     type=click.IntRange(min=0),
     help="Processes. Default: all cores for a classical method.",
 )
@@ -56,7 +59,7 @@ def submit(
     size: int,
     device: str,
     batch_size: int | None,
-    workers: int | None,
+    jobs: int | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -75,7 +78,7 @@ def submit(
 
     request = Request(index, images, out, size, ncid)
     request.check_name()
-    from os import cpu_count
+    from joblib import cpu_count
 
     from cisdl_bench.devices import choose_device, device_name
     from cisdl_bench.models.detectors import NetworkDetector, find_detector
@@ -91,7 +94,7 @@ def submit(
     chosen = Settings(
         device=where,
         batch_size=batch_size or (64 if where.startswith("cuda") else 8),
-        workers=workers if workers is not None else (0 if networked else cpu_count() or 1),
+        workers=jobs if jobs is not None else (0 if networked else int(cpu_count())),
     )
     counts = write(detector, request, chosen, bars, overwrite=overwrite)
     if as_json:

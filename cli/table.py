@@ -23,7 +23,15 @@ import click
     type=click.Choice(["csv", "latex", "markdown", "html"]),
     help="Default: by the ending of -o, else markdown.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "-o",
+    "--out",
+    "--output",
+    "out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to write it: .csv, .tex, .md or .html. Default: print it.",
+)
 @click.option("--published", is_flag=True, help="With the paper's own rows, marked.")
 @click.option("--intervals", is_flag=True, help="With 95% bootstrap intervals over pairs.")
 @click.option("--digits", type=click.IntRange(1, 12), default=4, show_default=True)
@@ -49,7 +57,7 @@ def table(
     /,
     runs: tuple[Path, ...],
     form: str | None,
-    output: Path | None,
+    out: Path | None,
     digits: int,
     standalone: bool,
     **choices: Any,
@@ -61,16 +69,24 @@ def table(
       cisdl-bench table cisdl-scores/sift-ransac --layout paper-2 --published
       cisdl-bench table cisdl-scores/* --layout paper-1 -o table1.tex --standalone
     """
+    from cisdl_bench.errors import CisdlError
     from cisdl_bench.report.tables import Choices, make_table
     from cisdl_bench.report.write_table import FORMATS
     from cisdl_bench.store.atomic import write_whole
 
     endings = {".csv": "csv", ".tex": "latex", ".md": "markdown", ".html": "html"}
-    chosen = form or (endings.get(output.suffix, "markdown") if output else "markdown")
+    if out and not form and out.suffix not in endings:
+        raise CisdlError.expected(
+            out,
+            f"an ending out of {', '.join(endings)}",
+            out.suffix or "none",
+            "Rename it, or say the format by -f",
+        )
+    chosen = form or (endings[out.suffix] if out else "markdown")
     made = make_table(runs, Choices(**choices))
     text = FORMATS[chosen](made, digits, standalone)
-    if output is None:
+    if out is None:
         click.echo(text, nl=False)
     else:
-        write_whole(output, text.encode())
-        click.echo(f"{output}: {len(made.frame)} rows")
+        write_whole(out, text.encode("utf-8", "backslashreplace"))
+        click.echo(f"{out}: {len(made.frame)} rows")

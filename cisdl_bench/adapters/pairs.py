@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from cisdl_bench.adapters.canvas import RULES
-from cisdl_bench.adapters.files import digests_of, fingerprint_of, unreadable_of, unusable_masks
+from cisdl_bench.adapters.files import (
+    Picture,
+    digests_of,
+    fingerprint_of,
+    unreadable_of,
+    unusable_masks,
+)
 from cisdl_bench.adapters.find import read_list
 from cisdl_bench.adapters.listed import ListedPair, PairList
 from cisdl_bench.adapters.masks import LITERAL, read_levels, read_mask
@@ -161,7 +167,8 @@ def _unusable(listed: PairList, missing: Mapping[Path, str], progress: Progress)
         for pair in listed.pairs
         if all(path is not None and path not in missing for path in (pair.probe, pair.donor))
     }
-    pictures, masks = {}, {}
+    pictures: dict[Picture, None] = {}
+    masks: dict[tuple[Path, Picture], None] = {}
     for both in sides.values():
         for path, size, mask in both:
             assert path is not None
@@ -246,8 +253,10 @@ class ListedPairs:
         listed = opening.read()
         rows = list(listed.pairs)
         for index, side in self.unknown:
-            name = ("probe_mask", "donor_mask")[side]
-            rows[index] = replace(rows[index], **{name: None})
+            row = rows[index]
+            rows[index] = (
+                replace(row, probe_mask=None) if side == 0 else replace(row, donor_mask=None)
+            )
         self.listed = replace(listed, pairs=tuple(rows))
         self.size = opening.size
         self._rule = RULES[self.listed.canvas]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
-from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure
+from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure, plain
 from cisdl_bench.report.methods import gathered, sets_of
 from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.rows import Rows
@@ -186,7 +186,9 @@ def _panel(
 ) -> None:
     for run, means in found.items():
         ink = colour(numbers[run])
-        axis.plot(means.centres, means.mean, ".-", color=ink, label=methods[run], linewidth=1.4)
+        axis.plot(
+            means.centres, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
+        )
         axis.fill_between(means.centres, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
     axis.set(xlabel=PARAMETERS[name], ylabel=TITLES[metric], ylim=limits(metric))
     axis.grid(alpha=0.3)

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.records import UNLABELLED
-from cisdl_bench.report.drawing import colour, new_figure
+from cisdl_bench.report.drawing import colour, new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.summary import pair_scores
 
+Floats = npt.NDArray[np.float64]
+_STEPS = 33  # points of a slanted piece of a DET curve, twice
 _ENDINGS = {"mask": "", "share": "-loc", "own": "-det"}
 _AGAIN = "Score it again with --overwrite"
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -49,7 +52,7 @@ def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Se
         asked = rules or ("mask", "own")
         lines = [(r, k) for r in group for k in asked if f"{k}_auc" in r.record["summary"]]
         for number, (result, rule) in enumerate(lines):
-            label = f"{name_of(result, names)}{_ENDINGS[rule]}"
+            label = plain(f"{name_of(result, names)}{_ENDINGS[rule]}")
             _curve(axis, kind, result, rule, label, colour(number))
         _dressed(axis, kind, name)
     return figure
@@ -70,11 +73,40 @@ def _curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str
     roc = detection.roc(labels, scores)
     auc, eer = detection.auc(labels, scores), detection.eer(labels, scores)
     at = int(np.argmin(np.abs(roc.fpr - (1 - roc.tpr))))
-    x, y = roc.fpr, roc.tpr if kind == "roc" else 1 - roc.tpr
+    x, y = roc.fpr, roc.tpr
+    marked: Any = (x[at], y[at])
     if kind == "det":
-        x, y = _deviate(x), _deviate(y)
+        x, y = det_line(roc)
+        marked = _deviate(roc.fpr[at]), _deviate(1 - roc.tpr[at])
     axis.plot(x, y, color=ink, label=f"{label}: AUC {auc:.4f}, EER {eer:.4f}", linewidth=1.4)
-    axis.plot(x[at], y[at], "o", color=ink, markersize=4)
+    axis.plot(*marked, "o", color=ink, markersize=4)
+
+
+def det_line(roc: detection.Roc) -> tuple[Floats, Floats]:
+    """Return a DET curve's normal deviates of FPR and FNR, float64 (n,).
+
+    Between two vertices the *rates* lie on a straight line, as on the ROC; as deviates they do not,
+    and a straight line there would flatter methods with tied scores.
+    """
+    fpr, fnr = [roc.fpr[:1]], [1 - roc.tpr[:1]]
+    for k in range(len(roc.fpr) - 1):
+        ends = [(rate[k], rate[k + 1]) for rate in (roc.fpr, 1 - roc.tpr)]
+        shares = [np.linspace(0, 1, _STEPS)[1:]]
+        for first, last in ends:  # points at equal distances as deviates, too
+            if first != last:
+                rates = _rates(np.linspace(_deviate(first), _deviate(last), _STEPS))
+                shares.append((rates - first) / (last - first))
+        along = np.unique(np.clip(np.concatenate(shares), 0, 1))
+        along = along if len(shares) > 2 else np.ones(1)  # parallel to an axis: straight
+        fpr.append(ends[0][0] + along * (ends[0][1] - ends[0][0]))
+        fnr.append(ends[1][0] + along * (ends[1][1] - ends[1][0]))
+    return _deviate(np.concatenate(fpr)), _deviate(np.concatenate(fnr))
+
+
+def _rates(deviates: Any) -> Any:
+    from scipy.special import ndtr
+
+    return ndtr(deviates)
 
 
 def _deviate(rates: Any) -> Any:
@@ -84,7 +116,7 @@ def _deviate(rates: Any) -> Any:
 
 
 def _dressed(axis: Any, kind: str, title: str) -> None:
-    axis.set_title(title)
+    axis.set_title(plain(title))
     axis.set_xlabel("false positive rate")
     axis.set_ylabel("true positive rate" if kind == "roc" else "false negative rate")
     if kind == "roc":

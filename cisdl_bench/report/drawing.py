@@ -8,6 +8,22 @@ STYLES = ("-", "--", "-.", ":")
 TITLES = {"iou": "IoU", "mcc": "MCC", "nmm": "NMM", "f1": "F1"}
 
 
+_LONGEST = 60  # characters of a label
+
+
+def plain(text: str) -> str:
+    r"""Return a user's text so that matplotlib prints it as it is, cut where it is very long.
+
+    Two dollar signs would begin and end mathematics.
+
+    >>> print(plain("a $b$"))
+    a \$b\$
+    """
+    cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
+    return shown.replace("$", r"\$")
+
+
 def colour(number: int) -> str:
     """Return the colour of a method by its number."""
     return COLOURS[number % len(COLOURS)]
@@ -21,13 +37,15 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def legend(figure: Any, axes: Any, columns: int = 3) -> None:
-    """Put one legend of all axes below a figure."""
+def legend(figure: Any, axes: Any) -> None:
+    """Put one legend of all axes below a figure, in as many columns as its width takes."""
     found: dict[str, Any] = {}
     for axis in axes.ravel():
         handles, labels = axis.get_legend_handles_labels()
         found.update(zip(labels, handles, strict=True))
     if found:
+        wide = 0.6 + 0.06 * max(map(len, found))  # inches of a column, about
+        columns = max(1, min(3, int(figure.get_figwidth() / wide)))
         figure.legend(
             list(found.values()), list(found), fontsize=7, ncols=columns, loc="outside lower center"
         )

@@ -89,8 +89,8 @@ def rendered(figure: Any, form: str) -> bytes:
     """Return a figure as a file's content, ``png``, ``pdf``, ``svg`` or ``pgf``.
 
     Raises:
-        CisdlError: PGF is asked for where there is no LaTeX, which measures its texts, or of a
-            figure with pictures, which it cannot hold.
+        CisdlError: PGF is asked for where there is no LaTeX that works, which measures its texts,
+            or of a figure with pictures, which it cannot hold.
     """
     from matplotlib import rc_context
 
@@ -106,13 +106,26 @@ def rendered(figure: Any, form: str) -> bytes:
     try:
         with rc_context(settings):
             figure.savefig(drawn, format=form, dpi=_DPI)
-    except ValueError as error:
+    except Exception as error:
         if form != "pgf":
             raise
+        # LaTeX fails in many ways: a package or a font that is missing, a text it cannot take.
+        got = "pictures" if isinstance(error, ValueError) else _said_by_latex(error)
         raise CisdlError.expected(
-            "a .pgf figure", "lines and text alone", "pictures", "Write .pdf"
+            "a .pgf figure",
+            "lines and text alone" if got == "pictures" else f"{settings['pgf.texsystem']} to work",
+            got,
+            "Write .pdf",
         ) from error
     return drawn.getvalue()
+
+
+def _said_by_latex(error: Exception) -> str:
+    """Return the line in which LaTeX says what is wrong."""
+    text = f"{error}\n{getattr(error, 'latex_output', '')}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    wrong = [line.lstrip("! ") for line in lines if line.startswith("!")]
+    return f"'{(wrong or lines or [type(error).__name__])[0][:120].rstrip('.')}'"
 
 
 def check_ending(target: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.report import published
-from cisdl_bench.report.drawing import STYLES, TITLES, new_figure
+from cisdl_bench.report.drawing import STYLES, TITLES, limits, new_figure, plain
 from cisdl_bench.training.history import EVALUATION, read_log
 from cisdl_bench.training.settings import METRICS
 
@@ -28,7 +28,7 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
     axes = grid[0]
     for run, style in zip(runs, STYLES * len(runs), strict=False):
         for name, lines in _by_set(run).items():
-            label = f"{run.absolute().name}, {name}" if len(runs) > 1 else name
+            label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
             colour = COLOURS.get(name.rpartition("-")[2])
             for axis, metric in zip(axes, METRICS, strict=True):
                 x = [int(line["pairs"]) for line in lines]
@@ -39,7 +39,7 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
     for axis, metric in zip(axes, METRICS, strict=True):
         axis.set(title=TITLES[metric], xlabel="pairs seen")
         axis.grid(alpha=0.3)
-        axis.set_ylim(-1.02 if metric == "nmm" else -0.02, 1.02)
+        axis.set_ylim(limits(metric))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=7, ncols=3, loc="outside lower center")
     return figure
@@ -70,5 +70,5 @@ def _baseline(axes: Any, method: str) -> None:
     for row in rows[: len(COLOURS)]:
         for axis, metric in zip(axes, METRICS, strict=True):
             colour = COLOURS[row["difficulty"]]
-            label = f"{method} (published), {row['difficulty']}"
+            label = plain(f"{method} (published), {row['difficulty']}")
             axis.axhline(float(row[metric]), color=colour, linewidth=0.6, label=label)

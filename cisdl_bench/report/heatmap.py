@@ -8,7 +8,7 @@ import numpy as np
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.records import DIFFICULTIES
-from cisdl_bench.report.drawing import TITLES, limits, new_figure
+from cisdl_bench.report.drawing import TITLES, limits, new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.report.tables import TRANSFORMATIONS
 
@@ -37,13 +37,18 @@ def heatmap_figure(runs: Sequence[Path], metric: str) -> Any:
         )
     sets = sorted(dict.fromkeys(name for name, _ in values), key=_order)
     methods = list(dict.fromkeys(name for _, name in values))
+    words = [list(map(plain, each)) for each in (methods, sets)]
     table = np.array([[values.get((s, m), np.nan) for m in methods] for s in sets])
-    figure, axes = new_figure(2.2 + 0.9 * len(methods), 1.4 + 0.27 * len(sets))
+    long = [max(0, max(map(len, each)) - 16) for each in words]  # longer labels need room
+    figure, axes = new_figure(
+        2.2 + 0.9 * len(methods) + 0.07 * long[1] + 0.05 * long[0],
+        1.4 + 0.27 * len(sets) + 0.04 * long[0],
+    )
     axis, (low, high) = axes[0, 0], limits(metric)
     image = axis.pcolormesh(table, cmap="viridis", vmin=max(low, -1), vmax=1)  # no raster, for PGF
     axis.invert_yaxis()
-    axis.set_xticks(np.arange(len(methods)) + 0.5, methods, rotation=30, ha="right", fontsize=8)
-    axis.set_yticks(np.arange(len(sets)) + 0.5, sets, fontsize=8)
+    axis.set_xticks(np.arange(len(methods)) + 0.5, words[0], rotation=30, ha="right", fontsize=8)
+    axis.set_yticks(np.arange(len(sets)) + 0.5, words[1], fontsize=8)
     middle = (max(low, -1) + high) / 2
     for (row, column), value in np.ndenumerate(table):
         text = "-" if np.isnan(value) else f"{value:.3f}"

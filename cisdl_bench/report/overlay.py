@@ -1,36 +1,63 @@
-"""Two pictures side by side with what was found in each."""
+"""Two pictures side by side with what was found in each, a row a method."""
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 
+from cisdl_bench.models.pair_detector import Probability
 from cisdl_bench.records import Pixels
 
 _HEIGHT = 512  # px of both pictures
-_GAP = 12
+_SEVERAL = 320  # px of them where there are several rows
+_GAP, _CAPTION = 12, 22
 _TINT = np.array((255, 60, 60), dtype=np.float32)
 
 
-def overlay(pictures: tuple[Pixels, Pixels], masks: tuple[npt.NDArray[np.float32], ...]) -> Pixels:
-    """Return donor left and probe right, tinted by probability, outlined at one half.
+def overlay(
+    pictures: tuple[Pixels, Pixels], masks: tuple[Probability, ...], height: int = _HEIGHT
+) -> Pixels:
+    """Return probe left and donor right, tinted by probability, outlined at one half.
 
     Args:
-        pictures: Donor and probe, uint8 RGB, each of its own size.
+        pictures: Probe and donor, uint8 RGB, each of its own size.
         masks: Theirs, float32 (H, W), 0 to 1.
+        height: Of both, in px.
     """
     shown = []
     for picture, mask in zip(pictures, masks, strict=True):
-        width = max(1, round(picture.shape[1] * _HEIGHT / picture.shape[0]))
-        small = cv2.resize(picture, (width, _HEIGHT), interpolation=cv2.INTER_AREA)
-        chance = cv2.resize(mask, (width, _HEIGHT), interpolation=cv2.INTER_AREA)[..., None]
+        width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        chance = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)[..., None]
         tinted = small * (1 - 0.45 * chance) + _TINT * 0.45 * chance
         drawn = np.ascontiguousarray(tinted.round().astype(np.uint8))
         inside = (chance[..., 0] > 0.5).astype(np.uint8)
         outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(drawn, outlines, -1, (255, 255, 0), 2)
         shown.append(drawn)
-    gap = np.full((_HEIGHT, _GAP, 3), 255, dtype=np.uint8)
+    gap = np.full((height, _GAP, 3), 255, dtype=np.uint8)
     return np.concatenate([shown[0], gap, shown[1]], axis=1)
+
+
+def overlays(
+    pictures: tuple[Pixels, Pixels], answers: Sequence[tuple[str, tuple[Probability, ...]]]
+) -> Pixels:
+    """Return one sheet with an ``overlay`` for each answer, its caption above it.
+
+    Args:
+        pictures: Probe and donor, uint8 RGB, each of its own size.
+        answers: Captions, and both masks of each.
+    """
+    rows = []
+    for text, masks in answers:
+        drawn = overlay(pictures, masks, _SEVERAL)
+        head = Image.new("RGB", (drawn.shape[1], _CAPTION), "white")
+        pen = ImageDraw.Draw(head)
+        pen.text((3, 3), text, fill="black", font=ImageFont.load_default(14))
+        rows += [np.asarray(head), drawn]
+    return np.concatenate(rows)
 
 
 def png_of(picture: npt.NDArray[np.float32] | Pixels) -> bytes:

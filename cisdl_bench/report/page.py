@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
@@ -15,7 +16,7 @@ from cisdl_bench.report.breakdown import PARAMETERS, breakdowns
 from cisdl_bench.report.figures import Wish, draw, rendered
 from cisdl_bench.report.gallery import Card, cards_of, gallery_html
 from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.report.tables import LAYOUTS, Choices, make_table
+from cisdl_bench.report.tables import LAYOUTS, Choices, make_table, notes_of
 from cisdl_bench.report.write_table import to_html
 from cisdl_bench.scoring.predicted import NIST_ROWS
 from cisdl_bench.scoring.results import Result
@@ -54,7 +55,7 @@ def page(
         RunError: A folder holds no results.
     """
     results, names = gathered(runs)
-    notes = list(dict.fromkeys(note for result in results for note in result.notes))
+    notes = notes_of(results)
     cards, amiss = _cards(results, names, worst, progress, data)
     sections = [
         ("scored", "What was scored on what", _inventory(results, names)),
@@ -210,14 +211,16 @@ def _failures(cards: Sequence[Card], amiss: Sequence[str]) -> str:
     legend = (
         "<p class=note>Probe left, donor right. <b class=truth>Truth</b>, <b class=found>found"
         "</b>. The number is the mean IoU of both masks, or, of a pair without them, 1 minus the "
-        "distance of its score from its label. The same number of each set is shown.</p>"
+        "distance of its score from its label; of equal ones those with a region to see come "
+        "first. The same number of each set is shown.</p>"
     )
     return f"{said}{legend}{gallery_html(cards)}"
 
 
 def _links(results: Sequence[Result], names: Any, target: Path) -> str:
     def to(path: Path) -> str:
-        return escape(os.path.relpath(path.absolute(), target.absolute().parent))
+        relative = os.path.relpath(path.absolute(), target.absolute().parent)
+        return escape(quote(os.fsencode(relative), safe="/@+,=~"))
 
     items = []
     for run in dict.fromkeys(result.path.parent for result in results):

@@ -14,7 +14,7 @@ from cisdl_bench.metrics.counts import count
 from cisdl_bench.models.pair_detector import Probability
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pair, Pairs
-from cisdl_bench.report.drawing import new_figure
+from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.scoring.again import masks_of, reopen
 from cisdl_bench.scoring.results import Result
@@ -64,8 +64,19 @@ def quality(rows: Rows) -> npt.NDArray[np.float64]:
     return np.where(rows["label"] >= 0, found, np.nan)
 
 
+def shown_px(rows: Rows) -> npt.NDArray[np.int64]:
+    """Return how many pixels of both masks a pair's answer calls tampered, int64 (n,)."""
+    counts = rows.counts()
+    return np.asarray((counts.tp + counts.fp).sum(axis=1))
+
+
 def chosen(rows: Rows, choice: Choice) -> list[int]:
     """Return the numbers of the pairs that are shown.
+
+    ``worst`` and ``best`` are by ``quality``. Many pairs share one value: a method that finds
+    nothing has IoU 0 on each of them, and is right about each negative pair. Among equal ones come
+    first those of which the answer holds most pixels, so that wrong regions are seen before black
+    squares; misses come after them, and are not hidden.
 
     Raises:
         RunError: An asked one is not there.
@@ -86,9 +97,10 @@ def chosen(rows: Rows, choice: Choice) -> list[int]:
         return [numbers[k] for k in sorted(order.tolist())]
     values = quality(rows)
     defined = np.flatnonzero(~np.isnan(values))
-    order = defined[np.argsort(values[defined], kind="stable")]
-    if choice.how == "best":
-        order = order[::-1]
+    sign = 1 if choice.how == "worst" else -1
+    # Of equal ones those with something to see first: black squares show nothing.
+    blank = shown_px(rows)[defined] == 0
+    order = defined[np.lexsort((-shown_px(rows)[defined], blank, sign * values[defined]))]
     return [numbers[k] for k in order[: choice.count].tolist()]
 
 
@@ -117,7 +129,7 @@ def pair_figure(runs: Sequence[Path], choice: Choice, progress: Progress) -> Any
         axis.set(xticks=[], yticks=[])
     titles = ["", "truth", *(name_of(result, names) for result in shown)]
     for axis, title in zip(axes[0], titles * blocks, strict=True):
-        axis.set_title(title, fontsize=7)
+        axis.set_title(plain(title), fontsize=7)
     for k, number in enumerate(numbers):
         block, row = divmod(k, rows)
         tiles = axes[2 * row : 2 * row + 2, block * columns : (block + 1) * columns]

@@ -8,7 +8,7 @@ import numpy as np
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
-from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure
+from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure, plain
 from cisdl_bench.report.methods import gathered
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.results import Result
@@ -39,7 +39,7 @@ def robustness_figure(runs: Sequence[Path], metric: str) -> Any:
     """
     results, names = gathered(runs)
     points: dict[str, dict[Path, dict[float, list[Result]]]] = {}
-    plain = {(r.path.parent, r.set): r for r in results if not r.perturbation}
+    unperturbed = {(r.path.parent, r.set): r for r in results if not r.perturbation}
     for result in results:
         steps = Perturbation.named(result.perturbation).steps
         if len(steps) == 1:
@@ -70,15 +70,15 @@ def robustness_figure(runs: Sequence[Path], metric: str) -> Any:
                 fmt=".-",
                 color=ink,
                 capsize=2,
-                label=names[run],
+                label=plain(names[run]),
             )
-            untouched = [plain[run, name] for name in sets if (run, name) in plain]
+            untouched = [unperturbed[run, name] for name in sets if (run, name) in unperturbed]
             if len(untouched) == len(sets):
-                label = f"{names[run]}, unperturbed"
+                label = f"{plain(names[run])}, unperturbed"
                 level = _mean(untouched, metric)[0]
                 axis.axhline(level, color=ink, linestyle=":", linewidth=1, label=label)
         axis.set(xlabel=_LABELS[step], ylabel=TITLES[metric], ylim=limits(metric))
-        axis.set_title(listed(sets), fontsize=7)
+        axis.set_title(plain(listed(sets)), fontsize=7)
         if step == "jpeg":
             axis.invert_xaxis()
         axis.grid(alpha=0.3)

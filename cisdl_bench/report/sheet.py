@@ -16,7 +16,7 @@ _PAPER, _INK = (250, 250, 250), (30, 30, 30)
 
 
 def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.Image:
-    """Return a sheet of pairs, donor left and probe right, chosen at random but in order.
+    """Return a sheet of pairs, probe left and donor right, chosen at random but in order.
 
     Both masks are outlined in green; a pair of a kind without masks has no outline.
 
@@ -37,8 +37,8 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
     font = ImageFont.load_default(11)
     for k, pair in enumerate(chosen):
         x, y = _GAP + k % columns * step_x, _GAP + k // columns * step_y
-        sheet.paste(_tile(pair.donor, pair.donor_mask), (x, y))
-        sheet.paste(_tile(pair.probe, pair.probe_mask), (x + _TILE + 2, y))
+        sheet.paste(_tile(pair.probe, pair.probe_mask), (x, y))
+        sheet.paste(_tile(pair.donor, pair.donor_mask), (x + _TILE + 2, y))
         pen.text((x, y + _TILE + 1), caption(pair), fill=_INK, font=font)
     return sheet
 
@@ -74,7 +74,7 @@ def caption(pair: Pair) -> str:
     """Return a line about a pair: its kind and class, and how its region was transformed."""
     numbers = pair.numbers
     if "difficulty" not in numbers:
-        names = [Path(str(numbers.get(side, ""))).stem for side in ("donor", "probe")]
+        names = [Path(str(numbers.get(side, ""))).stem for side in ("probe", "donor")]
         return f"{pair.kind}: {' | '.join(names)}"[:64]
     share = float(numbers["probe_area_px"]) / pair.probe_mask.size
     parts = [f"#{numbers['index']} {pair.kind}, {numbers['difficulty']} {share:.1%}"]

@@ -98,7 +98,7 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
         RunError: A folder holds no results, or none of the sets that the layout shows.
     """
     results, names = gathered(runs)
-    notes = list(dict.fromkeys(note for result in results for note in result.notes))
+    notes = notes_of(results)
     if choices.layout == "wide":
         return _wide(results, names, choices, notes)
     spec = published.tables()[choices.layout]
@@ -121,6 +121,12 @@ def make_table(runs: Sequence[Path], choices: Choices) -> Table:
         if column not in frame:
             frame[column] = None
     return Table(spec["title"], labels, columns, frame.reset_index(drop=True), "; ".join(notes))
+
+
+def notes_of(results: Sequence[Result]) -> list[str]:
+    """Return what a reader must know of the results' data, each note once, sources first."""
+    sources = [f"photographs: {result.source}" for result in results if result.source]
+    return list(dict.fromkeys([*sources, *(note for each in results for note in each.notes)]))
 
 
 def _numbers(result: Result, choices: Choices) -> dict[str, Any]:

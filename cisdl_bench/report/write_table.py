@@ -8,6 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from cisdl_bench.report.tables import PUBLISHED, Table
+from cisdl_bench.scoring.results import plain_cell
+from cisdl_bench.scoring.summary import RULES
 
 _HEADINGS = {
     "iou": "IoU",
@@ -26,6 +28,13 @@ _ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    # After the end of a row these would be an argument of it.
+    "[": "{[}",
+    "*": "{*}",
     "†": r"$^\dagger$",
     "λ": r"$\lambda$",
 }
@@ -43,7 +52,20 @@ _FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
 
 
 def _heading(name: str) -> str:
+    """Return a column's heading.
+
+    >>> _heading("mask_auc"), _heading("iou"), _heading("pairs")
+    ('AUC (mask)', 'IoU', 'Pairs')
+    """
+    rule, _, metric = name.partition("_")
+    if rule in RULES and metric:
+        return f"{_heading(metric)} ({rule})"
     return _HEADINGS.get(name, name.replace("_", " ").capitalize())
+
+
+def _line(text: str) -> str:
+    """Return a user's text without line ends and other characters that print nothing."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _latex(text: str) -> str:
@@ -52,7 +74,7 @@ def _latex(text: str) -> str:
     >>> print(_latex("a_b & 5%"))
     a\_b \& 5\%
     """
-    escaped = "".join(_ESCAPES.get(character, character) for character in text)
+    escaped = "".join(_ESCAPES.get(character, character) for character in _line(text))
     return re.sub(r"\$\\lambda\$\\_(\w+)", r"$\\lambda_{\1}$", escaped)
 
 
@@ -90,13 +112,28 @@ def to_csv(table: Table, digits: int, standalone: bool = False) -> str:
 
     ``digits`` is for the other formats: stored numbers are not rounded.
     """
+    shown = table.frame.copy()
+    for label in table.labels:
+        shown[label] = [
+            plain_cell(each) if isinstance(each, str) else each for each in shown[label]
+        ]
     names = ["/".join(column) for column in table.values]
     ends = [f"{n}_{end}" for n in names for end in ("low", "high")]
     there = [name for name in ends if name in table.frame]
-    text: str = table.frame[["source", *table.labels, *names, *there]].to_csv(
+    text: str = shown[["source", *table.labels, *names, *there]].to_csv(
         index=False, lineterminator="\n"
     )
     return text
+
+
+def _markdown(text: str) -> str:
+    r"""Return text that Markdown prints as it is.
+
+    >>> print(_markdown("a|b *c* <d>"))
+    a\|b \*c\* \<d\>
+    """
+    escaped = re.sub(r"([\\`*\[\]<>|])", r"\\\1", _line(text))
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\_", escaped)
 
 
 def to_markdown(table: Table, digits: int, standalone: bool = False) -> str:
@@ -106,13 +143,22 @@ def to_markdown(table: Table, digits: int, standalone: bool = False) -> str:
     headings += [" ".join(map(_heading, column)) for column in table.values]
     lines = [headings, [":--"] * len(table.labels) + ["--:"] * len(table.values)]
     for line in table.frame.index:
-        cells = [_label(table, line, label) for label in table.labels]
+        cells = [_markdown(_label(table, line, label)) for label in table.labels]
         for column in table.values:
             text = _cell(table, line, column, digits)
             cells.append(f"**{text}**" if (line, column) in best else text)
-        lines.append([cell.replace("|", "\\|") for cell in cells])
-    note = f"\n{table.note}\n" if table.note else ""
+        lines.append(cells)
+    note = f"\n{_markdown(table.note)}\n" if table.note else ""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + note
+
+
+def without_advice(note: str) -> str:
+    """Return a note for print: without the parts that say which option to give.
+
+    >>> without_advice("built-in pictures: not the paper's; give COCO by --coco; a: 2 of 3 pairs")
+    "built-in pictures: not the paper's; a: 2 of 3 pairs"
+    """
+    return "; ".join(part for part in note.split("; ") if not re.search(r"(?<!\S)--\w", part))
 
 
 def to_latex(table: Table, digits: int, standalone: bool = False) -> str:
@@ -143,7 +189,8 @@ def to_latex(table: Table, digits: int, standalone: bool = False) -> str:
             cells.append(f"\\textbf{{{text}}}" if (line, column) in best else text)
         rows.append(" & ".join(cells) + r" \\")
     rows += ["\\bottomrule", "\\end{tabular}"]
-    caption = _latex(f"{table.title}. {table.note[:1].upper()}{table.note[1:]}".strip())
+    note = without_advice(table.note)
+    caption = _latex(f"{table.title}. {note[:1].upper()}{note[1:]}".strip())
     fitted = [_FIT, *rows, "}"] if standalone else rows
     body = ["\\begin{table}", "\\centering", f"\\caption{{{caption}}}", *fitted, "\\end{table}"]
     if standalone:

@@ -32,6 +32,10 @@ class MaskFolder:
         """Return a mask's file."""
         return self.path / f"{index:06d}-{side}.png"
 
+    def has(self, index: int) -> bool:
+        """Return whether both masks of a pair are there."""
+        return all(self.file(index, side).exists() for side in ("probe", "donor"))
+
     def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:
         """Write one mask, float32 (H, W)."""
         grey = np.rint(np.asarray(mask) * 255).astype(np.uint8)

@@ -11,7 +11,11 @@ from cisdl_bench.metrics.mask_score import mean_inside, of_pair
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.pair_detector import Masks, Probability, View
 from cisdl_bench.records import Pixels
+from cisdl_bench.scoring.rows import nan_answer
 from cisdl_bench.scoring.settings import Settings, computing
+
+#: Methods that need no training: what ``detect`` runs where no model is named.
+UNTRAINED = ("luo-blocks", "zernike-blocks", "sift-ransac", "dense-field")
 
 
 def look_at_pair(
@@ -29,6 +33,9 @@ def look_at_pair(
         donor: uint8 RGB, of any other size.
         size: Side of the canvas in px.
         settings: Device, precision, threshold.
+
+    Raises:
+        ModelError: A mask or the score is NaN.
     """
     small = [
         np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
@@ -47,6 +54,8 @@ def look_at_pair(
     else:
         seen = detector.look(View(small[0], small[1], "pair"))
         masks, own = [seen.probe, seen.donor], seen.score
+    if any(np.isnan(mask).any() for mask in masks) or own != own:
+        raise nan_answer(detector.name, "of these pictures")
     scores = [float(mean_inside(mask, settings.threshold)) for mask in masks]
     score = own if own is not None else float(of_pair(*scores))
     of_probe, of_donor = (

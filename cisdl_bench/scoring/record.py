@@ -42,9 +42,9 @@ class Begun(TypedDict):
 class Source(TypedDict):
     """What the annotation file of the photographs says of itself."""
 
-    description: NotRequired[str | None]
-    version: NotRequired[str | None]
-    licence: NotRequired[str | None]
+    description: NotRequired[str | float | None]
+    version: NotRequired[str | float | None]
+    licence: NotRequired[str | float | None]
 
 
 class Data(TypedDict):
@@ -97,7 +97,14 @@ class Finished(Begun):
     versions: dict[str, str]
 
 
-_COUNTED = ("pairs", "positive_pairs", "negative_pairs", "unlabelled_pairs", "masks_unknown")
+_COUNTED = (
+    "pairs",
+    "positive_pairs",
+    "negative_pairs",
+    "unlabelled_pairs",
+    "masks_unknown",
+    "masks_empty",
+)
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -49,6 +49,21 @@ class Result:
         return list(self.record["data"]["notes"])
 
     @property
+    def source(self) -> str:
+        """Return what its photographs' annotation file says of itself; empty where nothing.
+
+        Such as ``COCO 2014 Dataset, version 1.0, licence: CC BY 4.0``.
+        """
+        source = self.record["data"].get("source") or {}
+        parts = [source.get("description"), source.get("version"), source.get("licence")]
+        said = ["{}", "version {}", "licence: {}"]
+        return ", ".join(
+            form.format(" ".join(str(part).split()))
+            for form, part in zip(said, parts, strict=True)
+            if part not in (None, "")
+        )
+
+    @property
     def has_both_labels(self) -> bool:
         """Return whether its set has positive and negative pairs, so that detection is measured."""
         return has_both_labels(self.record["summary"])
@@ -107,13 +122,22 @@ def find_results(run: Path) -> list[Result]:
     return done
 
 
+def plain_cell(text: str) -> str:
+    """Return a text that spreadsheets take for a text, not for a formula.
+
+    >>> plain_cell("=1+1"), plain_cell("sift-ransac")
+    ("'=1+1", 'sift-ransac')
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def write_summary(out: Path) -> None:
     """Write ``summary.csv`` and ``summary.json`` over all finished results of a run."""
     results = find_results(out)
     lines = [
         {
-            "detector": result.detector,
-            "set": result.set,
+            "detector": plain_cell(result.detector),
+            "set": plain_cell(result.set),
             "perturbation": result.perturbation,
             **result.record["summary"],
             "identity": result.record["request"]["identity"],
@@ -130,5 +154,5 @@ def write_summary(out: Path) -> None:
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    write_whole(out / "summary.csv", text.getvalue().encode())
+    write_whole(out / "summary.csv", text.getvalue().encode("utf-8", "backslashreplace"))
     write_json(out / "summary.json", [result.record for result in results])

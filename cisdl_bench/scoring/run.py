@@ -74,8 +74,12 @@ def score(
     overwrite: bool = False,
     rank: Rank = Rank(),  # noqa: B008 - frozen
     masks: Callable[[Path], MaskSink] = MaskFolder,
+    finished: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Score a detector on sets; return each one's result, as ``result.json`` holds it.
+
+    What is finished already is kept, unless ``overwrite`` asks for it again; masks that were not
+    saved then are made.
 
     Args:
         detector: What is scored, or what it said.
@@ -83,9 +87,11 @@ def score(
         out: Where results go: a folder for each job.
         settings: What a user chose.
         progress: Hears how it goes on.
-        overwrite: Throw away results of another checkpoint, data set or setting.
+        overwrite: Score again what is finished, and throw away results of another checkpoint, data
+            set or setting. What was interrupted goes on.
         rank: This process among several.
         masks: Where masks go, by the result's folder, if they are saved.
+        finished: Called with each result as it is there, in the process that writes.
 
     Raises:
         RunError: Two jobs have one name, or there are results of something else.
@@ -103,11 +109,14 @@ def score(
         return [
             _one(runner, detector, job, out, settings, progress, rank, False, masks) for job in jobs
         ]
+    results = []
     with locked(out):
-        return [
-            _one(runner, detector, job, out, settings, progress, rank, overwrite, masks)
-            for job in jobs
-        ]
+        for job in jobs:
+            results.append(
+                _one(runner, detector, job, out, settings, progress, rank, overwrite, masks)
+            )
+            finished(results[-1])
+    return results
 
 
 Runner = Callable[[Job, Sequence[int], MaskSink | None], Iterator[list[tuple[int, Answer]]]]
@@ -165,17 +174,19 @@ def _one(
         _begin(folder, request, overwrite)
     rank.wait()
     kept = read_result(folder / RESULT)
+    masks = masks_in(folder) if settings.save_masks else None
     if kept["complete"]:
+        if not _masks_made(runner, job, masks, settings, progress, rank):
+            progress.say(f"{folder}: already scored, kept; --overwrite scores it again")
         return kept
     lines = gathered(folder) if rank.number == 0 else {}
     rank.wait()
     done = lines if rank.number == 0 else whole_lines(partial_file(folder))
     todo = [index for index in pairs.indices if index not in done]
-    masks = masks_in(folder) if settings.save_masks else None
     progress.start("pairs", len(pairs), len(done))
     begun, mine = time.perf_counter(), rank.share(todo, settings.batch_size)
     rank.wait()
-    with partial_file(folder, rank.number).open("a") as file:
+    with partial_file(folder, rank.number).open("a", encoding="utf-8") as file:
         for answers in runner(job, mine, masks):
             file.write("".join(row_of(pairs, index, answer) for index, answer in answers))
             file.flush()
@@ -183,10 +194,35 @@ def _one(
     seconds = time.perf_counter() - begun
     progress.stop()
     rank.wait()
+    _masks_made(runner, job, masks, settings, progress, rank)
     if rank.number == 0:
         kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
     rank.wait()
     return read_result(folder / RESULT)
+
+
+def _masks_made(
+    runner: Runner,
+    job: Job,
+    masks: MaskSink | None,
+    settings: Settings,
+    progress: Progress,
+    rank: Rank,
+) -> bool:
+    """Write masks of pairs that were scored without them; return whether there were any."""
+    if not isinstance(masks, MaskFolder):
+        return False
+    lacking = [index for index in job.pairs.indices if not masks.has(index)]
+    rank.wait()
+    if not lacking:
+        return False
+    progress.start("masks", len(lacking))
+    for answers in runner(job, rank.share(lacking, settings.batch_size), masks):
+        progress.advance(len(answers) * rank.total)
+    progress.stop()
+    progress.say(f"{masks.path}: masks of {len(lacking):,} pairs that were scored without")
+    rank.wait()
+    return True
 
 
 def _request(
@@ -209,13 +245,14 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
     """Make a folder ready: of this request, or refused."""
     path = folder / RESULT
     if path.exists():
-        there: dict[str, Any] = {}
+        there, complete = {}, False
         with suppress(RunError) if overwrite else nullcontext():
-            there = read_result(path).get("request", {})
+            record = read_result(path)
+            there, complete = record["request"], record["complete"]
         differing = [key for key in request if there.get(key) != request[key]]
-        if not differing:
+        if not differing and not (overwrite and complete):
             return
-        if not overwrite:
+        if differing and not overwrite:
             key = differing[0]
             raise RunError.expected(
                 folder,
@@ -247,13 +284,18 @@ def _finish(
         )
         write_whole(folder / LEFT_OUT, table.getvalue().encode())
     about = detector.about if isinstance(detector, NetworkDetector) else {}
+    rows, facts = read_rows(folder / ROWS), pairs.facts
+    summary = summarise(rows)
+    if summary["masks_empty"]:
+        said = f"{summary['masks_empty']:,} true masks of positive pairs hold no tampered pixel"
+        facts = {**facts, "notes": [*facts["notes"], f"{pairs.name}: {said}"]}
     result = {
         **result,
         "complete": True,
         "rows_sha256": hashlib.sha256((folder / ROWS).read_bytes()).hexdigest(),
-        "summary": summarise(read_rows(folder / ROWS)),
+        "summary": summary,
         "about": about,
-        "data": pairs.facts,
+        "data": facts,
         "origin": pairs.origin,
         "settings": asdict(settings),
         "device": device_name(settings.device),

@@ -31,7 +31,7 @@ def detection_names(rule: str) -> list[str]:
 
 def has_both_labels(summary: Mapping[str, Any]) -> bool:
     """Return whether a set has positive and negative pairs: else there is nothing to detect."""
-    return summary["positive_pairs"] > 0 and summary["negative_pairs"] > 0
+    return bool(summary["positive_pairs"] > 0 and summary["negative_pairs"] > 0)
 
 
 def mask_values(rows: Rows, convention: Convention = "nist") -> Floats:
@@ -71,7 +71,8 @@ def summarise(
     """Return what a set's rows say.
 
     Localization is over both masks of all positive pairs (protocol, section 5), as far as their
-    truth is known (``masks_unknown`` counts the others); detection over all labelled pairs, NaN
+    truth is known (``masks_unknown`` counts the others, ``masks_empty`` those of which the truth is
+    known and empty); detection over all labelled pairs, NaN
     where a number needs negative (or positive) pairs and there are none.
     ``X_low`` and ``X_high`` are the bootstrap interval over pairs, ``X_undefined`` the number of
     masks left out of a mean because the metric is not defined on them.
@@ -91,6 +92,8 @@ def summarise(
         "unlabelled_pairs": int(np.count_nonzero(rows["label"] == UNLABELLED)),
         "masks_unknown": int(np.count_nonzero(~known)),
     }
+    counts = positive.counts()
+    found["masks_empty"] = int(np.count_nonzero(known & (counts.tp + counts.fn == 0)))
     values = mask_values(positive, convention)
     spans = intervals.of_means(values, resamples=resamples, level=level) if resamples else []
     for k, name in enumerate(LOCALIZATION):

@@ -10,6 +10,7 @@ from planted import planted
 from cisdl_bench.cli.main import main
 from cisdl_bench.models.checkpoint import save_checkpoint
 from cisdl_bench.models.networks import build
+from cisdl_bench.scoring.one_pair import UNTRAINED
 
 
 def typed(*words: object) -> Result:
@@ -33,7 +34,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_masks_have_the_pictures_sizes_and_find_the_copy(pair: Path, tmp_path: Path) -> None:
-    shown = typed("detect", pair / "probe.png", pair / "donor.jpg", "-o", tmp_path / "d", "--json")
+    words = ("detect", pair / "probe.png", pair / "donor.jpg", "--model", "sift-ransac", "--json")
+    shown = typed(*words, "-o", tmp_path / "d")
     assert shown.exit_code == 0, shown.output
     result = json.loads(shown.stdout)
     assert result["probability"] > 0.5
@@ -44,7 +46,34 @@ def test_masks_have_the_pictures_sizes_and_find_the_copy(pair: Path, tmp_path: P
         assert (found & true).sum() / (found | true).sum() > 0.6
         assert result[f"share_of_{name}"] == pytest.approx(found.mean(), abs=0.01)
     drawn = cv2.imread(result["overlay"])
-    assert drawn.shape == (512, round(300 * 512 / 500) + 12 + round(640 * 512 / 480), 3)
+    widths = [round(640 * 512 / 480), round(300 * 512 / 500)]
+    assert drawn.shape == (512, sum(widths) + 12, 3)
+    # Probe left, donor right: what is not tinted is the picture.
+    probe = cv2.resize(cv2.imread(str(pair / "probe.png")), (widths[0], 512))
+    left = np.abs(drawn[:, : widths[0]].astype(int) - probe).mean(axis=2)
+    assert np.median(left) < 12
+
+
+def test_without_a_model_every_untrained_method_is_shown(pair: Path, tmp_path: Path) -> None:
+    words = ("detect", pair / "probe.png", pair / "donor.jpg", "-o", tmp_path / "d")
+    shown = typed(*words)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert [line.split(": probability")[0] for line in lines[:4]] == list(UNTRAINED)
+    result = json.loads(typed(*words, "--json").stdout)
+    assert set(result["methods"]) == set(UNTRAINED)
+    best = max(result["methods"].values(), key=lambda answer: answer["probability"])
+    assert result["probability"] == best["probability"] > 0.5
+    assert result["methods"][result["method"]]["probability"] == best["probability"]
+    for name, answer in result["methods"].items():
+        for side in ("probe", "donor"):
+            own = cv2.imread(answer[f"{side}_mask"], cv2.IMREAD_UNCHANGED)
+            assert Path(answer[f"{side}_mask"]).name == f"{name}-{side}-mask.png"
+            assert (own > 127).mean() == pytest.approx(answer[f"share_of_{side}"], abs=0.01)
+    same = (tmp_path / "d" / "probe-mask.png").read_bytes()
+    assert same == (tmp_path / "d" / f"{result['method']}-probe-mask.png").read_bytes()
+    sheet = cv2.imread(result["overlay"])
+    assert sheet.shape[0] == 4 * (320 + 22)
 
 
 def test_a_network_looks_too(pair: Path, tmp_path: Path) -> None:

@@ -75,3 +75,101 @@ def test_results_on_the_built_in_pictures_say_so(
     assert "note: " in shown.stderr
     assert "not the paper's" in shown.stderr
     assert "not the paper's" in typed("table", "cisdl-scores/oracle", "--layout", "paper-1").stdout
+
+
+def test_what_is_finished_is_kept_until_overwrite(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("score", "empty", "--data", made, "-o", tmp_path / "run", "--jobs", 1)
+    assert "already scored" not in typed(*words).stderr
+    path = tmp_path / "run" / "combination-normal" / "result.json"
+    before = path.stat().st_mtime_ns
+    kept = typed(*words)
+    assert "combination-normal: already scored, kept; --overwrite scores it again" in kept.stderr
+    assert path.stat().st_mtime_ns == before
+    again = typed(*words, "--overwrite")
+    assert "already scored" not in again.stderr
+    assert path.stat().st_mtime_ns > before
+
+
+def test_masks_are_made_when_they_are_asked_for_later(made: Path, tmp_path: Path) -> None:
+    words = ("score", "random", "--data", made, "--jobs", 1, "-o")
+    typed(*words, tmp_path / "at-once", "--save-masks")
+    typed(*words, tmp_path / "later")
+    folder = tmp_path / "later" / "combination-normal"
+    rows = (folder / "pairs.csv").read_bytes()
+    shown = typed(*words, tmp_path / "later", "--save-masks")
+    assert "masks of 20 pairs that were scored without" in shown.stderr
+    assert (folder / "pairs.csv").read_bytes() == rows
+    masks = {path.name: path.read_bytes() for path in (folder / "masks").iterdir()}
+    other = tmp_path / "at-once" / "combination-normal" / "masks"
+    assert masks == {path.name: path.read_bytes() for path in other.iterdir()}
+    (folder / "masks" / "000003-donor.png").unlink()
+    shown = typed(*words, tmp_path / "later", "--save-masks")
+    assert "masks of 1 pairs that were" in shown.stderr
+    assert (folder / "masks" / "000003-donor.png").exists()
+    assert "already scored, kept" in typed(*words, tmp_path / "later", "--save-masks").stderr
+
+
+def test_each_set_is_said_and_summed_up_as_it_finishes(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cisdl_bench.cli import score as command
+
+    seen: list[tuple[int, int]] = []
+    line = command._line
+
+    def watched(target: Path, result: dict) -> str:
+        summary = (target / "summary.csv").read_text().splitlines()
+        seen.append((len(seen) + 1, len(summary) - 1))
+        return line(target, result)
+
+    monkeypatch.setattr(command, "_line", watched)
+    names = ("--set", "combination", "--set", "training", "--perturb", "none,jpeg:70")
+    shown = typed("score", "empty", "--data", made, "-o", tmp_path / "r", "--jobs", 1, *names)
+    assert seen == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    assert len(shown.stdout.splitlines()) == 4
+
+
+def test_suggested_commands_can_be_pasted(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a b & [c]"
+    shown = typed("score", "empty", "--data", made, "-o", out, "--jobs", 1)
+    assert f"cisdl-bench table '{out}'" in shown.stderr
+
+
+def test_endings_of_tables_are_known_or_refused(made: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    typed("score", "empty", "--data", made, "-o", run, "--jobs", 1)
+    for name in ("t.xlsx", "t"):
+        shown = typed("table", run, "-o", tmp_path / name)
+        assert shown.exit_code == 2
+        assert f"{name}: expected an ending out of .csv, .tex, .md, .html" in shown.stderr
+        assert not (tmp_path / name).exists()
+    assert typed("table", run, "-f", "csv", "--out", tmp_path / "t.txt").exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["-o", "--out", "--output"])
+def test_every_output_has_one_name(made: Path, tmp_path: Path, option: str) -> None:
+    run = tmp_path / "run"
+    typed("score", "empty", "--data", made, "-o", run, "--workers", 1)
+    data = made / "combination-normal"
+    for words, name in (
+        (("table", run), "t.md"),
+        (("plot", "heatmap", run), "p.png"),
+        (("report", run, "--worst", 0), "r.html"),
+        (("compare", run, run), "c.csv"),
+        (("preview", data, "--count", 1), "s.png"),
+    ):
+        assert typed(*words, option, tmp_path / name).exit_code == 0, words
+        assert (tmp_path / name).exists()
+
+
+def test_json_is_strict(made: Path, tmp_path: Path) -> None:
+    def refuse(word: str) -> float:
+        raise AssertionError(f"{word} is no JSON")
+
+    words = ("score", "empty", "--data", made, "-o", tmp_path / "run", "--json", "--jobs", 1)
+    (result,) = json.loads(typed(*words).stdout, parse_constant=refuse)
+    assert result["summary"]["mask_precision"] is None
+    shown = typed("compare", tmp_path / "run", tmp_path / "run", "--json")
+    assert json.loads(shown.stdout, parse_constant=refuse)["comparisons"]

@@ -158,3 +158,10 @@ def test_mask_scores_by_hand() -> None:
     assert mask_score.mean_inside(mask) == pytest.approx(0.7)
     assert mask_score.share_inside(mask) == 2 / 16
     assert mask_score.of_pair(0.7, 0.0) == pytest.approx(0.35)
+
+
+def test_of_two_nearest_vertices_the_first_counts() -> None:
+    # Kept vertices (0, 3/4) and (1/2, 3/4): |FPR - FNR| is 1/4 at both, their means are not equal.
+    labels, scores = [1, 1, 1, 0, 0, 1, 0, 0], range(8, 0, -1)
+    assert detection.eer(labels, scores) == 0.125
+    assert detection.eer(labels, scores, "all") == 0.25  # the vertex between them

@@ -76,3 +76,22 @@ def test_a_paired_test_by_hand() -> None:
     assert found.p_value == pytest.approx(0.25, abs=0.03)
     assert found.interval == (1, 1)
     assert intervals.paired_test([np.nan], [1.0]).n == 0
+
+
+def test_p_values_count_the_sample_itself() -> None:
+    # Twenty equal differences: no flip of signs is as extreme, but the sample is one of them.
+    found = intervals.paired_test(np.zeros(20), np.ones(20))
+    assert found.p_value == 1 / 2001
+    labels = [1] * 20 + [0] * 20
+    right = np.arange(40)[::-1]
+    found = intervals.paired_auc(labels, -right, right)
+    assert (found.difference, found.p_value, found.n) == (1, 2 / 2001, 40)
+    assert intervals.paired_auc(labels, right, -right).difference == -1
+    same = intervals.paired_auc(labels, right, right)
+    assert (same.difference, same.p_value) == (0, 1)
+
+
+def test_intervals_of_few_values() -> None:
+    assert np.isnan(intervals.of_means([[[0.5]]], resamples=1)).all()
+    assert intervals.of_means([[[0.5, np.nan]]])[0] == (0.5, 0.5)
+    assert np.isnan(intervals.of_means([[[np.nan, np.nan]]])[0]).all()

@@ -63,6 +63,14 @@ def test_grey_of_a_donor_is_no_band() -> None:
     assert without.target[0].tolist() == [True] * 3 + [False] * 3
 
 
+def test_colours_are_neither_black_nor_white() -> None:
+    levels = np.array([[[0, 0, 0], [0, 255, 255], [255, 255, 255]]], dtype=np.uint8)
+    assert reference_of(levels, Zones(), donor=False).target[0].tolist() == [True, True, False]
+    zoned = reference_of(levels, Zones(1, 0), donor=False)
+    assert zoned.target[0].tolist() == [True, False, False]
+    assert reference_of(levels, Zones(), donor=True).grey_px == 1
+
+
 def test_blank_references_are_not_scored() -> None:
     assert reference_of(np.full((4, 4, 1), 128, dtype=np.uint8), Zones(), donor=False) is None
     with pytest.raises(ValueError, match=r"odd sides in px, got \(4, 3\)"):

@@ -4,11 +4,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Heard, make
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
 
 from cisdl_bench.errors import CisdlError, RunError
+from cisdl_bench.metrics import detection
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.report.breakdown import BINS, PARAMETERS, binned, breakdowns, parameter
+from cisdl_bench.report.curves import det_line
 from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
+from cisdl_bench.report.growth import growth_figure
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.robustness import robustness_figure
 from cisdl_bench.scoring.again import masks_of, reopen
@@ -96,6 +102,80 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
     shutil.rmtree(tmp_path / "random" / "raw-normal@jpeg-80")
     with pytest.raises(RunError, match=r"at 80: combination-normal; random at 40: raw-normal\."):
         robustness_figure([tmp_path / "random"], "iou")
+
+
+def test_det_curves_lie_where_the_roc_does() -> None:
+    # Half of all scores are tied: straight in deviates, the line would be far too low.
+    labels = np.array([1] * 40 + [0] * 40)
+    scores = np.concatenate([np.linspace(1, 2, 16), np.zeros(24), [1.5], np.zeros(39)])
+    roc = detection.roc(labels, scores)
+    x, y = det_line(roc)
+    assert (np.diff(x) >= 0).all()
+    assert (np.diff(y) <= 0).all()
+    for fpr in (0.03, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95):
+        fnr = 1 - np.interp(fpr, roc.fpr, roc.tpr)
+        assert ndtr(np.interp(ndtri(fpr), x, y)) == pytest.approx(fnr, abs=2e-3), fpr
+    # No separation at all: FNR is 1 - FPR everywhere, never below the diagonal.
+    x, y = det_line(detection.roc([1, 0] * 5, np.zeros(10)))
+    assert ndtr(y) == pytest.approx(1 - ndtr(x), abs=1e-9)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=4, max_size=40).filter(
+        lambda pairs: len({label for label, _ in pairs}) == 2
+    )
+)
+def test_det_curves_of_any_scores(pairs: list[tuple[bool, int]]) -> None:
+    roc = detection.roc([label for label, _ in pairs], [score for _, score in pairs])
+    x, y = det_line(roc)
+    for fpr in np.linspace(0.02, 0.98, 7):
+        if np.abs(roc.fpr - fpr).min() > 1e-6:  # a vertical piece has no single value
+            fnr = np.clip(1 - np.interp(fpr, roc.fpr, roc.tpr), 5e-4, 1 - 5e-4)
+            assert ndtr(np.interp(ndtri(fpr), x, y)) == pytest.approx(fnr, abs=5e-3)
+
+
+def test_growth_shows_negative_mcc(tmp_path: Path) -> None:
+    lines = ["set,pairs,iou,mcc,nmm", "combination-easy,100,0.1,-0.3,-0.9"]
+    (tmp_path / "evaluation.csv").write_text("\n".join(lines) + "\n")
+    figure = growth_figure([tmp_path])
+    for axis, low in zip(figure.axes, (-0.02, -1.02, -1.02), strict=True):
+        assert axis.get_ylim()[0] == low
+        (y,) = axis.lines[0].get_ydata()
+        assert axis.get_ylim()[0] < y
+
+
+def test_worst_shows_regions_before_black_squares() -> None:
+    # IoU 0 three times: nothing found, a small wrong region, a large one; then a little right.
+    rows = rows_of(
+        index=[0, 1, 2, 3, 4],
+        label=[1, 1, 1, 1, 0],
+        probe_known=[1] * 5,
+        donor_known=[1] * 5,
+        probe_tp=[0, 0, 0, 1, 0],
+        probe_fp=[0, 2, 50, 9, 0],
+        probe_fn=[9, 9, 9, 9, 0],
+        donor_fn=[9, 9, 9, 9, 0],
+        probe_inside=[0.0, 0.9, 0.9, 0.9, 0.0],
+        donor_inside=[0.0] * 5,
+    )
+    assert chosen(rows, Choice("worst", 5)) == [2, 1, 0, 3, 4]
+    assert chosen(rows, Choice("best", 5)) == [4, 3, 2, 1, 0]
+
+
+def test_latex_that_fails_is_a_line(
+    scored: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("xelatex", "lualatex", "pdflatex"):
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text("#!/bin/sh\necho '! LaTeX Error: File pgf.sty not found.'\nexit 1\n")
+        script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    figure = draw("roc", scored, Wish(), Heard())
+    with pytest.raises(CisdlError, match=r"expected xelatex to work, got .*Write \.pdf\.$") as e:
+        save_figure(figure, tmp_path / "x.pgf")
+    assert "\n" not in str(e.value)
+    assert not (tmp_path / "x.pgf").exists()
 
 
 def test_how_well_a_pair_was_answered() -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.report.sheet import OUTLINE, draw_sheet, save_sheet
@@ -22,6 +23,17 @@ def test_a_sheet_shows_pairs_and_outlines(made: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a" / "sheet.png").exists()
     assert np.array_equal(np.asarray(draw_sheet(pairs, 6, 3)), pixels)
     assert not np.array_equal(np.asarray(draw_sheet(pairs, 6, 3, seed=1)), pixels)
+
+
+def test_the_probe_is_left_and_the_donor_right(made: Path) -> None:
+    pairs = open_pairs(made / "combination-normal")
+    pixels = np.asarray(draw_sheet(pairs, len(pairs), len(pairs))).astype(int)
+    for k in range(3):
+        pair, x = pairs[k], 10 + k * 396
+        for picture, left in ((pair.probe, x), (pair.donor, x + 194)):
+            small = Image.fromarray(picture).resize((192, 192), Image.Resampling.BICUBIC)
+            tile = pixels[10:202, left : left + 192]
+            assert np.median(np.abs(tile - np.asarray(small).astype(int))) == 0
 
 
 def test_more_than_there_are(made: Path) -> None:

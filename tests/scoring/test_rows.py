@@ -83,13 +83,16 @@ def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
 def test_a_summary_by_hand() -> None:
     rows = read_lines(lines(0, 1, 2, 3, 4))
     found = summarise(rows, resamples=0)
-    counts = {k: v for k, v in found.items() if k.endswith(("pairs", "unknown", "undefined"))}
+    counts = {
+        k: v for k, v in found.items() if k.endswith(("pairs", "unknown", "empty", "undefined"))
+    }
     assert counts == {
         "pairs": 5,
         "positive_pairs": 3,
         "negative_pairs": 1,
         "unlabelled_pairs": 1,
         "masks_unknown": 1,
+        "masks_empty": 0,
         "iou_undefined": 0,
         "mcc_undefined": 0,
         "nmm_undefined": 0,

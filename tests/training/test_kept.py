@@ -91,6 +91,31 @@ def test_killed_after_any_write_it_ends_in_the_same_bytes(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("after", [1, 2])
+def test_the_second_stage_killed_after_its_state_ends_in_the_same_weights(
+    whole: Path, pairs64: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """The checkpoint is written after the state: a kill between them must not leave the old one."""
+    of, start = small("dmac-adv", batch=11, epochs=1), whole / "dmac.pt"
+    train(of, [pairs64], tmp_path / "whole", FAST, Ears(), name="n", start=start)
+    plain, written = state.write_whole, []
+
+    def write(path: Path, *pieces: Any, **more: Any) -> None:
+        plain(path, *pieces, **more)
+        written.append(path)
+        if len(written) == after:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_whole", write)
+        with pytest.raises(Killed):
+            train(of, [pairs64], tmp_path / "cut", FAST, Ears(), name="n", start=start)
+    assert written[-1].name == "state.torch"
+    record = train(of, [pairs64], tmp_path / "cut", FAST, Ears(), name="n", start=start)
+    assert record["complete"]
+    assert same(tmp_path / "whole" / "n.pt", tmp_path / "cut" / "n.pt")
+
+
 def test_the_state_is_written_before_the_network_is_evaluated(
     pairs64: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +154,25 @@ def test_a_signal_stops_an_evaluation_between_two_batches(
     train(OF, [pairs64], tmp_path, choices, Ears(), evaluate=evaluate)
     assert (tmp_path / EVALUATION).read_text() == (whole / EVALUATION).read_text()
     assert same(whole / "dmac.pt", tmp_path / "dmac.pt")
+
+
+def test_stopped_in_the_last_evaluation_it_is_not_finished(
+    whole: Path, pairs64: Path, tmp_path: Path
+) -> None:
+    def interrupted(network: nn.Module) -> list[dict[str, Any]]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(network)
+
+    choices, ears = replace(FAST, evaluate_every=100), Ears()
+    with pytest.raises(KeyboardInterrupt):
+        train(OF, [pairs64], tmp_path, choices, ears, evaluate=interrupted)
+    assert "stopped at step 3 of 3; saved" in ears.lines[-1]
+    assert not json.loads((tmp_path / "training.json").read_text())["complete"]
+    assert same(whole / "dmac.pt", tmp_path / "dmac.pt")
+    record = train(OF, [pairs64], tmp_path, choices, Ears(), evaluate=evaluate)
+    assert record["complete"]
+    lines = [line for line in read_log(whole / EVALUATION) if line["step"] == "3"]
+    assert read_log(tmp_path / EVALUATION) == lines
 
 
 @pytest.mark.parametrize("where", ["weight", "running_var", "optimizer"])
@@ -292,3 +336,11 @@ def test_a_process_of_another_rank_writes_nothing(pairs64: Path, tmp_path: Path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != ".lock"}
     train(OF, [pairs64], tmp_path, FAST, Ears(), rank=Alone(1, 1))
     assert before == {p: p.read_bytes() for p in tmp_path.iterdir() if p.name != ".lock"}
+
+
+def test_what_a_kill_left_half_written_is_swept(pairs64: Path, tmp_path: Path) -> None:
+    train(OF, [pairs64], tmp_path, replace(FAST, max_minutes=0), Ears())
+    for name in ("state.torch", "dmac.pt", "training.json"):
+        (tmp_path / f".{name}-a1b2c3d4.part").write_bytes(b"half")
+    train(OF, [pairs64], tmp_path, FAST, Ears())
+    assert not list(tmp_path.glob(".*.part"))
