@@ -173,3 +173,15 @@ def test_json_is_strict(made: Path, tmp_path: Path) -> None:
     assert result["summary"]["mask_precision"] is None
     shown = typed("compare", tmp_path / "run", tmp_path / "run", "--json")
     assert json.loads(shown.stdout, parse_constant=refuse)["comparisons"]
+
+
+def test_the_demo_says_where_weights_are_to_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cisdl_bench.demo.demo", lambda *_: iter(()))
+    shown = typed("demo", "--out", tmp_path / "a b", "--jobs", 1)
+    assert shown.exit_code == 0
+    text = shown.stdout
+    page, weights = text.index("github.com/yaqiliu-cs/CISDL-DMAC"), text.index("DMAC-adv.pth")
+    assert page < weights
+    assert f"cisdl-bench report '{tmp_path / 'a b' / 'scores' / 'sift-ransac'}'" in text

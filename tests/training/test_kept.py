@@ -16,6 +16,7 @@ from training.test_run import FAST, Ears, same
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.checkpoint import load_checkpoint
+from cisdl_bench.report.growth import growth_figure
 from cisdl_bench.training import run as module
 from cisdl_bench.training import state
 from cisdl_bench.training.history import EVALUATION, Log, read_log
@@ -256,6 +257,11 @@ def test_overwrite_removes_nothing_before_its_inputs_are_sound(
         (lambda r: json.dumps({**r, "request": [1]}).encode(), "request: expected"),
         (lambda r: json.dumps({**r, "step": "2"}).encode(), "step: expected"),
         (lambda r: json.dumps({**r, "checkpoint": 3}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "checkpoint": "../x.pt"}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "checkpoint": "x" * 300}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "checkpoint": "a\0b"}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "step": -1}).encode(), "step: expected"),
+        (lambda r: json.dumps(r)[:-1].encode() + b', "step": 1' + b"0" * 5000 + b"}", "expected JSON"),
         (lambda r: json.dumps({"complete": True, "request": {}}).encode(), "format"),
         (lambda r: json.dumps({**r, "format": "x"}).encode(), "expected the format"),
         (lambda r: json.dumps({**r, "request": {}}).encode(), "expected the run of this command"),
@@ -296,6 +302,10 @@ def test_a_finished_run_without_its_network_writes_it_again(
         {"networks": {}},
         {"networks": []},
         {"optimizers": {"network": 3}},
+        {"step": float("inf")},
+        {"step": -1},
+        {"spoil": torch.nan},
+        {"spoil": "shape"},
     ],
 )
 def test_a_state_of_something_else_is_refused(
@@ -303,7 +313,13 @@ def test_a_state_of_something_else_is_refused(
 ) -> None:
     train(OF, [pairs64], tmp_path, replace(FAST, max_minutes=0), Ears())
     path = tmp_path / "state.torch"
-    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    content = {**torch.load(path, weights_only=True), **change}
+    if "spoil" in change:
+        of_first = content["optimizers"]["network"]["state"][0]
+        value = of_first["square_avg"]
+        bad = torch.ones(3) if change["spoil"] == "shape" else torch.full_like(value, torch.nan)
+        of_first["square_avg"] = bad
+    torch.save(content, path)
     with pytest.raises(
         ModelError, match=r"state.torch: expected the state of this run.*Use --over"
     ):
@@ -344,3 +360,22 @@ def test_what_a_kill_left_half_written_is_swept(pairs64: Path, tmp_path: Path) -
         (tmp_path / f".{name}-a1b2c3d4.part").write_bytes(b"half")
     train(OF, [pairs64], tmp_path, FAST, Ears())
     assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step,pairs,set,iou,mcc,nmm\n1,x,a,0,0,0\n", "line 2: pairs: expected a number, got 'x'"),
+        ("step,pairs,set,iou,mcc,nmm\n1,2,a,0,0\n", "line 2: nmm: expected a number, got None"),
+        ("a,b\n1,2\n", "line 2: pairs: expected a number"),
+    ],
+)
+def test_a_log_that_was_edited_is_refused_in_a_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / EVALUATION).write_text(text)
+    with pytest.raises(RunError, match=message):
+        growth_figure([tmp_path])
+    (tmp_path / EVALUATION).write_bytes(b"\xff\xfe,\n")
+    with pytest.raises(RunError, match="expected a log of"):
+        growth_figure([tmp_path])
