@@ -13,6 +13,7 @@ import csv
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -91,6 +92,19 @@ def differing(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     ]
 
 
+def wait_for_saves(process: Any, state: Path, count: int) -> None:
+    """Wait until a state was written so many times, or the run has ended."""
+    last = None
+    while process.exitcode is None and count:
+        try:
+            now = state.stat().st_ino
+        except FileNotFoundError:
+            now = None
+        if now != last:
+            last, count = now, count - 1
+        process.join(0.002)
+
+
 def campaign(
     name: str, kills: int, pairs: Path, folder: Path, start: Path | None, threads: int, epochs: int
 ) -> int:
@@ -115,8 +129,13 @@ def campaign(
         moments = []
         while True:
             process = started(of, pairs, out, start, threads)
-            moment = rng.uniform(0, seconds)
-            process.join(moment)
+            begun = time.monotonic()
+            if rng.random() < 0.5:
+                process.join(rng.uniform(0, seconds))
+            else:
+                wait_for_saves(process, out / "state.torch", rng.randrange(1, 6))
+                process.join(rng.uniform(0, 0.1))
+            moment = time.monotonic() - begun
             if process.exitcode is not None:
                 break
             os.kill(process.pid, signal.SIGKILL)
@@ -131,6 +150,8 @@ def campaign(
         if odd or process.exitcode:
             wrong += 1
             print(f"{out}: exit code {process.exitcode}, killed after {moments} s; differs: {odd}")
+        else:
+            shutil.rmtree(out)
     print(f"{name}: {done} kills in {run_number} runs of {seconds:.1f} s: {wrong} ended otherwise")
     return wrong
 

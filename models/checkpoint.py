@@ -106,8 +106,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             path, "a checkpoint", error.strerror, "Give the path of a file that is there"
         ) from error
     if path.suffix in (".h5", ".hdf5", ".keras"):
-        about = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
-        content = Content(about, dict(read_dmvn(path)))
+        origin = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
+        content = Content(origin, dict(read_dmvn(path)))
     elif path.suffix == ".safetensors":
         content = content_of(_read_safetensors(path), path)
     else:

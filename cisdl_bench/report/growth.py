@@ -31,7 +31,7 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
             label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
             colour = COLOURS.get(name.rpartition("-")[2])
             for axis, metric in zip(axes, METRICS, strict=True):
-                x = [int(line["pairs"]) for line in lines]
+                x = [float(line["pairs"]) for line in lines]
                 y = [float(line[metric]) for line in lines]
                 axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
     if baseline:
@@ -46,7 +46,7 @@ def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
 
 
 def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
-    lines = read_log(run / EVALUATION)
+    lines = read_log(run / EVALUATION, ("pairs", *METRICS))
     if not lines:
         raise RunError.expected(
             run / EVALUATION,
@@ -56,7 +56,7 @@ def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
         )
     found: dict[str, list[dict[str, str]]] = {}
     for line in lines:
-        found.setdefault(line["set"], []).append(line)
+        found.setdefault(line.get("set") or "unnamed", []).append(line)
     return found
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
+from cisdl_bench.engine import workers
 from cisdl_bench.metrics.counts import count
 from cisdl_bench.metrics.displacement import displacement, moments
 from cisdl_bench.metrics.mask_score import mean_inside
@@ -65,8 +66,8 @@ def score_pairs(
     size = min(_TASK, -(-len(indices) // (2 * max(1, settings.workers)))) or 1
     tasks = [indices[start : start + size] for start in range(0, len(indices), size)]
     jobs = (delayed(_task)(detector, pairs, perturbation, t, settings, masks) for t in tasks)
-    parallel = Parallel(
-        n_jobs=max(1, settings.workers),
+    parallel = workers(
+        max(1, settings.workers),
         return_as="generator",
         pre_dispatch="3*n_jobs",
         batch_size=1,

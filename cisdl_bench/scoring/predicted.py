@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.masks import read_levels
 from cisdl_bench.adapters.pairs import ListedPairs
 from cisdl_bench.adapters.predictions import EMPTY, Prediction, Predictions
+from cisdl_bench.engine import workers
 from cisdl_bench.errors import SourceError
 from cisdl_bench.metrics.counts import Counts, count
 from cisdl_bench.metrics.mask_score import mean_inside
@@ -170,8 +171,8 @@ def score_predictions(
     """
     rows = predictions.of(pairs)
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
-    parallel = Parallel(
-        n_jobs=max(1, settings.workers),
+    parallel = workers(
+        max(1, settings.workers),
         return_as="generator",
         pre_dispatch="3*n_jobs",
         batch_size=1,
@@ -234,7 +235,7 @@ def write_nist(
     """
     rows = predictions.of(pairs)
     targets = [index for index in pairs.indices if pairs.label(index) == 1]
-    parallel = Parallel(n_jobs=max(1, settings.workers))
+    parallel = workers(max(1, settings.workers))
     masks: list[dict[str, nist.ScoredMask]] = parallel(
         delayed(_scored)(pairs, index, rows[index], predictions.dark, settings) for index in targets
     )

@@ -175,15 +175,6 @@ def parse_experiment(text: str, where: str) -> Experiment:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
-    try:
-        experiment = _experiment(table, where)
-    except OverflowError as error:  # a whole number that no float can hold
-        raise SpecError.expected(where, "numbers of a usual size", error, "Correct it") from error
-    check_experiment(experiment, where)
-    return experiment
-
-
-def _experiment(table: dict[str, Any], where: str) -> Experiment:
     apart = ("optimizer", "adversarial")
     values: dict[str, Any] = record_values(table, Experiment, where, apart)
     require("optimizer" in table, where, "a table [optimizer]", "none")
@@ -192,7 +183,9 @@ def _experiment(table: dict[str, Any], where: str) -> Experiment:
     if "adversarial" in table:
         inner = table["adversarial"]
         values["adversarial"] = _record(AdversarialSpec, inner, f"{where}: adversarial")
-    return Experiment(**values)
+    experiment = Experiment(**values)
+    check_experiment(experiment, where)
+    return experiment
 
 
 def _record(kind: type, table: object, where: str) -> Any:
@@ -224,7 +217,7 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     """
     of = experiment.adversarial
     text = experiment.name
-    ok = text.isprintable() and Path(text).name == text and not text.startswith(".")
+    ok = bool(text) and text.isprintable() and Path(text).name == text and not text.startswith(".")
     require(ok, f"{where}: name", "a name that a folder can have", repr(text))
     names = all(isinstance(each, str) for each in experiment.also)
     require(names, f"{where}: also", "a list of names", list(experiment.also))

@@ -26,7 +26,7 @@ class Log:
         """Begin, or keep the whole lines up to a step alone."""
         lines = [",".join(self.columns) + "\n"]
         if self.path.exists() and step:
-            text = self.path.read_text().splitlines(keepends=True)[1:]
+            text = self.path.read_text("utf-8", "replace").splitlines(keepends=True)[1:]
             at = self.columns.index("step")
             whole = [line for line in text if line.endswith("\n")]
             lines += [line for line in whole if 0 <= self._step(line, at) <= step]
@@ -44,8 +44,10 @@ class Log:
 
     def has(self, step: int) -> bool:
         """Return whether there is a line of a step."""
-        text = self.path.read_text().splitlines()[1:] if self.path.exists() else []
-        return any(self._step(line, self.columns.index("step")) == step for line in text)
+        text = self.path.read_text("utf-8", "replace") if self.path.exists() else ""
+        return any(
+            self._step(line, self.columns.index("step")) == step for line in text.splitlines()
+        )
 
     def add(self, *rows: Mapping[str, Any]) -> None:
         """Append lines, all of them or none."""
@@ -56,16 +58,37 @@ class Log:
             file.write(text)
 
 
-def read_log(path: Path) -> list[dict[str, str]]:
+def read_log(path: Path, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
     """Return the lines of a log by column.
 
+    Args:
+        path: The file.
+        numbers: Columns that must hold numbers, NaN included.
+
     Raises:
-        RunError: There is none.
+        RunError: There is none, or it is no table of these columns.
     """
+    then = "Give the folder that it wrote"
     try:
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
     except OSError as error:
         raise RunError.expected(
-            path, "a log of `cisdl-bench train`", error.strerror, "Give the folder that it wrote"
+            path, "a log of `cisdl-bench train`", error.strerror, then
         ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RunError.expected(path, "a log of `cisdl-bench train`", f"'{error}'", then) from error
+    for place, line in enumerate(lines, start=2):
+        for name in numbers:
+            if not _is_number(line.get(name)):
+                where = f"{path}: line {place}: {name}"
+                raise RunError.expected(where, "a number", repr(line.get(name)), then)
+    return lines
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        float(text or "")
+    except ValueError:
+        return False
+    return True

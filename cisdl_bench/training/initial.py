@@ -135,12 +135,14 @@ def load_vgg(network: nn.Module, path: Path) -> str:
         for part in ("weight", "bias"):
             key = f"features.{place}.{part}"
             found, like = content.get(key), own[f"{name}.{part}"]
-            if not isinstance(found, Tensor) or found.is_nested or found.shape != like.shape:
-                plain = isinstance(found, Tensor) and not found.is_nested
+            shape = (
+                tuple(found.shape) if isinstance(found, Tensor) and not found.is_nested else None
+            )
+            if shape != tuple(like.shape):
                 raise ModelError.expected(
                     f"{path}: {key}",
                     f"the shape {tuple(like.shape)} of {name}",
-                    tuple(found.shape) if plain else "none",
+                    "none" if shape is None else shape,
                     _GIVE_VGG,
                 )
             state[f"{name}.{part}"] = checked_tensor(found, like, f"{path}: {key}", _GIVE_VGG)

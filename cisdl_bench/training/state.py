@@ -5,9 +5,10 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Required, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from cisdl_bench import __version__
@@ -39,8 +40,8 @@ class Record(TypedDict, total=False):
     format: Required[str]
     complete: Required[bool]
     request: Required[dict[str, Any]]
-    step: int
-    checkpoint: str
+    step: Annotated[int, Meta(ge=0, le=2**53)]
+    checkpoint: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^/\\0]*$")]
 
 
 @dataclass
@@ -159,8 +160,7 @@ def opened(out: Path, name: str, request: dict[str, Any], overwrite: bool) -> di
             return _of_request(out, there, request)
     old = {f"{name}.pt", str(there.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
     for each in old:
-        if Path(each).name == each:
-            (out / each).unlink(missing_ok=True)
+        (out / each).unlink(missing_ok=True)
     record = {"format": FORMAT, "complete": False, "request": request}
     write_json(path, record)
     return record
@@ -178,7 +178,7 @@ def _of_request(out: Path, there: dict[str, Any], request: dict[str, Any]) -> di
             f"another one ({key}: {was.get(key)})",
             "Use --overwrite to replace it, or choose another --out",
         )
-    if there["complete"] and (out / there.get("checkpoint", "")).is_file():
+    if there["complete"] and (out / there.get("checkpoint", ".")).is_file():
         return there
     if there.get("step") and not (out / STATE).is_file():
         raise RunError.expected(
@@ -205,6 +205,19 @@ def require_finite(run: Run) -> None:
     Raises:
         TrainingError: One is not; the step and the tensor are named.
     """
+    bad = _not_finite(run)
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise TrainingError.expected(
+            f"{run.out}: step {run.step}",
+            "finite weights",
+            f"NaN or infinite numbers in {bad[0]}{more}",
+            f"{run.kept}: lower the learning rate, or use --precision fp32",
+        )
+
+
+def _not_finite(run: Run) -> list[str]:
+    """Return the names of the weights, statistics and optimizers' numbers that are not finite."""
     found: dict[str, Tensor] = {}
     for name, learner in run.stage.learners.items():
         found |= {f"{name}: {key}": value for key, value in learner.network.state_dict().items()}
@@ -214,15 +227,7 @@ def require_finite(run: Run) -> None:
         key: v for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()
     }
     finite = torch.stack([v.isfinite().all().cpu() for v in tensors.values()]).tolist()
-    bad = [key for key, fine in zip(tensors, finite, strict=True) if not fine]
-    if bad:
-        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise TrainingError.expected(
-            f"{run.out}: step {run.step}",
-            "finite weights",
-            f"NaN or infinite numbers in {bad[0]}{more}",
-            f"{run.kept}: lower the learning rate, or use --precision fp32",
-        )
+    return [key for key, fine in zip(tensors, finite, strict=True) if not fine]
 
 
 def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
@@ -290,10 +295,28 @@ def restore(run: Run) -> None:
         for name, learner in run.stage.learners.items():
             learner.network.load_state_dict(state["networks"][name])
             learner.optimizer.load_state_dict(state["optimizers"][name])
+            _require_shapes(learner.optimizer)
         run.step, run.seconds = int(state["step"]), float(state["seconds"])
         if not 0 <= run.step <= run.steps:
             raise ValueError(f"step {run.step} of {run.steps}")
-    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+        if bad := _not_finite(run):
+            raise ValueError(f"NaN or infinite numbers in {bad[0]}")
+    except (
+        LookupError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError.expected(run.out / STATE, "the state of this run", said, _ANEW) from error
     run.logged, run.saved = run.seconds, run.step
+
+
+def _require_shapes(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse what an optimizer remembers of weights of other shapes."""
+    for weight, values in optimizer.state.items():
+        for key, value in values.items():
+            if isinstance(value, Tensor) and value.dim() and value.shape != weight.shape:
+                raise ValueError(f"{key} of {tuple(value.shape)} for {tuple(weight.shape)}")

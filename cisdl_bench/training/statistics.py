@@ -59,6 +59,6 @@ class Statistics:
         return torch.cat([each.detach().double().flatten() for each in self._floats])
 
     def _set(self, flat: Tensor) -> None:
-        parts = flat.split([each.numel() for each in self._floats])
+        parts = torch.split(flat, [each.numel() for each in self._floats])
         for each, part in zip(self._floats, parts, strict=True):
             each.copy_(part.reshape(each.shape))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from training.conftest import make_pairs
+from training.test_unlabelled import NO_MASKS, imported
 
 from cisdl_bench.cli.main import main
 from cisdl_bench.training.experiments import experiments
@@ -101,3 +102,18 @@ def test_a_run_without_evaluations_has_no_curve(place: Path, tmp_path: Path) -> 
     (tmp_path / "evaluation.csv").write_text("step,pairs,set,iou,mcc,nmm\n")
     shown = typed("plot", "growth", tmp_path)
     assert "expected at least one evaluation, got none" in shown.stderr
+
+
+def test_pairs_without_masks_are_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = imported(tmp_path, {0: NO_MASKS})
+    monkeypatch.chdir(tmp_path)
+    refused = typed("-q", "train", "dmac", "--data", data, "--batch-size", 2)
+    assert refused.exit_code == 2
+    assert "1 of 3 without, such as pairs/0 has no mask of its probe and donor" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not Path("cisdl-training").exists()
+    absurd = typed("train", "dmac", "--data", data, "--batch-size", 100_000)
+    assert absurd.exit_code == 2
+    assert "dmac: batch: expected at most 4,096, got 100000" in absurd.stderr

@@ -6,8 +6,10 @@ from cisdl_bench.devices import choose_device
 from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks import build, check_side
+from cisdl_bench.scoring import profile as module
+from cisdl_bench.scoring.profile import _noise as noise
 from cisdl_bench.scoring.profile import profile
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.settings import Settings, computing
 
 
 class OneConvolution(nn.Module):
@@ -46,3 +48,27 @@ def test_a_side_that_a_network_cannot_take_is_refused(name: str, side: int, mess
     with pytest.raises(ModelError, match=message):
         check_side(build(name), side, "set")
     check_side(build("dmac"), 300, "set")
+
+
+def test_peak_memory_is_that_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the device that was asked for, not of the current one."""
+    asked: list[tuple[str, object]] = []
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(
+        module.torch.cuda, "reset_peak_memory_stats", lambda d=None: note("reset", d)
+    )
+    monkeypatch.setattr(module.torch.cuda, "max_memory_allocated", lambda d=None: note("peak", d))
+
+    def note(what: str, device: object) -> int:
+        asked.append((what, device))
+        return 3 * 2**20
+
+    class Elsewhere(OneConvolution):
+        def to(self, device: object) -> "Elsewhere":
+            return self
+
+    monkeypatch.setattr(module, "computing", lambda settings: computing(Settings()))
+    monkeypatch.setattr(module, "_noise", lambda batch, size, device: noise(batch, size, cpu))
+    found = profile(Elsewhere(), Settings(device="cuda:1"), size=16, seconds=0)
+    assert found["peak_mb"] == 3
+    assert asked == [("reset", "cuda:1"), ("peak", "cuda:1")]

@@ -1,8 +1,17 @@
+import random
+from importlib import resources
+
 import pytest
 
 from cisdl_bench.errors import SpecError
+from cisdl_bench.models.dmac_det import LEVELS
 from cisdl_bench.report import published
-from cisdl_bench.training.experiments import experiments, load_experiment, parse_experiment
+from cisdl_bench.training.experiments import (
+    PICTURES,
+    experiments,
+    load_experiment,
+    parse_experiment,
+)
 
 TEXT = """
 name = "mine"
@@ -86,3 +95,159 @@ def test_an_unknown_name_gets_a_hint() -> None:
         load_experiment("dmac-adw")
     with pytest.raises(SpecError, match=r"gone.toml: expected a readable TOML file"):
         load_experiment("gone.toml")
+
+
+ADVERSARIAL = """
+[adversarial]
+form = "bce"
+lambda_det = 0.01
+lambda_dis = 0.01
+ground_truth = true
+learning_rate = 2e-4
+betas = [0.5, 0.999]
+"""
+STAGE_2 = TEXT.replace('"cross-entropy"', '"adversarial"') + ADVERSARIAL
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ("batch = 24", "batch = 100000", "batch: expected at most 4,096, got 100000"),
+        ("batch = 24", "batch = -1", "batch: expected 1 or more, got -1"),
+        ("batch = 24", "batch = 24.0", "batch: expected a whole number"),
+        ("batch = 24", "batch = 99999999999999999999999", "batch: expected "),
+        ("batch = 24", "batch = [24]", "batch: expected a whole number"),
+        ("batch = 24", "batch = true", "batch: expected a whole number"),
+        ("epochs = 1", "epochs = 1000000", "epochs: expected at most 100,000"),
+        ("version = 1", "version = 0", "version: expected 1 or more"),
+        ("flip = 0.5", "flip = nan", "flip: expected a finite number, got nan"),
+        ("swap = 0.5", "swap = inf", "swap: expected a finite number, got inf"),
+        ("flip = 0.5", "flip = 1" + "0" * 400, "flip: expected a finite number, got 10000"),
+        ("flip = 0.5", "flip = 0.5\nwidth = nan", "width: expected a finite number, got nan"),
+        ("flip = 0.5", "flip = 0.5\nwidth = 1.5", "width: expected above 0, at most 1"),
+        ("flip = 0.5", "flip = 0.5\npictures = '0..1'", "pictures: expected one of bgr-minus-mean"),
+        ("flip = 0.5", "flip = 1979-05-27", "flip: expected a finite number"),
+        (
+            "learning_rate = 1.0",
+            "learning_rate = inf",
+            "learning_rate: expected a finite number",
+        ),
+        ("learning_rate = 1.0", "learning_rate = nan", "learning_rate: expected a finite number"),
+        (
+            "learning_rate = 1.0",
+            "learning_rate = 101",
+            "learning_rate: expected above 0, at most 100",
+        ),
+        ("learning_rate = 1.0", "learning_rate = -1e-5", "learning_rate: expected above 0"),
+        ("learning_rate = 1.0", "learning_rate = '1'", "learning_rate: expected a finite number"),
+        ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = [0.5, 0.9]", "betas: expected none"),
+        ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = [0.5]", "two numbers of 0 to 1"),
+        ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = ['a', 'b']", "two numbers of 0 to 1"),
+        ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = [nan, 0.5]", "two numbers of 0 to 1"),
+        ('name = "mine"', 'name = "../mine"', "name: expected a name that a folder can have"),
+        ('name = "mine"', 'name = ""', "name: expected a name that a folder can have"),
+        ('name = "mine"', 'name = "a\\nb"', "name: expected a name that a folder can have"),
+        ('name = "mine"', 'name = "mine"\nalso = [1]', "also: expected a list of names"),
+        ('name = "mine"', "name = 3", "name: expected a str"),
+        ("[optimizer]", "[[optimizer]]", "optimizer: expected a table"),
+        ("[optimizer]", "[adversarial]", "expected a table .optimizer., got none"),
+        ('"cross-entropy"', '"detection"', "start: expected the experiment that has learnt Det"),
+        ("epochs = 1", "epochs = " + "[" * 5000, "expected valid TOML"),
+    ],
+)
+def test_every_number_has_its_range(before: str, after: str, text: str) -> None:
+    assert before in TEXT
+    with pytest.raises(SpecError, match=f"mine.toml.*{text}") as caught:
+        parse_experiment(TEXT.replace(before, after, 1), "mine.toml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ("lambda_det = 0.01", "lambda_det = 1001", "lambda_det: expected 0 to 1000"),
+        ("lambda_dis = 0.01", "lambda_dis = nan", "lambda_dis: expected a finite number"),
+        ("lambda_dis = 0.01", "lambda_dis = -1", "lambda_dis: expected 0 to 1000"),
+        (
+            "learning_rate = 2e-4",
+            "learning_rate = 0",
+            "adversarial.learning_rate: expected above",
+        ),
+        ("ground_truth = true", "ground_truth = true\nsteps = 0", "steps: expected 1 or more"),
+        ("ground_truth = true", "ground_truth = true\nsteps = 9999", "steps: expected at most"),
+        ("ground_truth = true", "ground_truth = 1", "ground_truth: expected a bool"),
+        ('form = "bce"', 'form = "mse"', "form: expected one of bce, hinge"),
+        ("[adversarial]", "[optimizer.adversarial]", "expected keys out of"),
+    ],
+)
+def test_the_second_stages_too(before: str, after: str, text: str) -> None:
+    assert parse_experiment(STAGE_2, "mine.toml").adversarial is not None
+    with pytest.raises(SpecError, match=f"mine.toml.*{text}"):
+        parse_experiment(STAGE_2.replace(before, after, 1), "mine.toml")
+
+
+def test_what_det_and_dis_see_is_a_key_and_decides_the_weights() -> None:
+    assert PICTURES == LEVELS
+    found = [each for each in experiments().values() if each.stage != "cross-entropy"]
+    assert {each.pictures for each in found} == {"bgr-minus-mean"}  # as the release ships
+    text = STAGE_2.replace("flip = 0.5", 'flip = 0.5\npictures = "-1..1"')
+    other = parse_experiment(text, "mine.toml")
+    assert other.pictures == "-1..1"
+    assert other.sha256 != parse_experiment(STAGE_2, "mine.toml").sha256
+
+
+def test_mutated_toml_is_read_or_refused_in_a_line() -> None:
+    """Half a thousand texts of which a line or a value was changed, from a seed."""
+    rng = random.Random(5)
+    root = resources.files("cisdl_bench.data_specs") / "experiments"
+    texts = sorted(each.read_text() for each in root.iterdir() if each.name.endswith(".toml"))
+    values = [
+        "nan",
+        "inf",
+        "-1",
+        "0",
+        "1e400",
+        "9" * 25,
+        "'x'",
+        "[]",
+        "{}",
+        "true",
+        "[[1]]",
+        '""',
+        "1979-05-27",
+        "0x10",
+        "'''\n'''",
+        "1e-320",
+        "100000",
+        "{a = 1}",
+        "-0.0",
+        "\u0000",
+    ]
+    refused = several = 0
+    for _ in range(500):
+        lines = rng.choice(texts).splitlines()
+        at = rng.randrange(len(lines))
+        kind = rng.choice(["value", "value", "drop", "twice", "table", "swap", "byte"])
+        if kind == "value" and "=" in lines[at]:
+            lines[at] = f"{lines[at].split('=')[0]}= {rng.choice(values)}"
+        elif kind == "drop":
+            del lines[at]
+        elif kind == "twice":
+            lines.insert(at, lines[at])
+        elif kind == "table":
+            lines.insert(
+                at, rng.choice(["[optimizer]", "[[adversarial]]", "[x.y]", "[adversarial]"])
+            )
+        elif kind == "swap":
+            other = rng.randrange(len(lines))
+            lines[at], lines[other] = lines[other], lines[at]
+        else:
+            place = rng.randrange(len(lines[at]) + 1)
+            lines[at] = lines[at][:place] + chr(rng.randrange(1, 300)) + lines[at][place + 1 :]
+        try:
+            parse_experiment("\n".join(lines), "m.toml")
+        except SpecError as error:
+            refused += "\n" not in str(error)
+            several += "\n" in str(error)
+    assert refused > 200
+    assert not several

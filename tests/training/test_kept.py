@@ -16,6 +16,7 @@ from training.test_run import FAST, Ears, same
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.checkpoint import load_checkpoint
+from cisdl_bench.report.growth import growth_figure
 from cisdl_bench.training import run as module
 from cisdl_bench.training import state
 from cisdl_bench.training.history import EVALUATION, Log, read_log
@@ -91,6 +92,31 @@ def test_killed_after_any_write_it_ends_in_the_same_bytes(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("after", [1, 2])
+def test_the_second_stage_killed_after_its_state_ends_in_the_same_weights(
+    whole: Path, pairs64: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """The checkpoint is written after the state: a kill between them must not leave the old one."""
+    of, start = small("dmac-adv", batch=11, epochs=1), whole / "dmac.pt"
+    train(of, [pairs64], tmp_path / "whole", FAST, Ears(), name="n", start=start)
+    plain, written = state.write_whole, []
+
+    def write(path: Path, *pieces: Any, **more: Any) -> None:
+        plain(path, *pieces, **more)
+        written.append(path)
+        if len(written) == after:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_whole", write)
+        with pytest.raises(Killed):
+            train(of, [pairs64], tmp_path / "cut", FAST, Ears(), name="n", start=start)
+    assert written[-1].name == "state.torch"
+    record = train(of, [pairs64], tmp_path / "cut", FAST, Ears(), name="n", start=start)
+    assert record["complete"]
+    assert same(tmp_path / "whole" / "n.pt", tmp_path / "cut" / "n.pt")
+
+
 def test_the_state_is_written_before_the_network_is_evaluated(
     pairs64: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +155,25 @@ def test_a_signal_stops_an_evaluation_between_two_batches(
     train(OF, [pairs64], tmp_path, choices, Ears(), evaluate=evaluate)
     assert (tmp_path / EVALUATION).read_text() == (whole / EVALUATION).read_text()
     assert same(whole / "dmac.pt", tmp_path / "dmac.pt")
+
+
+def test_stopped_in_the_last_evaluation_it_is_not_finished(
+    whole: Path, pairs64: Path, tmp_path: Path
+) -> None:
+    def interrupted(network: nn.Module) -> list[dict[str, Any]]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(network)
+
+    choices, ears = replace(FAST, evaluate_every=100), Ears()
+    with pytest.raises(KeyboardInterrupt):
+        train(OF, [pairs64], tmp_path, choices, ears, evaluate=interrupted)
+    assert "stopped at step 3 of 3; saved" in ears.lines[-1]
+    assert not json.loads((tmp_path / "training.json").read_text())["complete"]
+    assert same(whole / "dmac.pt", tmp_path / "dmac.pt")
+    record = train(OF, [pairs64], tmp_path, choices, Ears(), evaluate=evaluate)
+    assert record["complete"]
+    lines = [line for line in read_log(whole / EVALUATION) if line["step"] == "3"]
+    assert read_log(tmp_path / EVALUATION) == lines
 
 
 @pytest.mark.parametrize("where", ["weight", "running_var", "optimizer"])
@@ -212,6 +257,11 @@ def test_overwrite_removes_nothing_before_its_inputs_are_sound(
         (lambda r: json.dumps({**r, "request": [1]}).encode(), "request: expected"),
         (lambda r: json.dumps({**r, "step": "2"}).encode(), "step: expected"),
         (lambda r: json.dumps({**r, "checkpoint": 3}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "checkpoint": "../x.pt"}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "checkpoint": "x" * 300}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "checkpoint": "a\0b"}).encode(), "checkpoint: expected"),
+        (lambda r: json.dumps({**r, "step": -1}).encode(), "step: expected"),
+        (lambda r: json.dumps(r)[:-1].encode() + b', "step": 1' + b"0" * 5000 + b"}", "expected JSON"),
         (lambda r: json.dumps({"complete": True, "request": {}}).encode(), "format"),
         (lambda r: json.dumps({**r, "format": "x"}).encode(), "expected the format"),
         (lambda r: json.dumps({**r, "request": {}}).encode(), "expected the run of this command"),
@@ -252,6 +302,10 @@ def test_a_finished_run_without_its_network_writes_it_again(
         {"networks": {}},
         {"networks": []},
         {"optimizers": {"network": 3}},
+        {"step": float("inf")},
+        {"step": -1},
+        {"spoil": torch.nan},
+        {"spoil": "shape"},
     ],
 )
 def test_a_state_of_something_else_is_refused(
@@ -259,7 +313,13 @@ def test_a_state_of_something_else_is_refused(
 ) -> None:
     train(OF, [pairs64], tmp_path, replace(FAST, max_minutes=0), Ears())
     path = tmp_path / "state.torch"
-    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    content = {**torch.load(path, weights_only=True), **change}
+    if "spoil" in change:
+        of_first = content["optimizers"]["network"]["state"][0]
+        value = of_first["square_avg"]
+        bad = torch.ones(3) if change["spoil"] == "shape" else torch.full_like(value, torch.nan)
+        of_first["square_avg"] = bad
+    torch.save(content, path)
     with pytest.raises(
         ModelError, match=r"state.torch: expected the state of this run.*Use --over"
     ):
@@ -292,3 +352,30 @@ def test_a_process_of_another_rank_writes_nothing(pairs64: Path, tmp_path: Path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != ".lock"}
     train(OF, [pairs64], tmp_path, FAST, Ears(), rank=Alone(1, 1))
     assert before == {p: p.read_bytes() for p in tmp_path.iterdir() if p.name != ".lock"}
+
+
+def test_what_a_kill_left_half_written_is_swept(pairs64: Path, tmp_path: Path) -> None:
+    train(OF, [pairs64], tmp_path, replace(FAST, max_minutes=0), Ears())
+    for name in ("state.torch", "dmac.pt", "training.json"):
+        (tmp_path / f".{name}-a1b2c3d4.part").write_bytes(b"half")
+    train(OF, [pairs64], tmp_path, FAST, Ears())
+    assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step,pairs,set,iou,mcc,nmm\n1,x,a,0,0,0\n", "line 2: pairs: expected a number, got 'x'"),
+        ("step,pairs,set,iou,mcc,nmm\n1,2,a,0,0\n", "line 2: nmm: expected a number, got None"),
+        ("a,b\n1,2\n", "line 2: pairs: expected a number"),
+    ],
+)
+def test_a_log_that_was_edited_is_refused_in_a_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / EVALUATION).write_text(text)
+    with pytest.raises(RunError, match=message):
+        growth_figure([tmp_path])
+    (tmp_path / EVALUATION).write_bytes(b"\xff\xfe,\n")
+    with pytest.raises(RunError, match="expected a log of"):
+        growth_figure([tmp_path])

@@ -67,6 +67,7 @@ def test_left_out_they_are_not_seen_and_counted(
     assert record["notes"] == [said]
     assert f"note: {said}" in ears.lines
     assert record["request"]["unlabelled_left_out"] == count
+    assert record["steps"] == 1  # of two pairs; all three make an epoch of two steps
     places = np.concatenate(kinds_of(PairDataset([data]), skip_unlabelled=True))
     assert sorted(places) == [n for n in range(3) if n not in change]
     whole = np.concatenate(kinds_of(PairDataset([data])))
