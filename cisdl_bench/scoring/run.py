@@ -16,7 +16,7 @@ import torch
 from cisdl_bench import __version__
 from cisdl_bench.adapters.predictions import Predictions
 from cisdl_bench.devices import Rank, device_name
-from cisdl_bench.errors import RunError
+from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
@@ -28,7 +28,7 @@ from cisdl_bench.scoring.by_pair import score_pairs
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.predicted import score_predictions
-from cisdl_bench.scoring.record import FORMAT, read_result
+from cisdl_bench.scoring.record import FORMAT, About, read_result
 from cisdl_bench.scoring.rows import (
     Answer,
     gathered,
@@ -41,6 +41,7 @@ from cisdl_bench.scoring.rows import (
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
 from cisdl_bench.store.atomic import locked, write_json, write_whole
+from cisdl_bench.strict_json import conforming
 
 ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
 
@@ -95,6 +96,7 @@ def score(
 
     Raises:
         RunError: Two jobs have one name, or there are results of something else.
+        ModelError: An answer is NaN, or what a checkpoint says of itself is of another type.
     """
     names = [job.name for job in jobs]
     twice = [name for name in names if names.count(name) > 1]
@@ -102,6 +104,9 @@ def score(
         raise RunError.expected(
             out, "sets of different names", f"{twice[0]} twice", "Score them into two folders"
         )
+    if isinstance(detector, NetworkDetector):  # before hours of work, not after them
+        then = "Export it again"
+        conforming(detector.about, About, f"{detector.name}: about", then, ModelError)
     runner = _runner(detector, settings)
     if not settings.own_score:
         runner = _without_own_score(runner)
