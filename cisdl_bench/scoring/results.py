@@ -109,7 +109,7 @@ def find_results(run: Path) -> list[Result]:
     Raises:
         RunError: There is none.
     """
-    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"*/{RESULT}"))
+    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"[!.]*/{RESULT}"))
     found = [Result(path.parent, read_result(path)) for path in paths]
     done = [result for result in found if result.record.get("complete")]
     if not done:
