@@ -114,7 +114,7 @@ def find_results(run: Path, broken: list[str] | None = None) -> list[Result]:
     Raises:
         RunError: There is none, or one cannot be read.
     """
-    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"*/{RESULT}"))
+    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"[!.]*/{RESULT}"))
     found = []
     for path in paths:
         try:
