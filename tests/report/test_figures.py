@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.report import curves
 from cisdl_bench.report.breakdown import BINS, PARAMETERS, binned, breakdowns, parameter
 from cisdl_bench.report.curves import det_line
 from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
@@ -132,6 +133,23 @@ def test_det_curves_of_any_scores(pairs: list[tuple[bool, int]]) -> None:
         if np.abs(roc.fpr - fpr).min() > 1e-6:  # a vertical piece has no single value
             fnr = np.clip(1 - np.interp(fpr, roc.fpr, roc.tpr), 5e-4, 1 - 5e-4)
             assert ndtr(np.interp(ndtri(fpr), x, y)) == pytest.approx(fnr, abs=5e-3)
+
+
+def test_the_det_figure_draws_that_line(
+    scored: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tied(rows: Rows, _: str) -> np.ndarray:
+        return np.arange(len(rows)) % 2.0
+
+    monkeypatch.setattr(curves, "pair_scores", tied)
+    figure = draw("det", scored[1:], Wish(rules=("mask",)), Heard())
+    (result,) = [r for r in find_results(scored[1]) if r.set == "training"]
+    rows = result.rows()
+    roc = detection.roc(rows["label"], tied(rows, "mask"))
+    drawn = figure.axes[0].lines[0]
+    for found, expected in zip(drawn.get_data(), det_line(roc), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert len(drawn.get_xdata()) > 10 * len(roc.fpr)
 
 
 def test_growth_shows_negative_mcc(tmp_path: Path) -> None:
