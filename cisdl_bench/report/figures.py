@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,9 @@ def rendered(figure: Any, form: str) -> bytes:
         settings["pgf.texsystem"] = system
     drawn = io.BytesIO()
     try:
-        with rc_context(settings):
+        # Letters that no font has, and labels too long for their axes, are drawn as well as can be.
+        with rc_context(settings), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
             figure.savefig(drawn, format=form, dpi=_DPI)
     except Exception as error:
         if form != "pgf":

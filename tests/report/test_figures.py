@@ -196,6 +196,22 @@ def test_latex_that_fails_is_a_line(
     assert not (tmp_path / "x.pgf").exists()
 
 
+def test_the_unperturbed_level_is_of_the_same_sets(coco: Path, tmp_path: Path) -> None:
+    for name in ("combination", "raw"):
+        make(coco, tmp_path / "data", name, pairs=6)
+
+    def levels(sets: list[str], perturb: str) -> list[str]:
+        jobs = jobs_of([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
+        (axis,) = robustness_figure([tmp_path / "random"], "iou").axes
+        labels = [line.get_label() for line in axis.lines]
+        return [label for label in labels if "unperturbed" in str(label)]
+
+    assert levels(["combination", "raw"], "jpeg:80") == []
+    assert levels(["raw"], "none") == []  # one of two sets alone would be another level
+    assert levels(["combination"], "none") == ["random, unperturbed"]
+
+
 def test_how_well_a_pair_was_answered() -> None:
     rows = rows_of(
         label=[1, 1, 0, 1, -1],

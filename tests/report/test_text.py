@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -83,6 +84,15 @@ def test_the_page_prints_it_as_it_is(run: Path, tmp_path: Path) -> None:
     assert any(link.startswith("run%20%26%20more%20%231%3F/") for link in found.links)
     assert "AUC (mask)" in text
     assert "Mask auc" not in text
+
+
+def test_figures_of_any_letters_warn_of_nothing(run: Path) -> None:
+    for path in run.glob("*/result.json"):
+        path.write_text(path.read_text().replace(json.dumps(NASTY), '"\u62fc\u63a5\\u0007"'))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in ("heatmap", "roc"):
+            assert rendered(draw(kind, [run], Wish(), Heard()), "png").startswith(b"\x89PNG")
 
 
 def test_figures_print_dollars(run: Path) -> None:
