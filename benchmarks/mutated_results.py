@@ -1,8 +1,8 @@
 """Mutated results through every reader: only an error of ours, or success, may come out.
 
-``python benchmarks/mutated_results.py RUN [--count 10000] [--seed 0]``: RUN is a folder that
-``cisdl-bench score`` wrote. A mutation changes ``result.json`` or ``pairs.csv`` of a copy (half of
-the latter with the hash made to fit), then ``table``, ``compare``, ``report`` without pictures,
+``python benchmarks/mutated_results.py RUN [--count 10000] [--seed 0] [--readers N]``: RUN is a folder
+that ``cisdl-bench score`` wrote. A mutation changes ``result.json`` or ``pairs.csv`` of a copy (half
+of the latter with the hash made to fit), then ``table``, ``compare``, ``report`` without pictures,
 ``plot`` and ``reopen`` read it. Prints how many were refused, accepted, and ended in another
 exception, with the first of each kind of those.
 """
@@ -198,8 +198,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--readers", type=int, help="How many read each copy. Default: all.")
     asked = parser.parse_args()
-    ended, wrong = campaign(asked.run, asked.count, asked.seed)
+    ended, wrong = campaign(asked.run, asked.count, asked.seed, asked.readers)
     print(dict(ended))
     for kind, case in wrong.items():
         print(f"{kind}\n  {case}")
