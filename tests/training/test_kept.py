@@ -261,7 +261,10 @@ def test_overwrite_removes_nothing_before_its_inputs_are_sound(
         (lambda r: json.dumps({**r, "checkpoint": "x" * 300}).encode(), "checkpoint: expected"),
         (lambda r: json.dumps({**r, "checkpoint": "a\0b"}).encode(), "checkpoint: expected"),
         (lambda r: json.dumps({**r, "step": -1}).encode(), "step: expected"),
-        (lambda r: json.dumps(r)[:-1].encode() + b', "step": 1' + b"0" * 5000 + b"}", "expected JSON"),
+        (
+            lambda r: json.dumps(r)[:-1].encode() + b', "step": 1' + b"0" * 5000 + b"}",
+            "expected JSON",
+        ),
         (lambda r: json.dumps({"complete": True, "request": {}}).encode(), "format"),
         (lambda r: json.dumps({**r, "format": "x"}).encode(), "expected the format"),
         (lambda r: json.dumps({**r, "request": {}}).encode(), "expected the run of this command"),
