@@ -62,10 +62,10 @@ class Part:
     """This process's part of every batch, in pieces whose gradients are added up.
 
     Attributes:
-        batch: Pairs of a whole batch, over all processes.
-        pieces: In how many pieces each process goes through its part.
+        batch: Number of pairs in a whole batch, over all processes.
+        pieces: Number of pieces in which each process goes through its part.
         rank: This process's number.
-        ranks: How many there are.
+        ranks: Number of processes.
     """
 
     batch: int
@@ -174,7 +174,7 @@ def target(mask: Tensor, side: int) -> Tensor:
 
     Args:
         mask: uint8 0 or 1, (N, S, S).
-        side: Of the result.
+        side: Side of the result in positions.
 
     >>> target(torch.tensor([[[1, 1], [0, 0]]], dtype=torch.uint8), 1).item()
     1
