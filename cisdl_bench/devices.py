@@ -108,7 +108,7 @@ def ranked(device: str = "cpu") -> Iterator[Rank]:
     """Yield this process's rank, from torchrun's environment; one process where there is none.
 
     Args:
-        device: Torch device whose tensors are exchanged; ``Rank`` itself exchanges on the CPU alone.
+        device: Torch device whose tensors are exchanged; ``Rank`` exchanges on the CPU alone.
     """
     total = int(os.environ.get("WORLD_SIZE", "1"))
     if total == 1:

@@ -26,8 +26,8 @@ def spatial_cross_entropy(logits: Sequence[Tensor], targets: Sequence[Tensor]) -
     """Return L_ce, equation (9): the cross-entropy of both masks, averaged over positions.
 
     Args:
-        logits: Logits of each mask, (N, 2, h, w), class 1 is 'tampered'; or (N, 1, h, w), the logit of
-            'tampered' against 0.
+        logits: Logits of each mask, (N, 2, h, w), class 1 is 'tampered'; or (N, 1, h, w), the
+            logit of 'tampered' against 0.
         targets: True classes of each mask, int64 0 or 1, (N, h, w).
 
     >>> even = torch.zeros(1, 2, 1, 1)
