@@ -1,6 +1,7 @@
 """Where torch computes: the device, and this process among those of torchrun."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ def choose_device(text: str) -> str:
         return f"cuda:{local}" if torch.cuda.is_available() else "cpu"
     if text == "cuda":
         text = f"cuda:{local}"
+    wrong = CisdlError.expected("--device", "a device of this machine", text, "Use --device cpu")
+    if not re.fullmatch(r"cpu|cuda:[0-9]+", text):
+        raise wrong
     try:
         torch.empty(0, device=text)
     except (RuntimeError, AssertionError) as error:
-        raise CisdlError.expected(
-            "--device", "a device of this machine", text, "Use --device cpu"
-        ) from error
+        raise wrong from error
     return text
 
 
