@@ -7,15 +7,10 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 
 AUTHORS = "https://github.com/yaqiliu-cs/CISDL-DMAC"
-
-
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return int(cpu_count())
 
 
 @click.command()
@@ -28,12 +23,7 @@ def _cores() -> int:
     metavar="DIR",
     help="Where everything goes.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=_cores,
-    help="Processes. Default: all cores.",
-)
+@shared.jobs
 @click.option(
     "--pairs",
     type=click.IntRange(min=1),

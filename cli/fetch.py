@@ -1,6 +1,7 @@
 """``cisdl-bench fetch``."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -53,4 +54,4 @@ def fetch(
                 target = fetch_file(remote, mirror or base_url, folder, bars, keep=keep_archives)
                 click.echo(f"{target}: complete")
     if what == "coco2014":
-        bars.say(f"next: cisdl-bench generate --set all --coco {folder}")
+        bars.say(f"next: cisdl-bench generate --set all --coco {quote(str(folder))}")

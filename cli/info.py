@@ -52,7 +52,7 @@ def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> 
     else:
         text = "\n".join(_described(path, summarise(path)) for path in sets)
     if output:
-        write_whole(output, text.encode())
+        write_whole(output, text.encode("utf-8", "backslashreplace"))
     else:
         click.echo(text, nl=False)
 

@@ -197,8 +197,10 @@ def score(
         if networked and backend != "local":
             raise click.UsageError("networks run on several machines by torchrun, not --backend.")
 
+        broken: dict[str, None] = {}
+
         def finished(result: dict[str, Any]) -> None:
-            write_summary(target)
+            broken.update(dict.fromkeys(write_summary(target)))
             if not as_json:
                 click.echo(_line(target, result))
 
@@ -219,6 +221,8 @@ def score(
             _nist(detector, jobs, target, chosen, bars)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
+        for wrong in broken:
+            bars.say(f"not in the summary: {wrong}")
         if as_json:
             click.echo(json_text(results))
             return

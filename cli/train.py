@@ -1,6 +1,7 @@
 """``cisdl-bench train``."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -194,7 +195,8 @@ def train(
             click.echo(json_text(record))
         elif record["complete"]:
             click.echo(f"{folder / record['checkpoint']}: {record['step']:,} steps, finished")
-            bars.say(f"score it: cisdl-bench score {folder / record['checkpoint']}")
+            path = quote(str(folder / record["checkpoint"]))
+            bars.say(f"score it: cisdl-bench score {path}")
 
 
 def _start(builds_on: str, given: Path | None) -> Path | None:

@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.listed import ListedPair, PairList
@@ -25,6 +27,7 @@ from cisdl_bench.errors import SourceError
 
 _INDEX_END, _REFERENCE_END = "-splice-index", "-splice-ref"
 KEY = ("ProbeFileID", "DonorFileID")
+_MOST_PX = 1 << 30  # of a picture
 
 
 class Trial(NamedTuple):
@@ -67,11 +70,16 @@ def read_index(path: Path) -> list[Trial]:
 
 def _size(row: Row, side: str, where: str) -> tuple[int, int]:
     texts = row[f"{side}Width"], row[f"{side}Height"]
-    if not all(text.isdecimal() and int(text) for text in texts):
+    plain = all(text.isascii() and text.isdecimal() and len(text) < 9 for text in texts)
+    sides = [int(text) for text in texts] if plain else [0]
+    if not (min(sides) > 0 and np.prod(sides) <= _MOST_PX):
         raise SourceError.expected(
-            where, f"{side}Width and {side}Height in px", " x ".join(texts), "Correct the index"
+            where,
+            f"{side}Width and {side}Height in px",
+            " x ".join(text[:20] for text in texts),
+            "Correct the index",
         )
-    return int(texts[0]), int(texts[1])
+    return sides[0], sides[1]
 
 
 def root_of(index: Path, images: Path | None) -> Path:

@@ -81,8 +81,9 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 @cache
 def _without_warnings() -> None:
-    """Silence Pillow's warnings of large pictures: twice that size is refused in a line."""
+    """Silence Pillow's warnings of large pictures and of EXIF: what matters is refused."""
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def _cause(path: Path, error: Exception) -> tuple[str, str]:

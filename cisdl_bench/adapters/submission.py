@@ -200,6 +200,7 @@ def _mask(table: Path, name: str, size: tuple[int, int]) -> str:
                 return f"{wanted} px as the index says, got {got}"
     except FileNotFoundError:
         return "a file, got none"
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"a PNG file, got '{str(error).splitlines()[0]}'"
+    except Exception as error:  # Pillow's decoders raise far more than OSError
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        return f"a PNG file, got '{said}'"
     return ""

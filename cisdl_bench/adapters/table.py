@@ -45,6 +45,11 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
             f"{','.join(lines[0])}",
             f"Add {','.join(lacking)} to its first line",
         )
+    for name in (*required, *optional):
+        if names.count(name.lower()) > 1:
+            raise SourceError.expected(
+                path, f"one column {name}", f"{names.count(name.lower())}", "Rename the others"
+            )
     places = {
         name: names.index(name.lower()) for name in (*required, *optional) if name.lower() in names
     }

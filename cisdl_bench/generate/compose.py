@@ -116,7 +116,10 @@ def _instances(
 
 def _instance(plan: Plan, candidate: Candidate) -> Instance | str:
     spec = plan.spec
-    region = plan.source.region(candidate.annotation, candidate.donor, spec.size)
+    try:
+        region = plan.source.region(candidate.annotation, candidate.donor, spec.size)
+    except Exception:  # pycocotools raises exceptions of any class on outlines that it cannot draw
+        return "instance cannot be drawn"
     if not region.bits.size:
         return "instance covers no pixel of the canvas"
     outline = outline_of(region)

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cisdl_bench.errors import RunError
+from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.pair_detector import Probability
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Mask, Pair, Pixels
+from cisdl_bench.records import Mask, Pair, Pairs, Pixels
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.sheet import caption
 from cisdl_bench.scoring.again import masks_of, reopen
@@ -74,29 +74,39 @@ def cards_of(
         rows = result.rows()
         values = dict(zip(rows["index"].tolist(), quality(rows).tolist(), strict=True))
         for number in chosen(rows, Choice("worst", each)):
-            pair, masks = pairs[number], masks_of(result, pairs, number)
-            sides = [
-                _picture(picture, truth if known else None, masks[k] if masks else None)
-                for k, (picture, truth, known) in enumerate(
-                    (
-                        (pair.probe, pair.probe_mask, pair.known[0]),
-                        (pair.donor, pair.donor_mask, pair.known[1]),
-                    )
-                )
-            ]
-            cards.append(
-                Card(
-                    method,
-                    result.set,
-                    str(pair.numbers.get("difficulty", "")),
-                    _text(pair, number),
-                    values[number],
-                    (sides[0], sides[1]),
-                    masks is not None,
-                )
-            )
+            try:
+                cards.append(_card_of(result, method, pairs, number, values[number]))
+            except CisdlError as error:
+                amiss.append(str(error))
             progress.advance(1)
     return sorted(cards, key=lambda card: card.value), amiss
+
+
+def _card_of(result: Result, method: str, pairs: Pairs, number: int, value: float) -> Card:
+    """Return the card of one pair.
+
+    Raises:
+        CisdlError: A picture or a saved mask cannot be read.
+    """
+    pair, masks = pairs[number], masks_of(result, pairs, number)
+    sides = [
+        _picture(picture, truth if known else None, masks[k] if masks else None)
+        for k, (picture, truth, known) in enumerate(
+            (
+                (pair.probe, pair.probe_mask, pair.known[0]),
+                (pair.donor, pair.donor_mask, pair.known[1]),
+            )
+        )
+    ]
+    return Card(
+        method,
+        result.set,
+        str(pair.numbers.get("difficulty", "")),
+        _text(pair, number),
+        value,
+        (sides[0], sides[1]),
+        masks is not None,
+    )
 
 
 def _text(pair: Pair, number: int) -> str:

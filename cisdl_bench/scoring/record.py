@@ -71,9 +71,9 @@ class Origin(TypedDict):
 class Training(TypedDict):
     """What tables show of a network's training."""
 
-    lambda_det: NotRequired[float | str | None]
-    lambda_dis: NotRequired[float | str | None]
-    learning_rate: NotRequired[float | str | None]
+    lambda_det: NotRequired[float | None]
+    lambda_dis: NotRequired[float | None]
+    learning_rate: NotRequired[float | None]
 
 
 class About(TypedDict):

@@ -103,14 +103,26 @@ def _rows(path: Path, sha256: str) -> Rows:
     return rows
 
 
-def find_results(run: Path) -> list[Result]:
+def find_results(run: Path, broken: list[str] | None = None) -> list[Result]:
     """Return the finished results of a run's folder, or of one set's, by name.
 
+    Args:
+        run: The folder.
+        broken: Takes what is wrong with results that cannot be read, which are left out then; None
+            refuses them.
+
     Raises:
-        RunError: There is none.
+        RunError: There is none, or one cannot be read.
     """
-    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"*/{RESULT}"))
-    found = [Result(path.parent, read_result(path)) for path in paths]
+    paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"[!.]*/{RESULT}"))
+    found = []
+    for path in paths:
+        try:
+            found.append(Result(path.parent, read_result(path)))
+        except RunError as error:
+            if broken is None:
+                raise
+            broken.append(str(error))
     done = [result for result in found if result.record.get("complete")]
     if not done:
         raise RunError.expected(
@@ -131,9 +143,14 @@ def plain_cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def write_summary(out: Path) -> None:
-    """Write ``summary.csv`` and ``summary.json`` over all finished results of a run."""
-    results = find_results(out)
+def write_summary(out: Path) -> list[str]:
+    """Write ``summary.csv`` and ``summary.json`` over all finished results of a run.
+
+    Returns:
+        What is wrong with results that are left out because they cannot be read.
+    """
+    broken: list[str] = []
+    results = find_results(out, broken)
     lines = [
         {
             "detector": plain_cell(result.detector),
@@ -156,3 +173,4 @@ def write_summary(out: Path) -> None:
     writer.writerows(lines)
     write_whole(out / "summary.csv", text.getvalue().encode("utf-8", "backslashreplace"))
     write_json(out / "summary.json", [result.record for result in results])
+    return broken

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -16,7 +17,7 @@ import torch
 from cisdl_bench import __version__
 from cisdl_bench.adapters.predictions import Predictions
 from cisdl_bench.devices import Rank, device_name
-from cisdl_bench.errors import RunError
+from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks import check_side
 from cisdl_bench.models.sliding import SlidingWindows
@@ -27,8 +28,8 @@ from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.by_pair import score_pairs
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import score_predictions
-from cisdl_bench.scoring.record import FORMAT, read_result
+from cisdl_bench.scoring.predicted import NIST_ROWS, NIST_SUMMARY, score_predictions
+from cisdl_bench.scoring.record import FORMAT, About, read_result
 from cisdl_bench.scoring.rows import (
     Answer,
     gathered,
@@ -41,8 +42,11 @@ from cisdl_bench.scoring.rows import (
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
 from cisdl_bench.store.atomic import locked, write_json, write_whole
+from cisdl_bench.strict_json import conforming
 
 ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
+
+_OURS = (ROWS, RESULT, LEFT_OUT, NIST_ROWS, NIST_SUMMARY, "masks")
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def score(
 
     Raises:
         RunError: Two jobs have one name, or there are results of something else.
+        ModelError: An answer is NaN, or what a checkpoint says of itself is of another type.
     """
     names = [job.name for job in jobs]
     twice = [name for name in names if names.count(name) > 1]
@@ -102,6 +107,9 @@ def score(
         raise RunError.expected(
             out, "sets of different names", f"{twice[0]} twice", "Score them into two folders"
         )
+    if isinstance(detector, NetworkDetector):  # before hours of work, not after them
+        then = "Export it again"
+        conforming(detector.about, About, f"{detector.name}: about", then, ModelError)
     runner = _runner(detector, settings)
     if not settings.own_score:
         runner = _without_own_score(runner)
@@ -166,13 +174,14 @@ def _one(
     overwrite: bool,
     masks_in: Callable[[Path], MaskSink],
 ) -> dict[str, Any]:
-    folder, pairs = out / job.name, job.pairs
+    final, pairs = out / job.name, job.pairs
     if isinstance(detector, NetworkDetector):
         check_side(detector.network, settings.window or pairs.size, pairs.name)
     request = _request(detector, job, pairs, settings)
     if rank.number == 0:
-        _begin(folder, request, overwrite)
+        _begin(final, request, overwrite)
     rank.wait()
+    folder = _beside(final, "new") if _beside(final, "new").exists() else final
     kept = read_result(folder / RESULT)
     masks = masks_in(folder) if settings.save_masks else None
     if kept["complete"]:
@@ -197,8 +206,10 @@ def _one(
     _masks_made(runner, job, masks, settings, progress, rank)
     if rank.number == 0:
         kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
+        if folder != final:
+            _replace(final, folder)
     rank.wait()
-    return read_result(folder / RESULT)
+    return read_result(final / RESULT)
 
 
 def _masks_made(
@@ -242,13 +253,24 @@ def _request(
 
 
 def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
-    """Make a folder ready: of this request, or refused."""
+    """Make a folder ready: of this request, or refused.
+
+    A finished result that is scored again stays until the new one is whole.
+    """
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a run ended between the two renames
+    shutil.rmtree(old, ignore_errors=True)
     path = folder / RESULT
+    if not (overwrite and path.exists()):
+        shutil.rmtree(new, ignore_errors=True)
     if path.exists():
         there, complete = {}, False
         with suppress(RunError) if overwrite else nullcontext():
             record = read_result(path)
             there, complete = record["request"], record["complete"]
+        if not complete:
+            shutil.rmtree(new, ignore_errors=True)
         differing = [key for key in request if there.get(key) != request[key]]
         if not differing and not (overwrite and complete):
             return
@@ -260,10 +282,32 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
                 f"others ({key}: {there.get(key)})",
                 "Use --overwrite to replace them, or choose another --out",
             )
+        if complete:
+            with suppress(RunError):
+                if read_result(new / RESULT)["request"] == request:
+                    return
+            shutil.rmtree(new, ignore_errors=True)
+            folder = new
     old_files = (*folder.glob("partial-*.csv"), *folder.glob("masks/*.png"))
-    for old in (*old_files, folder / ROWS, folder / LEFT_OUT):
-        old.unlink(missing_ok=True)
-    write_json(path, {"format": FORMAT, "complete": False, "request": dict(request)})
+    for each in (*old_files, folder / ROWS, folder / LEFT_OUT):
+        each.unlink(missing_ok=True)
+    first = {"format": FORMAT, "complete": False, "request": dict(request)}
+    write_json(folder / RESULT, first)
+
+
+def _replace(final: Path, new: Path) -> None:
+    """Give new results the folder of old ones; what a user put beside those stays."""
+    old = _beside(final, "old")
+    final.rename(old)
+    new.rename(final)
+    for path in old.iterdir():
+        if path.name not in _OURS and not path.name.startswith("partial-"):
+            path.rename(final / path.name)
+    shutil.rmtree(old)
+
+
+def _beside(folder: Path, word: str) -> Path:
+    return folder.parent / f".{folder.name}.{word}"
 
 
 def _finish(

@@ -1,7 +1,6 @@
 """Reading byte ranges of contiguous HDF5 datasets past HDF5, safe after fork and in threads."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -43,23 +42,25 @@ class OpenFiles:
 
     def __init__(self, most: int = MOST_OPEN) -> None:
         self._most = most
-        self._open: OrderedDict[Path, _Handle] = OrderedDict()
+        # Keyed by text: hashing a Path runs Python code, where another thread may come between.
+        self._open: dict[str, _Handle] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return OpenFiles, (self._most,)
 
     def _handle(self, path: Path) -> _Handle:
+        key = str(path)
         try:
             # Each step is atomic; two threads may open one file twice, and one handle is dropped.
-            handle = self._open.pop(path, None) or _Handle(path)
+            handle = self._open.pop(key, None) or _Handle(path)
         except OSError as error:
             raise StoreError.expected(
                 path, "a shard", cause(error), next_step(error, AGAIN)
             ) from error
-        self._open[path] = handle
-        while len(self._open) > self._most:
-            with suppress(KeyError):  # another thread has emptied it
-                self._open.popitem(last=False)
+        self._open[key] = handle
+        if len(self._open) > self._most:
+            with suppress(KeyError, RuntimeError, StopIteration):  # another thread was faster
+                del self._open[next(iter(self._open))]
         return handle
 
     def read_into(self, path: Path, offset: int, target: Bytes) -> None:

@@ -179,7 +179,7 @@ class ImportedPairs:
         place = self._place[index]
         found: dict[str, float | int | str] = {}
         for names, side, known in zip(self._names, MASKS, self.known(index), strict=True):
-            found[side] = names[place].decode(errors="replace")
+            found[side] = names[place].decode(errors="surrogateescape")
             if known:
                 found[f"{side}_area_px"] = int(self.rows[f"{side}_area_px"][place])
         return found

@@ -149,7 +149,7 @@ def _write_shard(
     small = {
         "pairs": table,
         **{
-            f"{side}_name": np.array([str(name.get(side, "")).encode() or b"-" for name in names])
+            f"{side}_name": np.array([_bytes(name.get(side, "")) for name in names])
             for side in MASKS
         },
         "digest": np.frombuffer(b"".join(hashed), dtype=np.uint8).reshape(-1, 32),
@@ -165,6 +165,11 @@ def _row(
     areas = (int(np.count_nonzero(region.bits)) for region in regions)
     sides = (value for region in regions for value in region.box)
     return (index, *numbers, pairs.label(index), *pairs.known(index), *areas, *sides, start)
+
+
+def _bytes(name: object) -> bytes:
+    """Return a name as a list has it; HDF5 keeps no empty one, and stops at a NUL."""
+    return str(name).replace("\0", "?").encode("utf-8", "surrogateescape") or b"-"
 
 
 def _finish(pairs: Source, target: SetFolder, manifest: Manifest, store: PictureFolder) -> Manifest:

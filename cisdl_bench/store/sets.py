@@ -1,5 +1,7 @@
 """A set's folder as writers see it: its manifest, its shards, and how a run goes on."""
 
+import csv
+import io
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -247,8 +249,11 @@ class SetFolder:
         fingerprint = set_fingerprint(digests, kinds, size)
         final = {**manifest, "shards": kept, "complete": True, "fingerprint": fingerprint}
         final["counts"] = counts
-        lines = [f"{what},{key},{reason}\n" for what, key, reason in skipped]
-        write_whole(self.path / SKIPPED, "".join(["what,id,reason\n", *lines]).encode())
+        table = io.StringIO()
+        rows = [("what", "id", "reason"), *skipped]
+        csv.writer(table, lineterminator="\n").writerows(rows)
+        data = table.getvalue().encode("utf-8", "backslashreplace")
+        write_whole(self.path / SKIPPED, data)
         self.save(final)
         names = {entry["name"] for entry in kept}
         for path in self.path.glob("shard-*.h5"):

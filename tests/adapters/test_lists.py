@@ -282,3 +282,11 @@ def test_an_index_without_its_reference(tmp_path: Path) -> None:
     pairs = opened(index, reference=tmp_path / "ref.csv")
     assert pairs.label(0) == 1
     assert "has no BinaryProbeMaskFileName" in pairs.facts["notes"][0]
+
+
+@pytest.mark.parametrize("width", ["0", "-3", "1e3", "x", "9" * 5000, "99999999", "٣"])
+def test_sizes_of_an_index_are_numbers_of_pixels(tmp_path: Path, width: str) -> None:
+    index = write_mfc(tmp_path)
+    index.write_text(index.read_text().replace("|320|", f"|{width}|", 1))
+    with pytest.raises(SourceError, match=r"trial 0: expected ProbeWidth and ProbeHeight in px"):
+        opened(index)

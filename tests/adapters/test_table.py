@@ -57,3 +57,9 @@ def test_no_file_and_a_folder(tmp_path: Path) -> None:
         header_of(tmp_path / "gone.csv")
     with pytest.raises(SourceError, match="expected a table, got a folder"):
         header_of(tmp_path)
+
+
+def test_a_column_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", b"probe,donor,Probe\na,b,c\n")
+    with pytest.raises(SourceError, match="expected one column probe, got 2"):
+        read_table(path, ("probe", "donor"))

@@ -173,3 +173,28 @@ def test_json_is_strict(made: Path, tmp_path: Path) -> None:
     assert result["summary"]["mask_precision"] is None
     shown = typed("compare", tmp_path / "run", tmp_path / "run", "--json")
     assert json.loads(shown.stdout, parse_constant=refuse)["comparisons"]
+
+
+def test_the_demo_says_where_weights_are_to_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cisdl_bench.demo.demo", lambda *_: iter(()))
+    shown = typed("demo", "--out", tmp_path / "a b", "--jobs", 1)
+    assert shown.exit_code == 0
+    text = shown.stdout
+    page, weights = text.index("github.com/yaqiliu-cs/CISDL-DMAC"), text.index("DMAC-adv.pth")
+    assert page < weights
+    assert f"cisdl-bench report '{tmp_path / 'a b' / 'scores' / 'sift-ransac'}'" in text
+
+
+def test_an_old_result_beside_is_said_and_stops_nothing(made: Path, tmp_path: Path) -> None:
+    words = ("score", "empty", "--data", made, "-o", tmp_path / "run", "--jobs", 1)
+    typed(*words)
+    (tmp_path / "run" / "other-set").mkdir()
+    (tmp_path / "run" / "other-set" / "result.json").write_text('{"complete": true}')
+    shown = typed(*words, "--set", "training")
+    assert shown.exit_code == 0
+    assert "not in the summary: " in shown.stderr
+    assert "other-set/result.json: expected the key request" in shown.stderr
+    assert len((tmp_path / "run" / "summary.csv").read_text().splitlines()) == 3
+    assert typed("table", tmp_path / "run").exit_code == 2

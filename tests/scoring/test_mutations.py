@@ -1,10 +1,11 @@
-"""Mutated results end in a line or in success, never in another exception.
+"""Mutated results and lists end in a line or in success, never in another exception.
 
-``benchmarks/mutated_results.py`` is the same campaign at full length.
+``benchmarks/mutated_results.py`` and ``mutated_lists.py`` are the same campaigns at full length.
 """
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from conftest import REPOSITORY, Heard, make
 
@@ -15,11 +16,25 @@ from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 
 
-def test_no_mutation_ends_in_another_exception(coco: Path, tmp_path: Path) -> None:
-    path = REPOSITORY / "benchmarks" / "mutated_results.py"
-    spec = importlib.util.spec_from_file_location("mutated_results", path)
+def campaign_of(name: str) -> Any:
+    """Return a campaign of ``benchmarks`` as a module."""
+    path = REPOSITORY / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_no_mutated_list_ends_in_another_exception() -> None:
+    ended, wrong = campaign_of("mutated_lists").campaign(160, seed=0)
+    assert wrong == {}
+    assert ended["refused"] > 50
+    assert ended["accepted"] > 40
+    assert "refused in lines" not in ended
+
+
+def test_no_mutation_ends_in_another_exception(coco: Path, tmp_path: Path) -> None:
+    module = campaign_of("mutated_results")
     make(coco, tmp_path / "data", "combination", pairs=4)
     make(coco, tmp_path / "data", "training", pairs=6)
     sets = ["combination", "training"]

@@ -67,6 +67,7 @@ CHANGES = {
     "settings": (lambda r: r.update(settings=None), "settings"),
     "versions": (lambda r: r["versions"].update(numpy=2), "versions"),
     "about": (lambda r: r.update(about={"training": 5}), "about.training"),
+    "rate": (lambda r: r.update(about={"training": {"lambda_det": "x"}}), "lambda_det"),
     "speed": (lambda r: r.update(pairs_per_second="fast"), "pairs_per_second"),
     "number": (lambda r: r["summary"].update(iou="high"), "summary"),
     "lacking": (lambda r: r["summary"].pop("nmm"), "the number nmm, got none"),

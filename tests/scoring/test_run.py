@@ -18,6 +18,7 @@ from cisdl_bench.models.pair_detector import Masks, View
 from cisdl_bench.scoring import run as run_module
 from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.record import read_result
 from cisdl_bench.scoring.results import find_results, write_summary
 from cisdl_bench.scoring.rows import read_rows
 from cisdl_bench.scoring.run import Job, score
@@ -213,6 +214,31 @@ def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
         score(find_detector("empty"), jobs, tmp_path, Settings(threshold=0.4), Heard())
     (result,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard(), overwrite=True)
     assert result["summary"]["iou"] == 1
+
+
+def test_finished_results_stay_until_the_new_ones_are_whole(made, tmp_path, monkeypatch) -> None:
+    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
+    (old,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
+    folder = tmp_path / "combination-normal"
+    (folder / "mine.txt").write_text("a user's own file")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    again = {"settings": Settings(threshold=0.4), "progress": Heard(), "overwrite": True}
+    with monkeypatch.context() as patch:
+        patch.setattr("cisdl_bench.scoring.run._finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            score(find_detector("oracle"), jobs, tmp_path, **again)
+    assert [result.record["rows_sha256"] for result in find_results(tmp_path)] == [
+        old["rows_sha256"]
+    ]
+    (new,) = score(find_detector("oracle"), jobs, tmp_path, **again)
+    assert again["progress"].counts[-1] == ["pairs", 20, 20]
+    assert new["request"]["threshold"] == 0.4
+    assert read_result(folder / "result.json")["rows_sha256"] == new["rows_sha256"]
+    assert (folder / "mine.txt").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["combination-normal"]
 
 
 def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) -> None:

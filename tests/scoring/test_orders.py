@@ -1,0 +1,22 @@
+"""What a machine's share means for the number of processes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import os
+os.sched_setaffinity(0, {next(iter(os.sched_getaffinity(0)))})
+from cisdl_bench.scoring.orders import settings_of
+options = dict.fromkeys(["workers", "detector", "precision", "window", "stride", "batch_size"])
+options |= {"threshold": 0.5, "compiled": False, "save_masks": False, "perturb_on": "probe"}
+print(settings_of(False, "cpu", options).workers)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_processes_are_as_many_as_this_process_may_use() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
