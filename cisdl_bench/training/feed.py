@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 
+from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.records import UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
 from cisdl_bench.training.order import Draw, Order
@@ -109,6 +110,7 @@ def feed(
         collate_fn=collate,
         generator=torch.Generator(),  # its own: the reading thread must not draw from dropout's
         num_workers=workers,
+        worker_init_fn=reader_of_this_process(),
         pin_memory=pinned and workers > 0,
     )
     with closing(_batches(loader, pinned, workers)) as source:
