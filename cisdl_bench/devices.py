@@ -1,6 +1,7 @@
 """Where torch computes: the device, and this process among those of torchrun."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ def choose_device(text: str) -> str:
         return f"cuda:{local}" if torch.cuda.is_available() else "cpu"
     if text == "cuda":
         text = f"cuda:{local}"
+    wrong = CisdlError.expected("--device", "a device of this machine", text, "Use --device cpu")
+    if not re.fullmatch(r"cpu|cuda:[0-9]+", text):
+        raise wrong
     try:
         torch.empty(0, device=text)
     except (RuntimeError, AssertionError) as error:
-        raise CisdlError.expected(
-            "--device", "a device of this machine", text, "Use --device cpu"
-        ) from error
+        raise wrong from error
     return text
 
 
@@ -68,7 +70,7 @@ class Rank:
 
     Attributes:
         number: 0 to ``total`` - 1; 0 writes what is common.
-        total: How many there are.
+        total: Number of processes.
     """
 
     number: int = 0
@@ -108,7 +110,7 @@ def ranked(device: str = "cpu") -> Iterator[Rank]:
     """Yield this process's rank, from torchrun's environment; one process where there is none.
 
     Args:
-        device: Where tensors are exchanged; ``Rank`` itself exchanges on the CPU alone.
+        device: Torch device whose tensors are exchanged; ``Rank`` exchanges on the CPU alone.
     """
     total = int(os.environ.get("WORLD_SIZE", "1"))
     if total == 1:

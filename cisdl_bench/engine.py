@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -37,6 +38,15 @@ def workers(jobs: int, **settings: Any) -> joblib.Parallel:
         settings: Of ``joblib.Parallel``.
     """
     return joblib.Parallel(n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),), **settings)
+
+
+def reader_of_this_process() -> Callable[[int], None]:
+    """Return a ``worker_init_fn`` of a torch ``DataLoader``: its workers end with this process."""
+    return partial(_end_with, os.getpid())
+
+
+def _end_with(parent: int, _worker: int) -> None:
+    end_with(parent)
 
 
 def end_with(parent: int) -> None:

@@ -37,8 +37,8 @@ def correlate(a: Tensor, b: Tensor) -> Correlations:
     """Return the cross and self correlations of two batches of features.
 
     Args:
-        a: float, (N, C, h, w).
-        b: The same shape.
+        a: Features of the first pictures, float, (N, C, h, w).
+        b: Features of the second pictures, float, (N, C, h, w).
     """
     n, channels, h, w = a.shape
     with torch.no_grad():

@@ -38,7 +38,7 @@ class DetectionNetwork(nn.Module):
         Args:
             probe: The picture, pooled to 32x32, times its mask (equations 11 and 12), float32,
                 (N, 3, 32, 32).
-            donor: The same.
+            donor: The donor picture, pooled to 32x32, times its mask, float32, (N, 3, 32, 32).
         """
         first, second = self.features(torch.cat((probe, donor))).flatten(1).chunk(2)
         logits: Tensor = self.classifier((first - second).abs())

@@ -60,7 +60,7 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     Args:
         text: One of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
             ``torch.export`` file, or ``module:factory``.
-        device: Where a TorchScript file is loaded to.
+        device: Torch device that a TorchScript file is loaded to.
 
     Raises:
         ModelError: It is none of these, or cannot be used.

@@ -70,10 +70,10 @@ class Dmac(nn.Module):
 
         Args:
             probe: RGB, 0 to 255, uint8 or float, (N, 3, H, W).
-            donor: The same.
+            donor: RGB, 0 to 255, uint8 or float, (N, 3, H, W).
 
         Returns:
-            float32, (N, 2, H/8, W/8), rounded up, of the probe, and the same of the donor.
+            Logits of the probe and of the donor, float32, (N, 2, H/8, W/8), rounded up.
         """
         both = self.describe(torch.cat((probe, donor)))
         n = len(probe)

@@ -90,7 +90,7 @@ class Dmvn(nn.Module):
 
         Args:
             probe: RGB, 0 to 255, uint8 or float, (N, 3, 256, 256).
-            donor: The same.
+            donor: RGB, 0 to 255, uint8 or float, of the probe's shape.
 
         Returns:
             The probe's, the donor's, and (N, 2), of which class 1 is 'spliced'.

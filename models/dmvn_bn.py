@@ -34,7 +34,7 @@ class DmvnBn(nn.Module):
 
         Args:
             probe: RGB, 0 to 255, uint8 or float, (N, 3, H, W), H and W multiples of 16.
-            donor: The same.
+            donor: RGB, 0 to 255, uint8 or float, of the probe's shape.
         """
         (features,) = self.describe(torch.cat((probe, donor)))
         n = len(probe)

@@ -16,7 +16,7 @@ class Prepare(nn.Module):
     """Turns RGB pictures into what the networks see: BGR, 0 to 255, minus a mean.
 
     Args:
-        mean: Of blue, green and red, in grey levels.
+        mean: Means of blue, green and red in grey levels.
 
     >>> Prepare((1.0, 2.0, 3.0))(torch.full((1, 3, 1, 1), 10, dtype=torch.uint8)).flatten()
     tensor([9., 8., 7.])
@@ -43,8 +43,8 @@ class Vgg16(nn.Module):
     Convolutions are named as in Keras and in the literature: ``conv1_1`` to ``conv5_3``.
 
     Args:
-        blocks: How many blocks, 1 to 5.
-        dilation: Of each block's convolutions; its padding keeps the size.
+        blocks: Number of blocks, 1 to 5.
+        dilation: Dilation of each block's convolutions; the padding keeps the size.
         width: Share of VGG-16's channels.
     """
 

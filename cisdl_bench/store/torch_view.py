@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import KINDS, Pairs
 from cisdl_bench.store.opening import open_pairs
@@ -140,6 +141,7 @@ def pair_loader(
     dataset: PairDataset, batch_size: int = 24, *, shuffle: bool = False, **settings: Any
 ) -> DataLoader[Batch]:
     """Return a ``DataLoader`` of whole batches; further settings are torch's own."""
+    settings.setdefault("worker_init_fn", reader_of_this_process())
     return DataLoader(
         dataset, batch_size=batch_size, shuffle=shuffle, collate_fn=collate, **settings
     )

@@ -36,13 +36,13 @@ class AdversarialSpec:
     """The second stage (section III-D, Algorithm 2).
 
     Attributes:
-        form: Of the discriminative loss, one of ``FORMS``.
+        form: Form of the discriminative loss, one of ``FORMS``.
         lambda_det: Weight of the detection loss, equation (8); 0: there is no Det.
         lambda_dis: Weight of the discriminative loss, equation (8); 0: there is no Dis.
         ground_truth: Whether Det also learns from true masks, equation (12).
-        learning_rate: Of Det and Dis, Adam.
-        betas: Of Det and Dis.
-        steps: k, their updates for each of DMAC's.
+        learning_rate: Adam's learning rate for Det and Dis.
+        betas: Adam's two betas for Det and Dis.
+        steps: k of Algorithm 2, updates of Det and Dis for each update of DMAC.
     """
 
     form: str
@@ -60,9 +60,9 @@ class Experiment:
 
     Attributes:
         stage: One of ``STAGES``.
-        network: Architecture that is trained.
-        start: Experiment whose result it goes on from; empty: it begins.
-        place: In lists.
+        network: Architecture of the network that is trained.
+        start: Experiment whose checkpoint this one starts from; empty for a first stage.
+        place: Position in lists of experiments.
         width: Share of VGG-16's channels; the paper's is 1.
         pictures: Levels of the pictures that Det and Dis see, one of ``models.dmac_det.LEVELS``.
         adversarial: Settings of the stage of that name.

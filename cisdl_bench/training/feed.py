@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 
+from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.records import UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
 from cisdl_bench.training.order import Draw, Order
@@ -62,10 +63,10 @@ class Part:
     """This process's part of every batch, in pieces whose gradients are added up.
 
     Attributes:
-        batch: Pairs of a whole batch, over all processes.
-        pieces: In how many pieces each process goes through its part.
+        batch: Number of pairs in a whole batch, over all processes.
+        pieces: Number of pieces in which each process goes through its part.
         rank: This process's number.
-        ranks: How many there are.
+        ranks: Number of processes.
     """
 
     batch: int
@@ -109,6 +110,7 @@ def feed(
         collate_fn=collate,
         generator=torch.Generator(),  # its own: the reading thread must not draw from dropout's
         num_workers=workers,
+        worker_init_fn=reader_of_this_process(),
         pin_memory=pinned and workers > 0,
     )
     with closing(_batches(loader, pinned, workers)) as source:
@@ -174,7 +176,7 @@ def target(mask: Tensor, side: int) -> Tensor:
 
     Args:
         mask: uint8 0 or 1, (N, S, S).
-        side: Of the result.
+        side: Side of the result in positions.
 
     >>> target(torch.tensor([[[1, 1], [0, 0]]], dtype=torch.uint8), 1).item()
     1

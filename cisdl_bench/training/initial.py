@@ -41,8 +41,8 @@ def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | Non
     """Return an experiment's networks with the weights that it begins with.
 
     Args:
-        experiment: The one.
-        seed: For what is drawn.
+        experiment: The experiment that is trained.
+        seed: Seed of the weights that are drawn.
         vgg: VGG-16's published weights; None: He initialisation.
         start: Checkpoint of the experiment that it goes on from, where it does.
 

@@ -26,9 +26,9 @@ def spatial_cross_entropy(logits: Sequence[Tensor], targets: Sequence[Tensor]) -
     """Return L_ce, equation (9): the cross-entropy of both masks, averaged over positions.
 
     Args:
-        logits: Of each mask, (N, 2, h, w), class 1 is 'tampered'; or (N, 1, h, w), the logit of
-            'tampered' against 0.
-        targets: Of each mask, int64 0 or 1, (N, h, w).
+        logits: Logits of each mask, (N, 2, h, w), class 1 is 'tampered'; or (N, 1, h, w), the
+            logit of 'tampered' against 0.
+        targets: True classes of each mask, int64 0 or 1, (N, h, w).
 
     >>> even = torch.zeros(1, 2, 1, 1)
     >>> round(float(spatial_cross_entropy([even, even], [torch.zeros(1, 1, 1).long()] * 2)), 4)
@@ -63,7 +63,7 @@ def detection_loss(truth: Tensor | None, generated: Tensor, label: Tensor) -> Te
     Args:
         truth: Det's logits on the pictures times the true masks, (N, 2); None leaves that term
             out, the paper's DMAC+det.
-        generated: The same with the generated masks.
+        generated: Det's logits on the pictures times the generated masks, (N, 2).
         label: C_ab, int64 (N,).
     """
     loss = functional.cross_entropy(generated.float(), label)
@@ -84,7 +84,7 @@ def bce_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
 
     Args:
         truth: Dis' logits on the true masks of both pictures, (2, N, 1).
-        generated: The same on the generated ones.
+        generated: Dis' logits on the generated masks of both pictures, (2, N, 1).
     """
     both = functional.softplus(-truth.float()) + functional.softplus(generated.float())
     return both.mean(dim=(1, 2)).sum()

@@ -18,16 +18,16 @@ class Choices:
     """What a user chooses beside the experiment and the data.
 
     Attributes:
-        seed: Of weights, order and dropout.
+        seed: Seed of initial weights, order of pairs and dropout.
         device: Torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``fp32`` or ``bf16``.
-        pieces: In how many pieces each process goes through its part of a batch.
+        pieces: Number of pieces in which each process goes through its part of a batch.
         compile: Whether networks are compiled.
         workers: Reading processes; 0: one thread reads ahead.
         log_every: Steps from one line of ``history.csv`` to the next.
         save_every: Steps from one saved state to the next.
         evaluate_every: Steps from one evaluation to the next.
-        max_minutes: After so many this invocation saves and stops.
+        max_minutes: Minutes after which this invocation saves and stops.
         skip_unlabelled: Leave out pairs without a label or a true mask; else they are refused.
     """
 

@@ -34,7 +34,7 @@ class Computing:
     Attributes:
         device: Torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``fp32``, or ``bf16``: autocast; losses are always float32.
-        pieces: In how many pieces each batch is gone through, gradients added up.
+        pieces: Number of pieces of each batch, whose gradients are added up.
         compile: Whether networks are compiled.
         distributed: Whether gradients are averaged over processes.
     """

@@ -55,13 +55,13 @@ class Run:
         name: Name of its checkpoint, without an ending.
         record: What ``training.json`` holds.
         stage: What a step is, with its networks.
-        steps: How many there will be.
-        step: How many there were.
+        steps: Number of steps of the whole run.
+        step: Number of steps made so far.
         saved: Step of the state that is on disk; None where there is none.
-        seconds: Spent on those that are kept.
+        seconds: Seconds spent on the steps that are kept.
         begun: When the clock was last started.
         logged: Seconds spent when ``history.csv`` was last written.
-        recent: Since then, each step's pairs and losses.
+        recent: Pairs and losses of each step since ``history.csv`` was last written.
     """
 
     experiment: Experiment

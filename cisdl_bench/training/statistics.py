@@ -18,7 +18,7 @@ class Statistics:
 
     Args:
         network: On its device, in training mode.
-        pieces: In how many pieces each process goes through its part of a batch.
+        pieces: Number of pieces in which each process goes through its part of a batch.
     """
 
     def __init__(self, network: nn.Module, pieces: int) -> None:

@@ -144,6 +144,47 @@ def test_workers_end_with_their_parent(coco, tmp_path) -> None:
     assert alive == []
 
 
+SLOW = """
+import time
+import torch
+
+
+class Slow(torch.nn.Module):
+    def forward(self, probe, donor):
+        time.sleep(1)
+        return probe[:, 0], donor[:, 0]
+
+
+def network():
+    return Slow()
+"""
+
+
+@pytest.mark.parametrize("victim", ["worker", "parent"])
+def test_readers_of_a_network_end_as_workers_do(made: Path, tmp_path: Path, victim: str) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    words = ["score", "slow:network", "--data", str(made / "combination-normal"), "--workers", "2"]
+    words += ["--batch-size", "1", "--device", "cpu", "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    process = subprocess.Popen(
+        [*CLI, "-q", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    rows = tmp_path / "out" / "combination-normal" / "partial-0.csv"
+    deadline = time.monotonic() + 90
+    while not (rows.exists() and rows.stat().st_size) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    readers = psutil.Process(process.pid).children()
+    assert readers
+    (readers[-1] if victim == "worker" else process).send_signal(signal.SIGKILL)
+    stderr = process.communicate(timeout=90)[1]
+    _, alive = psutil.wait_procs(readers, timeout=3)
+    assert alive == []
+    if victim == "worker":
+        assert process.returncode == 1
+        assert "a worker process was killed" in one_line(stderr)
+
+
 def test_a_scheduler_that_is_none(tmp_path: Path) -> None:
     for address in ("nonsense", "http://localhost:8786", "tcp://a b:1"):
         words = ["generate", "--set", "raw", "--pairs", "2", "--backend", "dask"]

@@ -35,6 +35,9 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     assert choose_device("auto") == "cpu"
     with pytest.raises(CisdlError, match=r"--device: expected a device of this machine, got cuda"):
         choose_device("cuda")
+    for text in ("meta", "cpu:0", "mps", "cuda:x", "", "cuda:99999999999999999999"):
+        with pytest.raises(CisdlError, match=r"--device: expected a device of this machine"):
+            choose_device(text)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def test_batches_hold_the_pairs(made: Path, dataset: PairDataset) -> None:
         assert batch["label"][k] == pair.label
         assert KINDS[batch["kind"][k]] == pair.kind
     assert batch["index"].tolist() == wanted
+    assert batch["known"].tolist() == [[True, True]] * 7
     single = dataset[61]
     assert torch.equal(single["probe"], batch["probe"][2])
 
@@ -61,6 +62,22 @@ def test_loaders_give_every_pair_once(dataset: PairDataset, workers, method) -> 
 def test_a_plain_data_loader_works_with_its_collate(dataset: PairDataset) -> None:
     batch = next(iter(DataLoader(dataset, batch_size=4, collate_fn=collate)))
     assert batch["probe"].shape[0] == 4
+
+
+@pytest.mark.parametrize(("workers", "method"), [(0, None), (1, "fork"), (1, "spawn")])
+def test_torchs_own_collate_works_too(dataset: PairDataset, workers: int, method: str) -> None:
+    """It stacks single items; what is fetched is a whole batch already."""
+    loader = DataLoader(dataset, 30, num_workers=workers, multiprocessing_context=method)
+    found = list(loader)
+    assert [len(batch["index"]) for batch in found] == [30, 30, 20]
+    expected = dataset.__getitems__(range(30, 60))
+    assert type(found[1]) is dict
+    assert found[1].keys() == expected.keys()
+    assert all(torch.equal(found[1][name], expected[name]) for name in expected)
+    with pytest.raises(KeyError):
+        expected[1]
+    single = next(iter(DataLoader(dataset, batch_size=None)))
+    assert torch.equal(single["probe"], dataset[0]["probe"])
 
 
 def test_memory_stays_flat_over_epochs(dataset: PairDataset) -> None:
