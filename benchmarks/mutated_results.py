@@ -1,10 +1,10 @@
 """Mutated results through every reader: only an error of ours, or success, may come out.
 
-``python benchmarks/mutated_results.py RUN [--count 10000] [--seed 0] [--readers N]``: RUN is a folder
-that ``cisdl-bench score`` wrote. A mutation changes ``result.json`` or ``pairs.csv`` of a copy (half
-of the latter with the hash made to fit), then ``table``, ``compare``, ``report`` without pictures,
-``plot`` and ``reopen`` read it. Prints how many were refused, accepted, and ended in another
-exception, with the first of each kind of those.
+``python benchmarks/mutated_results.py RUN [--count 10000] [--seed 0] [--readers N]``: RUN is a
+folder that ``cisdl-bench score`` wrote. A mutation changes ``result.json`` or ``pairs.csv`` of a
+copy (half of the latter with the hash made to fit), then ``table``, ``compare``, ``report`` without
+pictures, ``plot`` and ``reopen`` read it. Prints how many were refused, accepted, and ended in
+another exception, with the first of each kind of those.
 """
 
 import argparse
