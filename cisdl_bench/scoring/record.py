@@ -68,12 +68,16 @@ class Origin(TypedDict):
     pictures: NotRequired[bool]
 
 
-class Training(TypedDict):
-    """What tables show of a network's training."""
+#: A number as the paper prints it, such as ``1e-5``.
+Printed = Annotated[str, Meta(pattern=r"^[0-9.e-]+$", max_length=20)]
 
-    lambda_det: NotRequired[float | None]
-    lambda_dis: NotRequired[float | None]
-    learning_rate: NotRequired[float | None]
+
+class Training(TypedDict):
+    """What tables show of a network's training, as the paper prints it."""
+
+    lambda_det: NotRequired[Printed | None]
+    lambda_dis: NotRequired[Printed | None]
+    learning_rate: NotRequired[Printed | None]
 
 
 class About(TypedDict):
