@@ -64,3 +64,12 @@ def test_equal_totals_come_in_the_order_of_their_channels() -> None:
     found = correlate(a, a)
     expected = by_the_equations(a[0], a[0], True)
     torch.testing.assert_close(found.aa[0], expected)
+
+
+def test_half_precision_ranks_translations_in_float32() -> None:
+    """Under bf16 the totals, which decide the six translations, are float32."""
+    a, b = torch.randn(2, 1, 16, 8, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    half = correlate(a, b)
+    whole = correlate(a.float(), b.float())
+    for x, y in zip(half, whole, strict=True):
+        torch.testing.assert_close(x.float(), y, rtol=0.02, atol=0.02)
