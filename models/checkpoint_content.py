@@ -77,6 +77,12 @@ def content_of(content: Mapping[Any, Any], where: object) -> Content:
 
 def _ours(content: dict[str, Any], where: object) -> Content:
     state = content.pop("state", None)
+    try:
+        json_text(content)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelError.expected(
+            where, "plain values beside the tensors", f"'{error}'", _RENEW
+        ) from error
     conforming(content, About, where, _RENEW, ModelError)
     if content["layout"] != LAYOUT:
         raise ModelError.expected(
@@ -88,12 +94,6 @@ def _ours(content: dict[str, Any], where: object) -> Content:
     if not isinstance(state, dict):
         got = "none" if state is None else type(state).__name__
         raise ModelError.expected(f"{where}: state", "a dictionary of tensors", got, _RENEW)
-    try:
-        json_text(content)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ModelError.expected(
-            where, "plain values beside the tensors", f"'{error}'", _RENEW
-        ) from error
     return Content(content, state)
 
 

@@ -69,7 +69,9 @@ def originals(folder: Path) -> list[Path]:
         names = [f"{layer}_{kind}" for layer in list(LAYERS)[:6] for kind in "Wb"]
         for name in names:
             group[name] = np.ones((2, 2, 1, 1) if name.endswith("W") else 2, dtype=np.float32)
-        group.attrs["weight_names"] = [name.encode() for name in names]
+        # Of one length, as Keras 1.2 wrote them: HDF5 itself never ends on a damaged global heap,
+        # where strings of any length lie.
+        group.attrs["weight_names"] = np.array([name.encode() for name in names])
     script = folder / "script.pt"
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(script))
     return [*paths, old, published, keras, script]

@@ -143,6 +143,7 @@ def test_half_precision_is_taken(network: nn.Module, tmp_path: Path) -> None:
         ({"architecture": "dmac-det"}, "configuration.pictures: expected what its detection netw"),
         ({"training": [1]}, "training: expected object"),
         ({"training": {"a": torch.ones(2)}}, "expected plain values beside the tensors"),
+        ({"versions": torch.ones(2)}, "expected plain values beside the tensors"),
         ({"versions": {"torch": 2}}, "versions.*: expected str, got int"),
     ],
 )
