@@ -317,6 +317,19 @@ def test_a_trial_whose_reference_is_broken_stays_in_the_totals(tmp_path: Path) -
     assert (summary["pairs"], summary["masks_unknown"]) == (3, 1)
 
 
+def test_a_trial_without_answer_counts_in_the_response_rate(tmp_path: Path) -> None:
+    index, table = nist_submission(tmp_path / "data", {})
+    table.write_text("\n".join(table.read_text().splitlines()[:-1]))
+    words = ("score", "--predictions", table, "--data", index, "-o")
+    assert "got none for 1, such as p-other d-raw" in typed(*words, tmp_path / "a").stderr
+    (tmp_path / "data" / "other-probe.png").unlink()
+    shown = typed(*words, tmp_path / "b", "--skip-unusable")
+    assert shown.exit_code == 0, shown.output
+    found = json.loads((tmp_path / "b" / "MFC18_Tiny" / "nist.json").read_text())
+    assert found["all"]["detection"]["TRR"] == pytest.approx(2 / 3, abs=1e-12)
+    assert found["all"]["detection"]["AUC"] is None  # no trial that is no target is left
+
+
 def test_a_list_without_labels_has_no_auc(tmp_path: Path) -> None:
     data = write_plain(tmp_path / "data")
     lines = [line.split(",")[:2] for line in data.read_text().splitlines()]

@@ -1,8 +1,10 @@
 """Results read back: strict JSON, and nothing believed."""
 
+import hashlib
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from conftest import Heard
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.scoring.again import reopen
+from cisdl_bench.scoring.compare import compare
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.results import find_results, write_summary
 from cisdl_bench.scoring.run import Job, score
@@ -108,3 +112,31 @@ def test_paths_that_are_no_utf_8_are_written_as_escapes(made: Path, tmp_path: Pa
     (result,) = find_results(folder)
     assert r"caf\udce9" in result.record["origin"]["path"]
     assert np.isnan(result.record["summary"]["mask_auc"])
+
+
+def rewritten(run: Path, to: Path, change: Callable[[list[str]], list[str]]) -> Path:
+    """Copy a run, change its rows and make their hash fit."""
+    shutil.copytree(run, to)
+    folder = to / "combination-normal"
+    header, *lines = (folder / "pairs.csv").read_text().splitlines(keepends=True)
+    text = "".join([header, *change(lines)])
+    (folder / "pairs.csv").write_text(text)
+    record = json.loads((folder / "result.json").read_text())
+    record["rows_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "result.json").write_text(json.dumps(record))
+    return to
+
+
+def renumbered(lines: list[str]) -> list[str]:
+    return [f"{100 + k},{line.partition(',')[2]}" for k, line in enumerate(lines)]
+
+
+def test_rows_are_those_of_the_summary_and_of_the_pairs(run: Path, tmp_path: Path) -> None:
+    fewer = rewritten(run, tmp_path / "fewer", lambda lines: lines[:-1])
+    with pytest.raises(RunError, match=r"expected 20 pairs, as result.json says, got 19"):
+        find_results(fewer)[0].rows()
+    strange = rewritten(run, tmp_path / "strange", renumbered)
+    with pytest.raises(RunError, match=r"expected rows of the 20 pairs at .*, got pair 100"):
+        reopen(find_results(strange)[0], Heard())
+    with pytest.raises(RunError, match="expected pairs that both scored, got none"):
+        compare(run, strange, "iou")
