@@ -41,7 +41,9 @@ def verify(
     bars = Bars(settings["quiet"])
     found, checked = [], set[Path]()
     for path in find_sets(folder):
-        bars.start("pairs", read_manifest(path, finished=False).get("counts", {}).get("pairs", 0))
+        counts = read_manifest(path, finished=False).get("counts")
+        known = counts.get("pairs") if isinstance(counts, dict) else None
+        bars.start("pairs", known if isinstance(known, int) else 0)
         problems = verify_set(path, checked, bars.advance)
         bars.stop()
         found.append({"path": str(path), "problems": problems})

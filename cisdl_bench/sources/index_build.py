@@ -261,7 +261,8 @@ def _is_file_name(name: str) -> bool:
 
 def _licences(table: Any) -> list[str]:
     """Return the names of a file's licences, as far as it has any."""
-    names = [each.get("name") for each in table if isinstance(each, dict)] if table else []
+    entries = table if isinstance(table, list) else []
+    names = [each.get("name") for each in entries if isinstance(each, dict)]
     return [str(name) for name in names if name]
 
 

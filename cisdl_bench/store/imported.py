@@ -37,10 +37,10 @@ from cisdl_bench.store.layout import (
     unpacked,
 )
 from cisdl_bench.store.pictures import PictureReader
-from cisdl_bench.store.sets import Manifest, read_manifest
+from cisdl_bench.store.sets import HOLDS_PAIRS, Manifest, read_manifest
 from cisdl_bench.store.shapes import ImportedSet
 
-HOLDS = "pairs"
+HOLDS = HOLDS_PAIRS
 _SIDES = ("top", "left", "height", "width")
 MASKS = ("probe", "donor")
 

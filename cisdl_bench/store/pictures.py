@@ -249,6 +249,10 @@ def read_store(path: Path) -> dict[str, Any]:
             f"{manifest['format']} {manifest['layout']}",
             "Choose another --out",
         )
+    if manifest["pending"] and set(manifest["pending"]) != {"purpose", "first", "ids"}:
+        raise StoreError.expected(
+            f"{path / MANIFEST}: pending", "purpose, first and ids", "some of them", then
+        )
     return manifest
 
 

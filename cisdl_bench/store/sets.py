@@ -30,12 +30,13 @@ from cisdl_bench.store.layout import (
     set_fingerprint,
 )
 from cisdl_bench.store.pictures import PictureReader, intact
-from cisdl_bench.store.shapes import SetManifest
+from cisdl_bench.store.shapes import GeneratedSet, ImportedSet, SetManifest, UnfinishedSet
 from cisdl_bench.strict_json import conforming
 
 Manifest = dict[str, Any]
 
 SKIPPED = "skipped.csv"
+HOLDS_PAIRS = "pairs"  # of an imported set
 
 
 def read_manifest(folder: Path, *, finished: bool = True, shape: Any = SetManifest) -> Manifest:
@@ -68,6 +69,18 @@ def read_manifest(folder: Path, *, finished: bool = True, shape: Any = SetManife
         )
     if shape is not SetManifest:
         conforming(manifest, shape, path, AGAIN, StoreError)
+    return manifest
+
+
+def read_finished(folder: Path) -> Manifest:
+    """Return the manifest of a finished set, generated or imported, with all that it must hold.
+
+    Raises:
+        StoreError: As ``read_manifest``.
+    """
+    manifest = read_manifest(folder)
+    shape = ImportedSet if manifest.get("holds") == HOLDS_PAIRS else GeneratedSet
+    conforming(manifest, shape, folder / MANIFEST, AGAIN, StoreError)
     return manifest
 
 
@@ -146,6 +159,12 @@ class SetFolder:
             self._clear()
             return fresh
         manifest = read_manifest(self.path, finished=False)
+        imported = manifest["request"].get("holds") == HOLDS_PAIRS
+        if imported == (request.get("holds") == HOLDS_PAIRS):
+            unfinished = SetManifest if imported else UnfinishedSet
+            finished = ImportedSet if imported else GeneratedSet
+            shape = finished if manifest["complete"] else unfinished
+            conforming(manifest, shape, self.path / MANIFEST, AGAIN, StoreError)
         differing = [key for key in request if manifest["request"].get(key) != request[key]]
         if differing:
             key = differing[0]

@@ -10,6 +10,7 @@ Count = Annotated[int, Meta(ge=0, le=2**62)]
 #: A name in the manifest's own folder, never a path out of it.
 ShardName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.h5$")]
 Side = Annotated[int, Meta(ge=1, le=4096)]
+Id = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
 class Entry(TypedDict):
@@ -33,16 +34,16 @@ class CompositeEntry(Entry):
 
     candidates: tuple[Count, Count]
     refused: dict[str, Count]
-    lacking: list[int]
+    lacking: list[Id]
     difficulty: dict[str, Count]
 
 
 class Pending(TypedDict):
-    """Pictures that are to be stored, in the order of their shards."""
+    """Pictures that are to be stored, in the order of their shards; an empty table is none."""
 
     purpose: NotRequired[str]
-    first: NotRequired[Count]
-    ids: NotRequired[list[int]]
+    first: NotRequired[Annotated[int, Meta(ge=0, le=10**9)]]
+    ids: NotRequired[list[Id]]
 
 
 class PicturesManifest(TypedDict):
@@ -64,6 +65,12 @@ class SetManifest(TypedDict):
     complete: bool
     request: dict[str, Any]
     shards: list[Entry]
+
+
+class UnfinishedSet(SetManifest):
+    """Of a set that ``generate`` has begun."""
+
+    shards: list[CompositeEntry]  # type: ignore[misc]
 
 
 class Request(TypedDict):
@@ -121,7 +128,7 @@ class GeneratedSet(_Finished):
     """Of a finished set that ``generate`` wrote."""
 
     request: Request
-    shards: list[CompositeEntry]
+    shards: Annotated[list[CompositeEntry], Meta(min_length=1)]
     spec: Spec
     counts: GeneratedCounts
     source: Source
@@ -149,6 +156,6 @@ class ImportedSet(_Finished):
 
     holds: Literal["pairs"]
     size: Side
-    shards: list[Entry]
+    shards: Annotated[list[Entry], Meta(min_length=1)]
     counts: ImportedCounts
     source: ImportedList

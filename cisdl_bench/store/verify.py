@@ -15,7 +15,7 @@ from cisdl_bench.store.layout import box_of, set_fingerprint, unpacked
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.pictures import PictureReader, read_store
 from cisdl_bench.store.reader import PairSet
-from cisdl_bench.store.sets import read_manifest
+from cisdl_bench.store.sets import read_finished
 
 _BLOCK = 512  # composites checked in one go
 
@@ -34,7 +34,7 @@ def verify_set(
         advance: Told how many pairs are done.
     """
     try:
-        manifest = read_manifest(folder)
+        manifest = read_finished(folder)
     except StoreError as error:
         return [str(error)]
     pictures = (folder / manifest["pictures"]).resolve()
