@@ -25,7 +25,7 @@ _MOST = {
     "version": 10**6,
 }
 #: Ends of what a transformation may be: shifts in px of a 256 px canvas, degrees, factors, levels.
-LIMITS = {
+LIMITS: dict[str, tuple[float, float]] = {
     "shift": (-256, 256),
     "rotation": (-180, 180),
     "scale": (1 / 64, 64),

@@ -131,9 +131,8 @@ _LIMITED = dict(
 
 
 def _check(name: str, values: npt.NDArray[np.float64]) -> None:
-    low, high = LIMITS[_LIMITED[name]]
-    if _LIMITED[name] == "shift":
-        low, high = -4096.0, 4096.0  # px of the recipe's own canvas
+    limits = {**LIMITS, "shift": (-4096.0, 4096.0)}  # px of the recipe's own canvas
+    low, high = limits[_LIMITED[name]]
     wrong = ~((values >= low) & (values <= high))
     if wrong.any():
         at = int(np.argmax(wrong))

@@ -74,8 +74,8 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
 
 def _whole_pairs(pairs: PairSet, path: Path, advance: Advance) -> None:
     n, size = len(pairs), pairs.size
-    shapes = dict.fromkeys(("probe", "donor"), (n, size, size, 3))
-    shapes |= dict.fromkeys(("probe_mask", "donor_mask"), (n, size, size))
+    picture, mask = (n, size, size, 3), (n, size, size)
+    shapes = {"probe": picture, "donor": picture, "probe_mask": mask, "donor_mask": mask}
     needed = 8 * n * size * size + (_SMALL_BYTES * n + _HEADER_BYTES)
     free = shutil.disk_usage(path.parent).free
     if needed > free:
