@@ -14,6 +14,8 @@ import click
 from cisdl_bench.errors import CisdlError, cause, next_step
 
 _LONGEST = 160  # characters of a path in a line
+#: In torch's messages where /dev/shm is full: a Bus error is how a reader ends there.
+_NO_ROOM = ("shared memory", "/dev/shm", "Bus error")  # noqa: S108 - words of a message
 _KEPT = "What is finished is kept: run the same command again"
 
 
@@ -46,17 +48,17 @@ def exit_code(error: BaseException) -> int | None:
     if isinstance(error, BrokenPipeError):
         _silence(sys.stdout)
         return 141
+    if any(word in _whole_text(error) for word in _NO_ROOM):
+        _logged(
+            "workers have no room in /dev/shm",
+            f"{_KEPT} with --workers 0, or give it more room (docker run --shm-size 1g)",
+            error,
+        )
+        return 1
     if _is_a_dead_worker(error):
         _logged(
             "a worker process was killed, perhaps for lack of memory",
             f"{_KEPT}, with --jobs 1 or --workers 0 where memory is short",
-            error,
-        )
-        return 1
-    if "shared memory" in str(error) or "/dev/shm" in str(error):  # noqa: S108 - a message's text
-        _logged(
-            "workers have no room in /dev/shm",
-            f"{_KEPT} with --workers 0, or give it more room (docker run --shm-size 1g)",
             error,
         )
         return 1
@@ -108,6 +110,17 @@ def _is_a_dead_worker(error: BaseException) -> bool:
     name = type(error).__name__  # joblib's and torch's classes without importing either
     dead = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker", "BrokenExecutor")
     return name in dead or (isinstance(error, RuntimeError) and "DataLoader worker" in str(error))
+
+
+def _whole_text(error: BaseException) -> str:
+    """Return what an error and those that it was raised from say."""
+    text, seen = "", set[int]()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        text += f"{each}\n"
+        each = each.__cause__ or each.__context__
+    return text
 
 
 def _logged(what: str, then: str, error: BaseException) -> None:

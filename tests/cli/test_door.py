@@ -43,6 +43,11 @@ class TerminatedWorkerError(Exception): ...
         (TerminatedWorkerError("60 lines"), 1, "a worker process was killed, perhaps"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), 1, "a worker"),
         (RuntimeError("unable to allocate shared memory(shm) for file"), 1, "--shm-size 1g"),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error."),
+            1,
+            "--shm-size 1g",
+        ),
     ],
 )
 def test_each_kind_of_exception_has_its_line(capsys, error, code, text) -> None:
