@@ -113,7 +113,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     else:
         content = content_of(load_tensors(path), path)
     about = content.about
-    network = build(about["architecture"], f"{path}: architecture", about.get("configuration"))
+    network = build(
+        shown(about["architecture"]), f"{path}: architecture", about.get("configuration")
+    )
     _fill(network, content.state, path)
     return Checkpoint(network.eval(), sha256, about, content.note)
 

@@ -132,6 +132,7 @@ def test_half_precision_is_taken(network: nn.Module, tmp_path: Path) -> None:
         ({"state": None}, "state: expected a dictionary of tensors, got none"),
         ({"state": [1]}, "state: expected a dictionary of tensors, got list"),
         ({"architecture": 3}, "architecture: expected str, got int"),
+        ({"architecture": "a\nb"}, r"got 'a\\nb'\. Choose"),
         ({"architecture": None}, "architecture: expected str"),
         ({"layout": "1"}, "layout: expected int"),
         ({"configuration": {"width": 1e9}}, "configuration.width: expected float <= 1.0"),
