@@ -131,7 +131,7 @@ def test_a_cluster_without_workers_is_refused(cluster: Cluster) -> None:
         ("dask", None, "expected the address of a scheduler, got none. Add --scheduler"),
         ("local", "tcp://127.0.0.1:1", "expected --backend dask, got local. Add --backend dask"),
         ("dask", "tcp://127.0.0.1:1", "expected a Dask scheduler that answers, got "),
-        ("dask", "http//x", "expected a Dask scheduler that answers, got "),
+        ("dask", "http//x", "expected an address such as tcp://node1:8786, got another form"),
     ],
 )
 def test_what_is_wrong_is_one_line(
