@@ -22,7 +22,7 @@ def small(name: str, **changes) -> Experiment:
     return replace(load_experiment(name), width=0.125, **{"batch": 6, **changes})
 
 
-ADAM = OptimizerSpec("adam", 5e-4)
+ADAM = OptimizerSpec("adam", 3e-4)
 
 
 def make_pairs(coco: Path, out: Path, pairs: int) -> Path:

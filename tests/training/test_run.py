@@ -64,7 +64,7 @@ def iou(path: Path, pairs: Path) -> float:
 def learnt(pairs64: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """DMAC after it has learnt 33 pairs by heart."""
     out = tmp_path_factory.mktemp("learnt")
-    by_heart = small("dmac", batch=11, epochs=110, flip=0.0, swap=0.0, optimizer=ADAM)
+    by_heart = small("dmac", batch=11, epochs=130, flip=0.0, swap=0.0, optimizer=ADAM)
     record = train(by_heart, [pairs64], out, Choices(), Ears())
     assert record["complete"]
     return out / "dmac.pt"
