@@ -1,5 +1,6 @@
 """Where torch computes: the device, and this process among those of torchrun."""
 
+import gc
 import os
 import re
 from collections.abc import Iterator
@@ -125,5 +126,8 @@ def ranked(device: str = "cpu") -> Iterator[Rank]:
     torch.distributed.init_process_group(backend)
     try:
         yield Rank(torch.distributed.get_rank(), total)
+        torch.distributed.barrier()
     finally:
+        # A network that is still wrapped for the group would abort the process at its end.
+        gc.collect()
         torch.distributed.destroy_process_group()

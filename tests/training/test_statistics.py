@@ -95,13 +95,15 @@ warnings.simplefilter("error")
 import torch
 from cisdl_bench.devices import ranked
 from training.test_statistics import pieces_of, stage_of
-with ranked() as rank:
+def work(rank):
     stage = stage_of(distributed=True)
     for step in range(3):
         stage.step({{"pairs": iter([pieces_of(step)[rank.number]])}})
     learner = stage.learners["network"]
     state = learner.network.state_dict() | {{"constant": learner.network.constant}}
     torch.save(state, {str(tmp_path)!r} + f"/{{rank.number}}.pt")
+with ranked() as rank:
+    work(rank)
 """
     )
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
