@@ -1,5 +1,6 @@
 """Whatever ends a command ends it in one line, and no worker outlives its parent."""
 
+import contextlib
 import errno
 import os
 import pickle
@@ -122,8 +123,10 @@ def _started(coco: Path, out: Path) -> tuple[subprocess.Popen[str], list[psutil.
     deadline = time.monotonic() + 60
     workers: list[psutil.Process] = []
     while time.monotonic() < deadline and process.poll() is None:
-        children = psutil.Process(process.pid).children()
-        workers = [each for each in children if "LokyProcess" in " ".join(each.cmdline())]
+        workers = []
+        with contextlib.suppress(psutil.Error):  # one that has just ended
+            children = psutil.Process(process.pid).children()
+            workers = [each for each in children if "LokyProcess" in " ".join(each.cmdline())]
         if workers and (out / "combination-easy" / "manifest.json").exists():
             return process, workers
         time.sleep(0.02)
