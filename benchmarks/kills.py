@@ -176,7 +176,10 @@ def _served() -> list[object]:
             self.send_header("Content-Length", str(len(data) - first))
             self.end_headers()
             for at in range(first, len(data), 1 << 16):
-                self.wfile.write(data[at : at + (1 << 16)])
+                try:
+                    self.wfile.write(data[at : at + (1 << 16)])
+                except OSError:  # whoever asked was killed
+                    return
                 time.sleep(0.01)
 
         def log_message(self, *_: object) -> None: ...
@@ -232,7 +235,9 @@ def campaign(case: Case, name: str, kills: int, rng: random.Random, folder: Path
         odd = [
             path for path in found.keys() | expected.keys() if found.get(path) != expected.get(path)
         ]
-        if last.returncode or odd:
+        # An export that was finished before the kill is not replaced: that is said, and right.
+        done_before = b"expected a name that is free" in said
+        if odd or (last.returncode and not done_before):
             wrong.append(f"{name} killed after {moments} s: {last.returncode} {said!r} {odd[:5]}")
         shutil.rmtree(out)
     print(f"{name}: {done} kills in {number} runs of {seconds:.1f} s: {len(wrong)} ended otherwise")
