@@ -175,11 +175,10 @@ class PairSet(Sequence[Pair]):
         composite, number = divmod(index, len(self.kinds))
         kind = self.kinds[number]
         self.pictures.read_into(int(self._background[composite]), probe)
-        first = self._background if kind == "background" else self._donor
         if kind == "background":
             donor[:] = probe
         else:
-            self.pictures.read_into(int(first[composite]), donor)
+            self.pictures.read_into(int(self._donor[composite]), donor)
         probe_mask[:] = 0
         donor_mask[:] = 0
         if kind == "negative":

@@ -99,6 +99,17 @@ def test_agrees_with_what_was_composed(coco: Path, made: Path) -> None:
         assert np.array_equal(pair.donor_mask, composite.donor_mask.on_canvas(256))
         assert pair.numbers["index"] == composite.index
         assert pair.numbers["scale"] == composite.parameters.scale
+        assert pair.numbers["difficulty"] == composite.difficulty
+    assert len({composite.difficulty for composite in composites}) > 1
+
+
+def test_pairs_opened_by_a_relative_path_are_read_in_any_folder(
+    made: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(made)
+    sent = pickle.dumps(open_pairs("training"))
+    monkeypatch.chdir(tmp_path)
+    assert len(pickle.loads(sent)) == 60
 
 
 def test_outside_the_mask_a_composite_is_its_background(made: Path) -> None:
