@@ -1,6 +1,7 @@
 """Small data sets in COCO's layout that the tests make themselves."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from cisdl_bench.generate.orders import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
+
+# A job in a shell's background is started with Ctrl-C ignored; the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared"
