@@ -195,7 +195,7 @@ def campaign(case: Case, name: str, kills: int, rng: random.Random, folder: Path
 
     Args:
         case: The command.
-        name: What it is called.
+        name: Name of the case, which its folder is called by.
         kills: Number of kills.
         rng: Draws the moments.
         folder: An empty folder.

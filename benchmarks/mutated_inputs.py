@@ -363,9 +363,9 @@ def campaign(kinds: list[str], count: int, seed: int) -> tuple[Counter[str], dic
     """Run mutated cases; return how they ended, and the first of each kind that went wrong.
 
     Args:
-        kinds: Of ``KINDS``, in turn.
+        kinds: Kinds of input, names of ``KINDS``, taken in turn.
         count: Number of cases.
-        seed: Which ones.
+        seed: Seed of the mutations.
     """
     ended: Counter[str] = Counter()
     wrong: dict[str, str] = {}

@@ -161,8 +161,8 @@ def campaign(count: int, seed: int) -> tuple[Counter[str], dict[str, str]]:
     """Score mutated lists; return how they ended, and each other exception's first case.
 
     Args:
-        count: How many mutations.
-        seed: Which ones.
+        count: Number of mutations.
+        seed: Seed of the mutations.
     """
     rng = random.Random(seed)  # noqa: S311 - no secret
     ended: Counter[str] = Counter()

@@ -163,9 +163,9 @@ def campaign(
 
     Args:
         run: A folder of results; left as it is.
-        count: How many mutations.
-        seed: Which ones.
-        readers_each: How many readers, drawn at random, read each copy; None is all of them.
+        count: Number of mutations.
+        seed: Seed of the mutations.
+        readers_each: Number of readers, drawn at random, of each copy; None is all of them.
     """
     rng = random.Random(seed)  # noqa: S311 - no secret
     ended: Counter[str] = Counter()
