@@ -20,7 +20,7 @@ from photographs import write_photographs
 
 from cisdl_bench.generate import compose as compose_module
 from cisdl_bench.generate import tasks as tasks_module
-from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder

@@ -24,11 +24,11 @@ import torch
 from torch import nn
 
 from cisdl_bench.cli.main import main as cisdl_bench
-from cisdl_bench.models.checkpoint import load_checkpoint
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.specs import spec_text
 from cisdl_bench.training.experiments import Experiment, load_experiment
+from cisdl_bench.training.options import Choices
 from cisdl_bench.training.run import train
-from cisdl_bench.training.settings import Choices
 
 FORK = multiprocessing.get_context("fork")
 CHOICES = Choices(log_every=1, save_every=2, evaluate_every=3)

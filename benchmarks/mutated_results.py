@@ -24,9 +24,9 @@ from cisdl_bench.report.figures import FIGURES, Wish, draw
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
-from cisdl_bench.scoring.again import reopen
-from cisdl_bench.scoring.compare import compare
-from cisdl_bench.scoring.results import find_results, write_summary
+from cisdl_bench.results.compare import compare
+from cisdl_bench.results.reload import reopen
+from cisdl_bench.results.results import find_results, write_summary
 
 RESULT, ROWS = "result.json", "pairs.csv"
 _VALUES: list[Any] = [

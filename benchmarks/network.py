@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cisdl_bench.models.correlation import TOP, Correlations
-from cisdl_bench.models.dmac import Dmac
+from cisdl_bench.models.networks.correlation import TOP, Correlations
+from cisdl_bench.models.networks.dmac import Dmac
 from cisdl_bench.scoring.settings import Settings, computing
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from cisdl_bench.store.torch_view import Batch, PairDataset
+from cisdl_bench.training.epoch_order import Order
 from cisdl_bench.training.experiments import load_experiment
 from cisdl_bench.training.feed import Part, feed, kinds_of
-from cisdl_bench.training.initial import begin
-from cisdl_bench.training.order import Order
+from cisdl_bench.training.initial_weights import begin
 from cisdl_bench.training.stages import Computing, make_stage
 
 

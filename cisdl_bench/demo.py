@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.metrics.intervals import mean_of
 from cisdl_bench.models.detectors import find_detector
@@ -13,9 +13,9 @@ from cisdl_bench.report.figures import Wish, draw, save_figure
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
+from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.one_pair import UNTRAINED
 from cisdl_bench.scoring.orders import Lists, jobs_of
-from cisdl_bench.scoring.results import write_summary
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.sources.coco import CocoSource

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cisdl_bench.checked import only, record_values, require
 from cisdl_bench.errors import SpecError
 from cisdl_bench.records import DIFFICULTIES, KINDS
+from cisdl_bench.validation import only, record_values, require
 
 TRANSFORMATIONS = ("shift", "rotation", "scale", "luminance", "deformation")
 HARD = {"hard": "difficult"}

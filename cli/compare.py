@@ -58,8 +58,8 @@ def compare(
     """
     from dataclasses import asdict
 
-    from cisdl_bench.scoring.compare import as_dict
-    from cisdl_bench.scoring.compare import compare as run
+    from cisdl_bench.results.compare import as_dict
+    from cisdl_bench.results.compare import compare as run
 
     found, changes = run(run_a, run_b, metric, sets)
     rows = [as_dict(each) for each in found]
@@ -93,7 +93,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     import csv
     import io
 
-    from cisdl_bench.scoring.results import plain_cell
+    from cisdl_bench.results.results import plain_cell
     from cisdl_bench.store.atomic import write_whole
 
     text = io.StringIO()

@@ -99,7 +99,7 @@ def _device(detector: Any, size: int, asked: str, bars: Bars) -> str:
     """Return where a detector computes; say it of a network."""
     from cisdl_bench.devices import choose_device, device_name
     from cisdl_bench.models.detectors import NetworkDetector
-    from cisdl_bench.models.networks import check_side
+    from cisdl_bench.models.networks.registry import check_side
 
     if not isinstance(detector, NetworkDetector):
         return "cpu"

@@ -16,7 +16,7 @@ def env(as_json: bool) -> None:
     Example:
       cisdl-bench env
     """
-    from cisdl_bench.surroundings import surroundings
+    from cisdl_bench.environment import surroundings
 
     found = surroundings()
     if as_json:

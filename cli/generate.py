@@ -95,7 +95,7 @@ def generate(
       cisdl-bench generate --set training --backend dask --scheduler tcp://node1:8786
     """
     from cisdl_bench.engine import engine
-    from cisdl_bench.generate.orders import drawn_orders, recipe_order
+    from cisdl_bench.generate.jobs import drawn_orders, recipe_order
     from cisdl_bench.generate.run import run
     from cisdl_bench.sources.find import find_source
     from cisdl_bench.store.folder import DataFolder

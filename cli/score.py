@@ -166,9 +166,9 @@ def score(
     from cisdl_bench.devices import choose_device, device_name, ranked
     from cisdl_bench.engine import engine
     from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
+    from cisdl_bench.results.results import write_summary
     from cisdl_bench.scoring.orders import Lists, jobs_of, settings_of
     from cisdl_bench.scoring.predicted import with_predictions
-    from cisdl_bench.scoring.results import write_summary
     from cisdl_bench.scoring.run import score as run
 
     with ranked() as rank:

@@ -144,8 +144,8 @@ def train(
     from dataclasses import replace
 
     from cisdl_bench.devices import choose_device, ranked
+    from cisdl_bench.training.options import Choices
     from cisdl_bench.training.run import train as run
-    from cisdl_bench.training.settings import Choices
 
     text = name or experiment or ""
     of = load_experiment(text)

@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.dense_field import DenseField
-from cisdl_bench.models.luo_blocks import LuoBlocks
-from cisdl_bench.models.networks import NETWORKS, build
+from cisdl_bench.models.classical.dense_field import DenseField
+from cisdl_bench.models.classical.luo_blocks import LuoBlocks
+from cisdl_bench.models.classical.reference_detectors import Empty, Oracle, Random
+from cisdl_bench.models.classical.sift_ransac import SiftRansac
+from cisdl_bench.models.classical.zernike_blocks import ZernikeBlocks
+from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.models.pair_detector import PairDetector
-from cisdl_bench.models.reference_detectors import Empty, Oracle, Random
-from cisdl_bench.models.sift_ransac import SiftRansac
-from cisdl_bench.models.zernike_blocks import ZernikeBlocks
 
 PAIR_DETECTORS: dict[str, Callable[[], PairDetector]] = {
     "oracle": Oracle,
@@ -116,8 +116,8 @@ def _unknown(text: str) -> ModelError:
 
 
 def _of_file(path: Path, device: str) -> NetworkDetector:
-    from cisdl_bench.models.checkpoint import load_checkpoint
-    from cisdl_bench.models.foreign import file_kind, from_file
+    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+    from cisdl_bench.models.checkpoints.program import file_kind, from_file
 
     kind = file_kind(path)
     if kind == "checkpoint":
@@ -134,8 +134,8 @@ def _of_file(path: Path, device: str) -> NetworkDetector:
 
 
 def _of_factory(text: str) -> NetworkDetector:
-    from cisdl_bench.models.foreign import from_factory
-    from cisdl_bench.models.program_identity import program_identity
+    from cisdl_bench.models.checkpoints.program import from_factory
+    from cisdl_bench.models.checkpoints.program_identity import program_identity
 
     network, module = from_factory(text)
     identity, note = program_identity(text, module, network), ""

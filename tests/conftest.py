@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder

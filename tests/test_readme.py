@@ -10,8 +10,8 @@ from lists import write_casia, write_mfc, write_plain, write_release
 from training.conftest import write_vgg
 
 from cisdl_bench.cli.main import main
-from cisdl_bench.models.checkpoint import save_checkpoint
-from cisdl_bench.models.networks import build
+from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
+from cisdl_bench.models.networks.registry import build
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)

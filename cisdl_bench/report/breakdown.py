@@ -12,7 +12,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure, plain
 from cisdl_bench.report.methods import gathered, sets_of
-from cisdl_bench.scoring.results import Result
+from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.scoring.summary import LOCALIZATION, mask_values
 

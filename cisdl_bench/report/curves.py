@@ -12,7 +12,7 @@ from cisdl_bench.metrics import detection
 from cisdl_bench.records import UNLABELLED
 from cisdl_bench.report.drawing import colour, new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of, sets_of
-from cisdl_bench.scoring.results import Result
+from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.summary import pair_scores
 
 Floats = npt.NDArray[np.float64]

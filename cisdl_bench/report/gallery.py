@@ -15,8 +15,8 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.records import Mask, Pair, Pairs, Pixels
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.sheet import caption
-from cisdl_bench.scoring.again import masks_of, reopen
-from cisdl_bench.scoring.results import Result
+from cisdl_bench.results.reload import masks_of, reopen
+from cisdl_bench.results.results import Result
 
 _SIDE = 224  # px of a picture
 _QUALITY = 82  # of its JPEG

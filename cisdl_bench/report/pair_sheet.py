@@ -16,8 +16,8 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pair, Pairs
 from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.scoring.again import masks_of, reopen
-from cisdl_bench.scoring.results import Result
+from cisdl_bench.results.reload import masks_of, reopen
+from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.scoring.summary import mask_values, pair_scores
 from cisdl_bench.seeding import permutation, stream

@@ -13,7 +13,7 @@ from cisdl_bench.metrics.localization import Convention
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, name_of, sets_of
-from cisdl_bench.scoring.results import Result
+from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.summary import DETECTION, LOCALIZATION, RULES, summarise
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")

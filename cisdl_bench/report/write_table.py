@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from cisdl_bench.report.tables import PUBLISHED, Table
-from cisdl_bench.scoring.results import plain_cell
+from cisdl_bench.results.results import plain_cell
 from cisdl_bench.scoring.summary import RULES
 
 _HEADINGS = {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cisdl_bench.models.networks import check_side, parameters_of
+from cisdl_bench.models.networks.registry import check_side, parameters_of
 from cisdl_bench.scoring.settings import Settings, computing
 
 _BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 2, 4, 8, 16, 32, 64, 128, 256)}

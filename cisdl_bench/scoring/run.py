@@ -19,8 +19,8 @@ from cisdl_bench.adapters.predictions import Predictions
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.detectors import Detector, NetworkDetector
-from cisdl_bench.models.networks import check_side
-from cisdl_bench.models.sliding import SlidingWindows
+from cisdl_bench.models.networks.registry import check_side
+from cisdl_bench.models.networks.sliding import SlidingWindows
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.batches import PerturbedPairs

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from cisdl_bench.devices import Rank
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.checkpoint import Run, TrainingError, scored_network
 from cisdl_bench.training.history import EVALUATION, HISTORY, Log
-from cisdl_bench.training.settings import METRICS, Evaluate
-from cisdl_bench.training.state import Run, TrainingError, scored_network
+from cisdl_bench.training.options import METRICS, Evaluate
 
 TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cisdl_bench.checked import record_values, require
 from cisdl_bench.errors import SpecError
+from cisdl_bench.validation import record_values, require
 
 STAGES = ("cross-entropy", "adversarial", "detection")
 FORMS = ("bce", "hinge")

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.records import UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
-from cisdl_bench.training.order import Draw, Order
+from cisdl_bench.training.epoch_order import Draw, Order
 
 SIDES = ("probe", "donor")
 

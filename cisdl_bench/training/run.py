@@ -14,19 +14,12 @@ from torch import nn
 
 from cisdl_bench.devices import Rank, device_name, float32_rule
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.networks import check_side
+from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.account import evaluate_now, log_of, write_history
-from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.feed import Part, feed, kinds_of, unlabelled
-from cisdl_bench.training.history import EVALUATION, HISTORY
-from cisdl_bench.training.initial import begin, seed_step
-from cisdl_bench.training.order import Order
-from cisdl_bench.training.settings import Choices, Evaluate
-from cisdl_bench.training.stages import Computing, make_stage
-from cisdl_bench.training.state import (
+from cisdl_bench.training.checkpoint import (
     RECORD,
     STATE,
     Run,
@@ -37,6 +30,13 @@ from cisdl_bench.training.state import (
     restore,
     save,
 )
+from cisdl_bench.training.epoch_order import Order
+from cisdl_bench.training.experiments import Experiment
+from cisdl_bench.training.feed import Part, feed, kinds_of, unlabelled
+from cisdl_bench.training.history import EVALUATION, HISTORY
+from cisdl_bench.training.initial_weights import begin, seed_step
+from cisdl_bench.training.options import Choices, Evaluate
+from cisdl_bench.training.stages import Computing, make_stage
 
 Kinds = list[npt.NDArray[np.int64]]
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.detection_network import DetectionNetwork
-from cisdl_bench.models.discriminative_network import DiscriminativeNetwork
-from cisdl_bench.models.dmac_det import shrunk_pictures, tampered_probability
+from cisdl_bench.models.networks.detection_network import DetectionNetwork
+from cisdl_bench.models.networks.discriminative_network import DiscriminativeNetwork
+from cisdl_bench.models.networks.dmac_det import shrunk_pictures, tampered_probability
 from cisdl_bench.store.torch_view import Batch
 from cisdl_bench.training.experiments import AdversarialSpec, Experiment, OptimizerSpec
 from cisdl_bench.training.feed import SIDES, target

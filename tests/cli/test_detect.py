@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 from planted import planted
 
 from cisdl_bench.cli.main import main
-from cisdl_bench.models.checkpoint import save_checkpoint
-from cisdl_bench.models.networks import build
+from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
+from cisdl_bench.models.networks.registry import build
 from cisdl_bench.scoring.one_pair import UNTRAINED
 
 

@@ -206,7 +206,7 @@ def test_a_scheduler_that_is_none(tmp_path: Path) -> None:
 def test_a_process_bound_to_one_core_starts_one_worker() -> None:
     bound = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from cisdl_bench.cli.options import _cores; from cisdl_bench.surroundings import _machine;"
+        "from cisdl_bench.cli.options import _cores; from cisdl_bench.environment import _machine;"
         "print(_cores(), _machine()['cores'])"
     )
     shown = subprocess.run(

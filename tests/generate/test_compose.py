@@ -35,7 +35,7 @@ def test_several_instances_of_one_donor_are_each_cut_out_by_their_own_mask(coco,
         ("by_difficulty = true", "by_difficulty = false"),
     )
     of = {split: open_coco(coco, split, tmp_path / "index") for split in ("train", "val")}
-    from cisdl_bench.generate.orders import drawn_orders
+    from cisdl_bench.generate.jobs import drawn_orders
     from cisdl_bench.generate.run import run
     from cisdl_bench.store.folder import DataFolder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Heard
 
-from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.folder import DataFolder

@@ -16,7 +16,7 @@ from conftest import Heard, change_coco, content, make, write_coco
 from PIL import Image
 
 from cisdl_bench.errors import SourceError, StoreError
-from cisdl_bench.generate.orders import recipe_order
+from cisdl_bench.generate.jobs import recipe_order
 from cisdl_bench.generate.run import run
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.sources.coco import open_coco
@@ -330,7 +330,7 @@ def test_a_folder_that_cannot_be_written(coco: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     of = open_coco(coco, "val", tmp_path / "index")
-    from cisdl_bench.generate.orders import drawn_orders
+    from cisdl_bench.generate.jobs import drawn_orders
 
     orders = drawn_orders(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
     with pytest.raises(StoreError, match="out: expected a place to write to, got 'Not a"):
@@ -372,7 +372,7 @@ def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
 
 def make_test(root: Path, out: Path, told: Heard, **settings: bool) -> dict:
     of = open_coco(root, "val", out / "index")
-    from cisdl_bench.generate.orders import drawn_orders
+    from cisdl_bench.generate.jobs import drawn_orders
 
     orders = drawn_orders(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
     return run(orders, DataFolder(out), told, **settings)[0]

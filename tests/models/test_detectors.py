@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoints.program import ForeignNetwork
+from cisdl_bench.models.classical.sift_ransac import SiftRansac
 from cisdl_bench.models.detectors import NetworkDetector, find_detector
-from cisdl_bench.models.foreign import ForeignNetwork
 from cisdl_bench.models.pair_detector import View
-from cisdl_bench.models.sift_ransac import SiftRansac
 
 FACTORY = """
 import torch

@@ -6,8 +6,8 @@ import pytest
 from conftest import Heard, make
 
 from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.orders import Lists, jobs_of
-from cisdl_bench.scoring.results import write_summary
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 

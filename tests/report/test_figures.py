@@ -18,9 +18,9 @@ from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
 from cisdl_bench.report.growth import growth_figure
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.robustness import robustness_figure
-from cisdl_bench.scoring.again import masks_of, reopen
+from cisdl_bench.results.reload import masks_of, reopen
+from cisdl_bench.results.results import find_results
 from cisdl_bench.scoring.orders import Lists, jobs_of
-from cisdl_bench.scoring.results import find_results
 from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings

@@ -13,8 +13,8 @@ from lists import write_plain
 
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.report.page import page
+from cisdl_bench.results.results import find_results
 from cisdl_bench.scoring.orders import Lists, jobs_of
-from cisdl_bench.scoring.results import find_results
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 

@@ -10,8 +10,8 @@ from typing import Any
 from conftest import REPOSITORY, Heard, make
 
 from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.orders import Lists, jobs_of
-from cisdl_bench.scoring.results import write_summary
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 

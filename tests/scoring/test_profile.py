@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from cisdl_bench.devices import choose_device
 from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.detection import Detection
-from cisdl_bench.models.networks import build, check_side
+from cisdl_bench.models.networks.registry import build, check_side
 from cisdl_bench.scoring import profile as module
 from cisdl_bench.scoring.profile import _noise as noise
 from cisdl_bench.scoring.profile import profile

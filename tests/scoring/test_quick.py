@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cisdl_bench.adapters.pairs import Opening, open_list
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.foreign import ForeignNetwork
+from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.scoring import quick
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches

@@ -13,10 +13,10 @@ from conftest import Heard
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.detectors import find_detector
-from cisdl_bench.scoring.again import reopen
-from cisdl_bench.scoring.compare import compare
+from cisdl_bench.results.compare import compare
+from cisdl_bench.results.reload import reopen
+from cisdl_bench.results.results import find_results, write_summary
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.results import find_results, write_summary
 from cisdl_bench.scoring.run import Job, score
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store import open_pairs

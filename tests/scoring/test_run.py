@@ -11,15 +11,15 @@ from conftest import Heard
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError, RunError, StoreError
+from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.detectors import NetworkDetector, find_detector
-from cisdl_bench.models.foreign import ForeignNetwork
 from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.results.results import find_results, write_summary
 from cisdl_bench.scoring import run as run_module
 from cisdl_bench.scoring.orders import Lists, jobs_of
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.record import read_result
-from cisdl_bench.scoring.results import find_results, write_summary
 from cisdl_bench.scoring.rows import read_rows
 from cisdl_bench.scoring.run import Job, score
 from cisdl_bench.scoring.settings import Settings

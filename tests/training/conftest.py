@@ -6,9 +6,9 @@ import torch
 from conftest import Heard
 from torch import nn
 
-from cisdl_bench.generate.orders import drawn_orders
+from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
-from cisdl_bench.models.vgg import BLOCKS
+from cisdl_bench.models.networks.vgg import BLOCKS
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import spec_text
 from cisdl_bench.store.folder import DataFolder

@@ -16,9 +16,9 @@ from training.test_run import FAST, Ears
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.epoch_order import Order
 from cisdl_bench.training.feed import Part, feed, kinds_of
 from cisdl_bench.training.history import read_log
-from cisdl_bench.training.order import Order
 from cisdl_bench.training.run import train
 
 OF = small("dmac", batch=11, epochs=1)
@@ -40,7 +40,7 @@ def test_a_line_of_history_is_the_mean_of_its_steps(pairs64: Path, tmp_path: Pat
 
 def test_the_first_loss_is_that_of_the_first_batch(pairs64: Path, tmp_path: Path) -> None:
     """Computed here from the pairs that the order names, without flips or swaps."""
-    from cisdl_bench.training.initial import begin
+    from cisdl_bench.training.initial_weights import begin
 
     of = replace(OF, flip=0.0, swap=0.0)
     train(of, [pairs64], tmp_path, FAST, Ears())

@@ -4,7 +4,7 @@ from importlib import resources
 import pytest
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.models.dmac_det import LEVELS
+from cisdl_bench.models.networks.dmac_det import LEVELS
 from cisdl_bench.report import published
 from cisdl_bench.training.experiments import (
     PICTURES,

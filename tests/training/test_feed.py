@@ -7,8 +7,8 @@ import torch
 
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.epoch_order import Draw, Order
 from cisdl_bench.training.feed import Part, augmented, feed, kinds_of, target
-from cisdl_bench.training.order import Draw, Order
 
 
 def test_batches_are_the_orders_pairs_mirrored_and_swapped(pairs64: Path) -> None:

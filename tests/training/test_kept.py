@@ -15,13 +15,13 @@ from training.test_run import FAST, Ears, same
 
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
-from cisdl_bench.models.checkpoint import load_checkpoint
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.report.growth import growth_figure
+from cisdl_bench.training import checkpoint as state
 from cisdl_bench.training import run as module
-from cisdl_bench.training import state
+from cisdl_bench.training.checkpoint import TrainingError
 from cisdl_bench.training.history import EVALUATION, Log, read_log
 from cisdl_bench.training.run import train
-from cisdl_bench.training.state import TrainingError
 
 OF = small("dmac", batch=11, epochs=1)  # three steps
 

@@ -12,7 +12,7 @@ from training.conftest import small
 from training.test_run import FAST, Ears
 
 from cisdl_bench.devices import float32_rule
-from cisdl_bench.models.discriminative_network import DiscriminativeNetwork, spectral_norm
+from cisdl_bench.models.networks.discriminative_network import DiscriminativeNetwork, spectral_norm
 from cisdl_bench.scoring.settings import Settings, computing
 from cisdl_bench.training import run as module
 from cisdl_bench.training.run import train

@@ -14,14 +14,14 @@ from conftest import Heard
 from training.conftest import ADAM, SIDE, small
 
 from cisdl_bench.errors import ModelError, RunError
-from cisdl_bench.models.checkpoint import load_checkpoint
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.account import TrainingError
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import target
 from cisdl_bench.training.history import read_log
+from cisdl_bench.training.options import Choices
 from cisdl_bench.training.run import train
-from cisdl_bench.training.settings import Choices
 
 FAST = Choices(log_every=1, save_every=2)
 

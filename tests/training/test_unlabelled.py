@@ -16,8 +16,8 @@ from cisdl_bench.adapters.pairs import Opening, open_list
 from cisdl_bench.errors import RunError
 from cisdl_bench.store.importing import import_pairs
 from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.epoch_order import Draw
 from cisdl_bench.training.feed import augmented, kinds_of, unlabelled
-from cisdl_bench.training.order import Draw
 from cisdl_bench.training.run import train
 
 

@@ -8,12 +8,12 @@ import pytest
 from planted import planted
 from skimage import data
 
-from cisdl_bench.models.block_matching import agreeing
-from cisdl_bench.models.dense_field import fit_error, patch_match
+from cisdl_bench.models.classical.block_matching import agreeing
+from cisdl_bench.models.classical.dense_field import fit_error, patch_match
+from cisdl_bench.models.classical.ransac import Ransac
+from cisdl_bench.models.classical.zernike import orders_of, zernike_magnitudes
 from cisdl_bench.models.detectors import PAIR_DETECTORS
 from cisdl_bench.models.pair_detector import View
-from cisdl_bench.models.ransac import Ransac
-from cisdl_bench.models.zernike import orders_of, zernike_magnitudes
 
 METHODS = ("luo-blocks", "zernike-blocks", "sift-ransac", "dense-field")
 

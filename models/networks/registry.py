@@ -7,12 +7,12 @@ from typing import Any
 from torch import nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.detection_network import DetectionNetwork
-from cisdl_bench.models.discriminative_network import DiscriminativeNetwork
-from cisdl_bench.models.dmac import Dmac
-from cisdl_bench.models.dmac_det import DmacDet
-from cisdl_bench.models.dmvn import Dmvn
-from cisdl_bench.models.dmvn_bn import DmvnBn
+from cisdl_bench.models.networks.detection_network import DetectionNetwork
+from cisdl_bench.models.networks.discriminative_network import DiscriminativeNetwork
+from cisdl_bench.models.networks.dmac import Dmac
+from cisdl_bench.models.networks.dmac_det import DmacDet
+from cisdl_bench.models.networks.dmvn import Dmvn
+from cisdl_bench.models.networks.dmvn_bn import DmvnBn
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "dmac": Dmac,

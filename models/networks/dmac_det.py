@@ -4,9 +4,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cisdl_bench.models.detection import Detection
-from cisdl_bench.models.detection_network import DetectionNetwork
-from cisdl_bench.models.dmac import Dmac
-from cisdl_bench.models.vgg import BGR_MEAN
+from cisdl_bench.models.networks.detection_network import DetectionNetwork
+from cisdl_bench.models.networks.dmac import Dmac
+from cisdl_bench.models.networks.vgg import BGR_MEAN
 
 #: Levels of the pictures that Det and Dis see. The release's shipped script has the second one
 #: switched off; the paper pools "the original images" and names no range.

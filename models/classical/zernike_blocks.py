@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cisdl_bench.models.block_matching import agreeing, grid, nearest, painted
+from cisdl_bench.models.classical.block_matching import agreeing, grid, nearest, painted
+from cisdl_bench.models.classical.ransac import Ransac
+from cisdl_bench.models.classical.specified import specified
+from cisdl_bench.models.classical.zernike import zernike_magnitudes
 from cisdl_bench.models.pair_detector import Masks, View, nothing
-from cisdl_bench.models.ransac import Ransac
-from cisdl_bench.models.specified import specified
-from cisdl_bench.models.zernike import zernike_magnitudes
 
 
 @dataclass(frozen=True)

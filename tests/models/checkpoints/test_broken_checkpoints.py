@@ -12,11 +12,11 @@ from mutated_checkpoints import campaign
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models import published
-from cisdl_bench.models.checkpoint import load_checkpoint, save_checkpoint
+from cisdl_bench.models.checkpoints import published
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from cisdl_bench.models.detectors import NetworkDetector, find_detector
-from cisdl_bench.models.dmac_det import DmacDet
-from cisdl_bench.models.networks import build
+from cisdl_bench.models.networks.dmac_det import DmacDet
+from cisdl_bench.models.networks.registry import build
 
 
 @pytest.fixture(scope="module")

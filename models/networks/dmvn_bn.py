@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.correlation import correlate
 from cisdl_bench.models.detection import Detection, upsampled
-from cisdl_bench.models.inception import MaskDecoder, Matching
-from cisdl_bench.models.vgg import DmvnFeatures, Prepare
+from cisdl_bench.models.networks.correlation import correlate
+from cisdl_bench.models.networks.inception import MaskDecoder, Matching
+from cisdl_bench.models.networks.vgg import DmvnFeatures, Prepare
 
 
 class DmvnBn(nn.Module):

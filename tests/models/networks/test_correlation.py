@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cisdl_bench.models.correlation import correlate
+from cisdl_bench.models.networks.correlation import correlate
 
 
 def by_the_equations(a: Tensor, b: Tensor, symmetric: bool) -> Tensor:

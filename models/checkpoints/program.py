@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoints.program_identity import imported_files
 from cisdl_bench.models.detection import Detection, full_size
-from cisdl_bench.models.program_identity import imported_files
 
 
 class ForeignNetwork(nn.Module):

@@ -9,12 +9,12 @@ from references import FOLDER
 from torch import Tensor
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoint import load_checkpoint
-from cisdl_bench.models.dmac import Dmac
-from cisdl_bench.models.dmvn import Dmvn
-from cisdl_bench.models.dmvn_bn import DmvnBn
-from cisdl_bench.models.networks import NETWORKS, build, parameters_of
-from cisdl_bench.models.sliding import SlidingWindows
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+from cisdl_bench.models.networks.dmac import Dmac
+from cisdl_bench.models.networks.dmvn import Dmvn
+from cisdl_bench.models.networks.dmvn_bn import DmvnBn
+from cisdl_bench.models.networks.registry import NETWORKS, build, parameters_of
+from cisdl_bench.models.networks.sliding import SlidingWindows
 
 
 @pytest.mark.parametrize("name", ["dmac", "dmvn_bn"])

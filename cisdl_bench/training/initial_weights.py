@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoint import load_checkpoint, load_tensors
-from cisdl_bench.models.checkpoint_content import checked_tensor
-from cisdl_bench.models.networks import build
-from cisdl_bench.models.vgg import BGR_MEAN
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
+from cisdl_bench.models.checkpoints.content import checked_tensor
+from cisdl_bench.models.networks.registry import build
+from cisdl_bench.models.networks.vgg import BGR_MEAN
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.stages import networks_of
 

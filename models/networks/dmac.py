@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.correlation import MAPS, correlate
 from cisdl_bench.models.detection import Detection, upsampled
-from cisdl_bench.models.vgg import AtrousFeatures, Prepare
+from cisdl_bench.models.networks.correlation import MAPS, correlate
+from cisdl_bench.models.networks.vgg import AtrousFeatures, Prepare
 
 RATES = (6, 12, 18, 24)
 

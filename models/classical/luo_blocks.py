@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.models.block_matching import Floats, grid, nearest, painted
+from cisdl_bench.models.classical.block_matching import Floats, grid, nearest, painted
+from cisdl_bench.models.classical.specified import specified
 from cisdl_bench.models.pair_detector import Masks, View, nothing
-from cisdl_bench.models.specified import specified
 from cisdl_bench.records import Pixels
 
 

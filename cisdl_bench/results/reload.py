@@ -12,10 +12,10 @@ from cisdl_bench.models.detectors import PAIR_DETECTORS
 from cisdl_bench.models.pair_detector import Probability
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
+from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.by_pair import look
 from cisdl_bench.scoring.masks import MaskFolder
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.results import Result
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.opening import open_pairs
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.published import our_name, recognised
+from cisdl_bench.models.checkpoints.published import our_name, recognised
 from cisdl_bench.strict_json import conforming, json_text
 
 FORMAT = "cisdl-bench checkpoint"

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from cisdl_bench import __version__
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import CisdlError, ModelError, RunError
-from cisdl_bench.models.checkpoint import load_tensors, save_checkpoint
-from cisdl_bench.models.dmac_det import DmacDet
+from cisdl_bench.models.checkpoints.checkpoint import load_tensors, save_checkpoint
+from cisdl_bench.models.networks.dmac_det import DmacDet
 from cisdl_bench.store.atomic import write_json, write_whole
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.strict_json import decoded
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part
 from cisdl_bench.training.history import EVALUATION, HISTORY
-from cisdl_bench.training.settings import Choices
+from cisdl_bench.training.options import Choices
 from cisdl_bench.training.stages import Stage
 
 RECORD, STATE = "training.json", "state.torch"

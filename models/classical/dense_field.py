@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.models.classical.specified import specified
+from cisdl_bench.models.classical.zernike import zernike_magnitudes
 from cisdl_bench.models.pair_detector import Masks, View
-from cisdl_bench.models.specified import specified
-from cisdl_bench.models.zernike import zernike_magnitudes
 from cisdl_bench.records import Mask, Pixels
 from cisdl_bench.seeding import stream
 

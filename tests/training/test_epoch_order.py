@@ -1,6 +1,6 @@
 import numpy as np
 
-from cisdl_bench.training.order import Order
+from cisdl_bench.training.epoch_order import Order
 
 
 def order(**changes) -> Order:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cisdl_bench.models.correlation import correlate
 from cisdl_bench.models.detection import Detection, upsampled
-from cisdl_bench.models.inception import MaskDecoder, Matching, PooledInception
-from cisdl_bench.models.vgg import DmvnFeatures, Prepare
+from cisdl_bench.models.networks.correlation import correlate
+from cisdl_bench.models.networks.inception import MaskDecoder, Matching, PooledInception
+from cisdl_bench.models.networks.vgg import DmvnFeatures, Prepare
 
 #: Keras's own constants for VGG-16, which the original subtracts.
 KERAS_MEAN = (103.939, 116.779, 123.68)

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.models.classical.ransac import Ransac
+from cisdl_bench.models.classical.specified import specified
 from cisdl_bench.models.pair_detector import Masks, Probability, View, nothing
-from cisdl_bench.models.ransac import Ransac
-from cisdl_bench.models.specified import specified
 from cisdl_bench.records import Pixels
 
 Points = npt.NDArray[np.float64]

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoint import load_checkpoint, save_checkpoint
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from cisdl_bench.models.checkpoints.keras import LAYERS
 from cisdl_bench.models.detectors import find_detector
-from cisdl_bench.models.keras_weights import LAYERS
-from cisdl_bench.models.networks import build
+from cisdl_bench.models.networks.registry import build
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection, intervals
 from cisdl_bench.metrics.intervals import PairedTest
 from cisdl_bench.records import UNLABELLED
-from cisdl_bench.scoring.results import Result, find_results
+from cisdl_bench.results.results import Result, find_results
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.scoring.summary import LOCALIZATION, mask_values, pair_scores
 

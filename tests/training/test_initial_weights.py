@@ -6,10 +6,10 @@ from torch.nn import functional
 from training.conftest import small, write_vgg
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoint import save_checkpoint
-from cisdl_bench.models.networks import build
+from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
+from cisdl_bench.models.networks.registry import build
 from cisdl_bench.training.experiments import load_experiment
-from cisdl_bench.training.initial import IMAGENET_DEVIATION, IMAGENET_MEAN, begin
+from cisdl_bench.training.initial_weights import IMAGENET_DEVIATION, IMAGENET_MEAN, begin
 
 
 @pytest.fixture(scope="module")

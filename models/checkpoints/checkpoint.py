@@ -18,7 +18,7 @@ from torch import nn
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoint_content import (
+from cisdl_bench.models.checkpoints.content import (
     FORMAT,
     LAYOUT,
     Content,
@@ -26,8 +26,8 @@ from cisdl_bench.models.checkpoint_content import (
     content_of,
     shown,
 )
-from cisdl_bench.models.keras_weights import read_dmvn
-from cisdl_bench.models.networks import build
+from cisdl_bench.models.checkpoints.keras import read_dmvn
+from cisdl_bench.models.networks.registry import build
 from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.strict_json import decoded
 
