@@ -24,10 +24,11 @@ from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.adapters.submission import check_submission
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.predicted import with_predictions, write_nist
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 
 _CELLS = [
     "", "-1", "2", "nan", "1e999", "x", "9" * 5000, '"', "|", ",", "\0", "é", "\udce9", "..",
@@ -100,18 +101,18 @@ def _repaint(path: Path, rng: random.Random) -> str:
 def ways(folder: Path, table: Path | None, listed: Path) -> dict[str, Callable[[], Any]]:
     """Return what is done with a list, and with a table of predictions beside it."""
     progress: Any = Silent()
-    settings = Settings(workers=1)
+    settings = ScoreOptions(workers=1)
 
     def scored(skip: bool) -> None:
         pairs = open_list(Opening(listed, size=64), progress, skip_unusable=skip)
-        job = Job(pairs, Perturbation())
+        job = ScoreJob(pairs, Perturbation())
         score(find_detector("random"), [job], folder / f"r{skip}", settings, progress)
 
     def predicted(skip: bool) -> None:
         assert table is not None
         predictions = read_predictions(table)
         pairs = open_list(Opening(listed, size=64, pictures=False), progress, skip_unusable=skip)
-        job = Job(with_predictions(predictions, pairs), Perturbation())
+        job = ScoreJob(with_predictions(predictions, pairs), Perturbation())
         score(predictions, [job], folder / f"p{skip}", settings, progress)
         if pairs.listed.format == "mfc":
             write_nist(predictions, pairs, folder / "nist", settings)

@@ -1,11 +1,8 @@
-"""From what a user asks for to jobs and settings."""
+"""From the paths that a user names to sets and lists of pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from joblib import cpu_count
 
 from cisdl_bench.adapters.files import is_file
 from cisdl_bench.adapters.find import find_lists
@@ -13,9 +10,6 @@ from cisdl_bench.adapters.pairs import Opening, open_list
 from cisdl_bench.errors import StoreError
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
-from cisdl_bench.scoring.perturb import Perturbation, parse_perturbations
-from cisdl_bench.scoring.run import Job
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.sets import find_sets
 
@@ -102,59 +96,8 @@ def _there(path: Path, lists: Lists) -> list[tuple[str, Path | Opening]]:
     return [(each.read().name, each) for each in openings]
 
 
-def jobs_of(
-    data: Sequence[Path],
-    names: Sequence[str],
-    perturb: str | None,
-    lists: Lists,
-    progress: Progress,
-) -> list[Job]:
-    """Return one job for each chosen set under each perturbation; see ``find_pairs``.
-
-    Args:
-        data: Sets and lists.
-        names: Which of them.
-        perturb: A list such as ``none,jpeg:70``; None is pictures as they are.
-        lists: How lists are read.
-        progress: Hears how their files are looked at.
-
-    Raises:
-        CisdlError: Nothing is there, nothing is chosen, or a list cannot be used.
-    """
-    perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
-    found = find_pairs(data, names, lists, progress)
-    return [Job(pairs, each) for pairs in found for each in perturbations]
-
-
 def _chosen(folder: str, names: Sequence[str]) -> bool:
     if not names:
         return folder.split("-")[-1] != "training"
     words = [name.replace("/", "-").replace("-hard", "-difficult") for name in names]
     return any(folder == word or folder.startswith(f"{word}-") for word in words)
-
-
-def settings_of(networked: bool, device: str, options: Mapping[str, Any]) -> Settings:
-    """Return the settings of a command's options, with its defaults for this machine.
-
-    Args:
-        networked: Whether a network is scored.
-        device: Where.
-        options: By name; None where the user said nothing.
-    """
-    gpu = device.startswith("cuda")
-    workers = options["workers"]
-    if workers is None:
-        workers = 0 if networked else cpu_count()
-    return Settings(
-        threshold=options["threshold"],
-        own_score=options["detector"] != "mask",
-        precision=options["precision"] if networked else "fp32",
-        window=options["window"] if networked else None,
-        stride=options["stride"] if networked else None,
-        device=device,
-        batch_size=options["batch_size"] or (64 if gpu else 8),
-        workers=workers,
-        compile=options["compiled"] and networked,
-        save_masks=options["save_masks"],
-        perturb_donor=options["perturb_on"] == "both",
-    )

@@ -22,8 +22,8 @@ from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.metrics.no_score import Reference, Zones, reference_of
 from cisdl_bench.records import Mask, Pairs, Pixels
 from cisdl_bench.scoring import nist
-from cisdl_bench.scoring.rows import Answer
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.rows import PairCounts
 from cisdl_bench.store.atomic import write_json, write_whole
 
 _TASK = 16
@@ -156,15 +156,15 @@ def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
 
 
 def score_predictions(
-    predictions: Predictions, pairs: Pairs, indices: Sequence[int], settings: Settings
-) -> Iterator[list[tuple[int, Answer]]]:
+    predictions: Predictions, pairs: Pairs, indices: Sequence[int], options: ScoreOptions
+) -> Iterator[list[tuple[int, PairCounts]]]:
     """Yield the answers to pairs, some at a time, in order.
 
     Args:
         predictions: What was computed elsewhere.
         pairs: Of what.
         indices: Which pairs, by their numbers.
-        settings: Threshold, processes, no-score zones.
+        options: Threshold, processes, no-score zones.
 
     Raises:
         SourceError: A pair has no prediction, or a mask cannot be used.
@@ -172,31 +172,33 @@ def score_predictions(
     rows = predictions.of(pairs)
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
     parallel = workers(
-        max(1, settings.workers),
+        max(1, options.workers),
         return_as="generator",
         pre_dispatch="3*n_jobs",
         batch_size=1,
     )
     yield from parallel(
-        delayed(_task)(pairs, [(index, rows[index]) for index in task], predictions.dark, settings)
+        delayed(_task)(pairs, [(index, rows[index]) for index in task], predictions.dark, options)
         for task in tasks
     )
 
 
 def _task(
-    pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, settings: Settings
-) -> list[tuple[int, Answer]]:
-    return [(index, answer_of(pairs, index, row, dark, settings)) for index, row in rows]
+    pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, options: ScoreOptions
+) -> list[tuple[int, PairCounts]]:
+    return [(index, answer_of(pairs, index, row, dark, options)) for index, row in rows]
 
 
-def answer_of(pairs: Pairs, index: int, row: Prediction, dark: bool, settings: Settings) -> Answer:
+def answer_of(
+    pairs: Pairs, index: int, row: Prediction, dark: bool, options: ScoreOptions
+) -> PairCounts:
     """Return what one prediction is worth.
 
     A pixel is tampered where its level, 255 for certainty, is above the threshold.
     """
     if row.masks == (None, None):
-        return Answer(_NO_COUNTS, (None, None), row.score, (False, False))
-    truth = Truth(pairs, index, Zones(*settings.zones))
+        return PairCounts(_NO_COUNTS, (None, None), row.score, (False, False))
+    truth = Truth(pairs, index, Zones(*options.zones))
     counts: list[int] = []
     inside: list[float | None] = []
     known: list[bool] = []
@@ -209,15 +211,15 @@ def answer_of(pairs: Pairs, index: int, row: Prediction, dark: bool, settings: S
         chance = ((255 - levels.astype(np.float32)) / 255).astype(np.float32)
         nobody = np.zeros(levels.shape, dtype=bool)
         target, scored = (reference.target, reference.scored) if reference else (nobody, ~nobody)
-        found: Counts = count(chance > settings.threshold, target, scored)
+        found: Counts = count(chance > options.threshold, target, scored)
         counts += [int(value) for value in found]
-        inside.append(float(mean_inside(chance, settings.threshold)))
+        inside.append(float(mean_inside(chance, options.threshold)))
         known.append(reference is not None)
-    return Answer(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))
+    return PairCounts(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))
 
 
 def write_nist(
-    predictions: Predictions, pairs: ListedPairs, folder: Path, settings: Settings
+    predictions: Predictions, pairs: ListedPairs, folder: Path, options: ScoreOptions
 ) -> dict[str, Any]:
     """Write NIST's own numbers for a system output beside a result; return the summary.
 
@@ -228,16 +230,16 @@ def write_nist(
         predictions: The system output.
         pairs: NIST's pairs.
         folder: The result's folder.
-        settings: Processes and no-score zones.
+        options: Processes and no-score zones.
 
     Raises:
         SourceError: A mask cannot be used.
     """
     rows = predictions.of(pairs)
     targets = [index for index in pairs.indices if pairs.label(index) == 1]
-    parallel = workers(max(1, settings.workers))
+    parallel = workers(max(1, options.workers))
     masks: list[dict[str, nist.ScoredMask]] = parallel(
-        delayed(_scored)(pairs, index, rows[index], predictions.dark, settings) for index in targets
+        delayed(_scored)(pairs, index, rows[index], predictions.dark, options) for index in targets
     )
     table = [
         {
@@ -260,7 +262,7 @@ def write_nist(
     ]
     detected = [(pairs.label(index), rows[index]) for index in pairs.indices]
     trials = len(pairs.listed.pairs)
-    summary: dict[str, Any] = {"zones": dict(zip(("eks", "dks"), settings.zones, strict=True))}
+    summary: dict[str, Any] = {"zones": dict(zip(("eks", "dks"), options.zones, strict=True))}
     for name, part in (("all", masks), ("opted_in", opted_in)):
         chosen = [(label, row.score) for label, row in detected if name == "all" or row.detects]
         labels, scores = [label for label, _ in chosen], [score for _, score in chosen]
@@ -273,9 +275,9 @@ def write_nist(
 
 
 def _scored(
-    pairs: ListedPairs, index: int, row: Prediction, dark: bool, settings: Settings
+    pairs: ListedPairs, index: int, row: Prediction, dark: bool, options: ScoreOptions
 ) -> Mapping[str, nist.ScoredMask]:
-    truth, found = Truth(pairs, index, Zones(*settings.zones)), {}
+    truth, found = Truth(pairs, index, Zones(*options.zones)), {}
     for side, (name, mask) in enumerate(zip(nist.SIDES, row.masks, strict=True)):
         if mask is None:
             continue

@@ -14,13 +14,14 @@ from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.mfc import Trial, read_index
 from cisdl_bench.adapters.pairs import ListedPairs, Opening, open_list
 from cisdl_bench.errors import RunError, SourceError
-from cisdl_bench.metrics.mask_score import of_pair
+from cisdl_bench.metrics.mask_score import pair_score
 from cisdl_bench.models.detectors import Detector
 from cisdl_bench.progress import Progress
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import ROWS, Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import ROWS, score
 from cisdl_bench.store.atomic import write_whole
 
 _SIDES = ("probe", "donor")
@@ -98,7 +99,7 @@ class Request:
 def submit(
     detector: Detector,
     request: Request,
-    settings: Settings,
+    options: ScoreOptions,
     progress: Progress,
     *,
     overwrite: bool = False,
@@ -111,7 +112,7 @@ def submit(
     Args:
         detector: What looks at the pairs.
         request: What is to be submitted.
-        settings: What a user chose.
+        options: What a user chose.
         progress: Hears how it goes on.
         overwrite: Replace what is there.
 
@@ -134,12 +135,12 @@ def submit(
     opening = Opening(request.index, request.images, size=request.size, labelled=False)
     pairs = open_list(opening, progress, skip_unusable=True)
     work, masks = out.parent / f".{out.name}-work", SubmissionMasks(out, trials)
-    job = Job(pairs, Perturbation())
+    job = ScoreJob(pairs, Perturbation())
     score(
         detector,
         [job],
         work,
-        replace(settings, save_masks=True),
+        replace(options, save_masks=True),
         progress,
         overwrite=overwrite,
         masks=lambda _: masks,
@@ -158,7 +159,7 @@ def submit(
 def _write_table(request: Request, pairs: ListedPairs, rows: Rows, masks: SubmissionMasks) -> None:
     style = submission.style_of(request.challenge)
     own, inside = rows["own_score"], (rows["probe_inside"], rows["donor_inside"])
-    scores = np.where(np.isnan(own), of_pair(*inside), own)
+    scores = np.where(np.isnan(own), pair_score(*inside), own)
     found = dict(zip(rows["index"].tolist(), scores.tolist(), strict=True))
     spare = format_spec("mfc")["opted_out_score"]
     lines = []

@@ -11,9 +11,10 @@ from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,8 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
-        jobs = [j for n in chosen for j in jobs_of([root / "data"], n, None, Lists(), Heard())]
-        score(find_detector(name), jobs, root / name, Settings(), Heard())
+        jobs = [j for n in chosen for j in make_jobs([root / "data"], n, None, Lists(), Heard())]
+        score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         found.append(root / name)
     return found
 

@@ -22,11 +22,12 @@ from cisdl_bench.errors import SourceError
 from cisdl_bench.metrics import sweep
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring import nist
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.predicted import write_nist
 from cisdl_bench.scoring.rows import read_rows
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 
 
@@ -39,8 +40,8 @@ def opened(path: Path) -> Pairs:
 
 
 def scored(table: Path, pairs: Pairs, out: Path, **settings) -> dict:
-    job = Job(pairs, Perturbation())
-    return score(read_predictions(table), [job], out, Settings(**settings), Heard())[0]
+    job = ScoreJob(pairs, Perturbation())
+    return score(read_predictions(table), [job], out, ScoreOptions(**settings), Heard())[0]
 
 
 @pytest.fixture
@@ -137,9 +138,9 @@ def test_nists_pairs_are_scored_as_nist_scores_them(tmp_path: Path) -> None:
     (folder / "system.csv").write_text("\n".join(rows))
     predictions = read_predictions(folder / "system.csv")
     for zones in ((0, 0), (15, 11)):
-        settings = Settings(zones=zones)
+        settings = ScoreOptions(zones=zones)
         out = tmp_path / f"{zones[0]}"
-        (result,) = score(predictions, [Job(pairs, Perturbation())], out, settings, Heard())
+        (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], out, settings, Heard())
         assert result["summary"]["iou"] == 1
         summary = write_nist(predictions, pairs, out / "MFC18_Tiny", settings)
         assert summary["all"]["localization"]["pOptimumMCC"] == 1
@@ -176,8 +177,8 @@ def test_one_side_of_a_pair_may_be_scored_alone(tmp_path: Path) -> None:
     save(blank, np.full((240, 320), 255, dtype=np.uint8))
     predictions, pairs = read_predictions(table), opened(index)
     out = tmp_path / "r" / "MFC18_Tiny"
-    score(predictions, [Job(pairs, Perturbation())], out.parent, Settings(), Heard())
-    summary = write_nist(predictions, pairs, out, Settings())
+    score(predictions, [ScoreJob(pairs, Perturbation())], out.parent, ScoreOptions(), Heard())
+    summary = write_nist(predictions, pairs, out, ScoreOptions())
     rows = list(csv.DictReader((out / "nist.csv").open()))
     assert rows[0]["dOptimumThreshold"] != ""
     assert rows[1]["pOptimumThreshold"] == ""
@@ -215,7 +216,7 @@ def test_common_thresholds_are_of_the_masks_that_take_part(tmp_path: Path) -> No
         text = table.read_text().replace(f"mask/{name}-probe.png", f"s-{name}.png")
         table.write_text(text)
     predictions, pairs = read_predictions(table), opened(index)
-    summary = write_nist(predictions, pairs, tmp_path / "r", Settings())
+    summary = write_nist(predictions, pairs, tmp_path / "r", ScoreOptions())
     assert summary["all"]["localization"]["pMaximumThreshold"] == 78
     assert summary["opted_in"]["localization"]["pMaximumThreshold"] == 79
     assert summary["opted_in"]["localization"]["pMaximumMCC"] == 1
@@ -364,8 +365,8 @@ def test_nists_fixture_gives_nists_numbers(
     fixture: tuple[Path, Path], zones: tuple[int, int], name: str, tmp_path: Path
 ) -> None:
     pairs, predictions = predicted_of(fixture[0]), read_predictions(fixture[1])
-    settings = Settings(zones=zones)
-    (result,) = score(predictions, [Job(pairs, Perturbation())], tmp_path, settings, Heard())
+    settings = ScoreOptions(zones=zones)
+    (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], tmp_path, settings, Heard())
     write_nist(predictions, pairs, tmp_path / "MFC18_Synth", settings)
     found = json.loads((tmp_path / "MFC18_Synth" / "nist.json").read_text())
     theirs = references.splice()["expected"][name]
