@@ -23,12 +23,12 @@ from cisdl_bench.adapters.pairs import Opening, open_list
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.adapters.submission import check_submission
 from cisdl_bench.errors import CisdlError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import with_predictions, write_nist
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions, write_nist
+from cisdl_bench.scoring.run import run_jobs, score
 
 _CELLS = [
     "", "-1", "2", "nan", "1e999", "x", "9" * 5000, '"', "|", ",", "\0", "é", "\udce9", "..",
@@ -113,7 +113,7 @@ def ways(folder: Path, table: Path | None, listed: Path) -> dict[str, Callable[[
         predictions = read_predictions(table)
         pairs = open_list(Opening(listed, size=64, pictures=False), progress, skip_unusable=skip)
         job = ScoreJob(with_predictions(predictions, pairs), Perturbation())
-        score(predictions, [job], folder / f"p{skip}", settings, progress)
+        run_jobs(PredictionScorer(predictions), [job], folder / f"p{skip}", settings, progress)
         if pairs.listed.format == "mfc":
             write_nist(predictions, pairs, folder / "nist", settings)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cisdl_bench.adapters.predictions import Predictions
     from cisdl_bench.scoring.jobs import ScoreJob
     from cisdl_bench.scoring.options import ScoreOptions
+    from cisdl_bench.scoring.scorers import Scorer
 
 
 @click.command()
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
     help="What says whether a pair is related: mask, the paper's score from both masks; det, the "
     "detection network of a checkpoint that has one, beside it. Default: det where there is one.",
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile the network first.")
+@click.option("--compile", "compile", is_flag=True, help="Compile the network first.")
 @click.option(
     "--jobs",
     "--workers",
@@ -162,42 +163,47 @@ def score(
         raise click.UsageError("give either MODEL or --predictions FILE.")
     if predictions is not None and options["perturb"]:
         raise click.UsageError("--perturb changes what a detector sees; predictions are made.")
-    from cisdl_bench.adapters.predictions import Predictions, read_predictions
-    from cisdl_bench.devices import choose_device, device_name, ranked
+    from cisdl_bench.adapters.predictions import read_predictions
+    from cisdl_bench.devices import ranked
     from cisdl_bench.engine import engine
-    from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
+    from cisdl_bench.models.find import find_detector, require_detection_network
     from cisdl_bench.results.results import write_summary
     from cisdl_bench.scoring.jobs import make_jobs
     from cisdl_bench.scoring.options import make_options
     from cisdl_bench.scoring.orders import Lists
-    from cisdl_bench.scoring.predicted import with_predictions
-    from cisdl_bench.scoring.run import score as run
+    from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions
+    from cisdl_bench.scoring.run import run_jobs
+    from cisdl_bench.scoring.scorers import DetectorScorer
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
-        asked = options.pop("device")
         names = [name for name in Lists.__dataclass_fields__ if name != "pictures"]
-        asked_lists = {name: options.pop(name) for name in names}
-        lists = Lists(**asked_lists, pictures=predictions is None)
-        detector = read_predictions(predictions) if predictions else find_detector(str(model))
-        networked = isinstance(detector, NetworkDetector)
-        if options["detector"] == "det" and not isinstance(detector, Predictions):
-            require_det(detector, str(model))
-        device = choose_device(asked) if networked else "cpu"
-        chosen = make_options(networked, device, options)
-        if isinstance(detector, Predictions):
-            chosen = replace(chosen, zones=zones, perturb_donor=False, save_masks=False)
-        jobs = make_jobs(data or (Path("cisdl-data"),), sets, options["perturb"], lists, bars)
-        if isinstance(detector, Predictions):
-            jobs = [replace(job, pairs=with_predictions(detector, job.pairs)) for job in jobs]
-        target = out or Path("cisdl-scores") / detector.name
-        if networked:
-            bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")
-        if isinstance(detector, NetworkDetector) and detector.note:
-            bars.say(f"note: {detector.note}")
-        overwrite = options["overwrite"]
-        if networked and backend != "local":
-            raise click.UsageError("networks run on several machines by torchrun, not --backend.")
+        listed = {name: options.pop(name) for name in names}
+        lists = Lists(**listed, pictures=predictions is None)
+        perturb, overwrite = options.pop("perturb"), options.pop("overwrite")
+        wanted, perturb_on = options.pop("detector"), options.pop("perturb_on")
+        options["perturb_donor"] = perturb_on == "both"
+        options["own_score"] = wanted != "mask"
+        theirs = None
+        scorer: Scorer
+        if predictions is not None:
+            theirs = read_predictions(predictions)
+            scorer = PredictionScorer(theirs)
+            options |= {"zones": zones, "perturb_donor": False, "save_masks": False}
+        else:
+            detector = find_detector(str(model))
+            if wanted == "det":
+                require_detection_network(detector, str(model))
+            if detector.needs_device and backend != "local":
+                raise click.UsageError(
+                    "networks run on several machines by torchrun, not --backend."
+                )
+            scorer = DetectorScorer(detector)
+        chosen = make_options(scorer, options.pop("device"), bars, **options)
+        jobs = make_jobs(data or (Path("cisdl-data"),), sets, perturb, lists, bars)
+        if theirs is not None:
+            jobs = [replace(job, pairs=with_predictions(theirs, job.pairs)) for job in jobs]
+        target = out or Path("cisdl-scores") / scorer.name
 
         broken: dict[str, None] = {}
 
@@ -207,8 +213,8 @@ def score(
                 click.echo(_line(target, result))
 
         with engine(backend, scheduler, bars.say):
-            results = run(
-                detector,
+            results = run_jobs(
+                scorer,
                 jobs,
                 target,
                 chosen,
@@ -219,8 +225,8 @@ def score(
             )
         if rank.number:
             return
-        if isinstance(detector, Predictions):
-            _nist(detector, jobs, target, chosen, bars)
+        if theirs is not None:
+            _nist(theirs, jobs, target, chosen, bars)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
         for wrong in broken:

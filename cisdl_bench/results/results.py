@@ -10,8 +10,8 @@ from typing import Any
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.scoring.record import read_result
+from cisdl_bench.scoring.result_folder import RESULT, ROWS
 from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import RESULT, ROWS
 from cisdl_bench.scoring.summary import has_both_labels
 from cisdl_bench.store.atomic import write_json, write_whole
 

@@ -22,8 +22,10 @@ from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.metrics.no_score import Reference, Zones, reference_of
 from cisdl_bench.records import Mask, Pairs, Pixels
 from cisdl_bench.scoring import nist
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.rows import PairCounts
+from cisdl_bench.scoring.rows import PairCounts, Scored
 from cisdl_bench.store.atomic import write_json, write_whole
 
 _TASK = 16
@@ -137,6 +139,47 @@ def _shape(levels: Pixels) -> tuple[int, int]:
     return levels.shape[0], levels.shape[1]
 
 
+@dataclass(frozen=True)
+class PredictionScorer:
+    """Predictions made elsewhere, scored in a detector's place.
+
+    Attributes:
+        predictions: Scores and masks of another program.
+    """
+
+    predictions: Predictions
+    note = ""
+    needs_device = False
+
+    @property
+    def name(self) -> str:
+        """Name of the file that holds them."""
+        return self.predictions.name
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of that file and of the masks that it names."""
+        return self.predictions.identity
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Nothing is known of the program that made them."""
+        return {}
+
+    def check(self, job: ScoreJob, options: ScoreOptions) -> None:
+        """Take every job: a pair without a prediction is refused when the rows are read."""
+
+    def score(
+        self,
+        job: ScoreJob,
+        indices: Sequence[int],
+        options: ScoreOptions,
+        masks: MaskSink | None,
+    ) -> Iterator[Scored]:
+        """Yield the counts of pairs; the masks are there already."""
+        return score_predictions(self.predictions, job.pairs, indices, options)
+
+
 def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
     """Return the pairs that predictions are to be scored on.
 
@@ -157,7 +200,7 @@ def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
 
 def score_predictions(
     predictions: Predictions, pairs: Pairs, indices: Sequence[int], options: ScoreOptions
-) -> Iterator[list[tuple[int, PairCounts]]]:
+) -> Iterator[Scored]:
     """Yield the answers to pairs, some at a time, in order.
 
     Args:
@@ -185,7 +228,7 @@ def score_predictions(
 
 def _task(
     pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, options: ScoreOptions
-) -> list[tuple[int, PairCounts]]:
+) -> Scored:
     return [(index, answer_of(pairs, index, row, dark, options)) for index, row in rows]
 
 

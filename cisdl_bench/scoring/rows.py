@@ -80,7 +80,11 @@ class PairCounts(NamedTuple):
     moved_px: float | None = None
 
 
-def nan_answer(detector: str, pair: str) -> ModelError:
+#: Pairs by their numbers with their counts.
+Scored = list[tuple[int, PairCounts]]
+
+
+def nan_error(detector: str, pair: str) -> ModelError:
     """Return the error for a detector whose masks or score hold NaN.
 
     Args:
@@ -250,18 +254,18 @@ def _whole(line: str) -> bool:
     return len(cells) == len(COLUMNS) and cells[0].isdecimal()
 
 
-def whole_lines(path: Path) -> dict[int, str]:
+def read_lines_by_pair(path: Path) -> dict[int, str]:
     """Return the whole lines of a writer's file by pair; none where there is no file."""
     text = path.read_text("utf-8", "replace") if path.exists() else ""
     return {int(line.split(",", 1)[0]): line for line in text.splitlines(True) if _whole(line)}
 
 
-def gathered(folder: Path) -> dict[int, str]:
+def gather_lines(folder: Path) -> dict[int, str]:
     """Return the whole lines that earlier runs left, by pair, and leave them in one clean file."""
     lines: dict[int, str] = {}
     paths = sorted(folder.glob("partial-*.csv"))
     for path in paths:
-        lines.update(whole_lines(path))
+        lines.update(read_lines_by_pair(path))
     if paths:
         write_whole(partial_file(folder), "".join(lines.values()).encode())
         for path in paths:

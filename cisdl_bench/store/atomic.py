@@ -1,10 +1,12 @@
 """Files that are either whole or not there, and one writer at a time."""
 
+import csv
 import errno
 import fcntl
 import hashlib
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,19 @@ def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
         f"'{cause(error)}'",
         next_step(error, "Choose another place to write to"),
     )
+
+
+def write_csv(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table, whole or not at all; its columns are those of all lines in their order.
+
+    Bytes of a path that are no UTF-8 come out as escapes.
+    """
+    columns = list(dict.fromkeys(name for line in lines for name in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Heard, make
 
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.jobs import make_jobs
 from cisdl_bench.scoring.options import ScoreOptions

@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.metrics import detection
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import curves
 from cisdl_bench.report.breakdown import BINS, PARAMETERS, binned, breakdowns, parameter
 from cisdl_bench.report.curves import det_line

@@ -25,9 +25,9 @@ from cisdl_bench.scoring import nist
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import write_nist
+from cisdl_bench.scoring.predicted import PredictionScorer, write_nist
 from cisdl_bench.scoring.rows import read_rows
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.run import run_jobs
 from cisdl_bench.store import open_pairs
 
 
@@ -41,7 +41,9 @@ def opened(path: Path) -> Pairs:
 
 def scored(table: Path, pairs: Pairs, out: Path, **settings) -> dict:
     job = ScoreJob(pairs, Perturbation())
-    return score(read_predictions(table), [job], out, ScoreOptions(**settings), Heard())[0]
+    return run_jobs(
+        PredictionScorer(read_predictions(table)), [job], out, ScoreOptions(**settings), Heard()
+    )[0]
 
 
 @pytest.fixture
@@ -140,7 +142,9 @@ def test_nists_pairs_are_scored_as_nist_scores_them(tmp_path: Path) -> None:
     for zones in ((0, 0), (15, 11)):
         settings = ScoreOptions(zones=zones)
         out = tmp_path / f"{zones[0]}"
-        (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], out, settings, Heard())
+        (result,) = run_jobs(
+            PredictionScorer(predictions), [ScoreJob(pairs, Perturbation())], out, settings, Heard()
+        )
         assert result["summary"]["iou"] == 1
         summary = write_nist(predictions, pairs, out / "MFC18_Tiny", settings)
         assert summary["all"]["localization"]["pOptimumMCC"] == 1
@@ -177,7 +181,13 @@ def test_one_side_of_a_pair_may_be_scored_alone(tmp_path: Path) -> None:
     save(blank, np.full((240, 320), 255, dtype=np.uint8))
     predictions, pairs = read_predictions(table), opened(index)
     out = tmp_path / "r" / "MFC18_Tiny"
-    score(predictions, [ScoreJob(pairs, Perturbation())], out.parent, ScoreOptions(), Heard())
+    run_jobs(
+        PredictionScorer(predictions),
+        [ScoreJob(pairs, Perturbation())],
+        out.parent,
+        ScoreOptions(),
+        Heard(),
+    )
     summary = write_nist(predictions, pairs, out, ScoreOptions())
     rows = list(csv.DictReader((out / "nist.csv").open()))
     assert rows[0]["dOptimumThreshold"] != ""
@@ -366,7 +376,13 @@ def test_nists_fixture_gives_nists_numbers(
 ) -> None:
     pairs, predictions = predicted_of(fixture[0]), read_predictions(fixture[1])
     settings = ScoreOptions(zones=zones)
-    (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], tmp_path, settings, Heard())
+    (result,) = run_jobs(
+        PredictionScorer(predictions),
+        [ScoreJob(pairs, Perturbation())],
+        tmp_path,
+        settings,
+        Heard(),
+    )
     write_nist(predictions, pairs, tmp_path / "MFC18_Synth", settings)
     found = json.loads((tmp_path / "MFC18_Synth" / "nist.json").read_text())
     theirs = references.splice()["expected"][name]

@@ -12,7 +12,7 @@ import pytest
 from conftest import Heard
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
 from cisdl_bench.results.results import find_results, write_summary

@@ -11,7 +11,7 @@ from cisdl_bench.scoring.rows import (
     COLUMNS,
     PairCounts,
     format_row,
-    gathered,
+    gather_lines,
     partial_file,
     read_lines,
     read_rows,
@@ -140,7 +140,7 @@ def test_lines_that_are_cut_or_broken_are_scored_again(tmp_path: Path) -> None:
     broken = ["7,positive\n", "\0" * 40 + "\n", "x" + whole[2][1:], whole[2][:-1]]
     partial_file(tmp_path, 0).write_text("".join([*whole[:2], *broken]))
     partial_file(tmp_path, 3).write_text(whole[2])
-    assert gathered(tmp_path) == dict(enumerate(whole))
+    assert gather_lines(tmp_path) == dict(enumerate(whole))
     assert [path.name for path in tmp_path.iterdir()] == ["partial-0.csv"]
 
 
