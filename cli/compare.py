@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.strict_json import json_text
 
 
@@ -12,13 +13,7 @@ from cisdl_bench.strict_json import json_text
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
 @click.option("--set", "sets", multiple=True, metavar="NAME", help="Only sets that begin so.")
-@click.option(
-    "--metric",
-    type=click.Choice(["iou", "mcc", "nmm", "f1"]),
-    default="iou",
-    show_default=True,
-    help="By what the most changed pairs are found.",
-)
+@shared.metric("By what the most changed pairs are found:")
 @click.option(
     "--changed",
     type=click.IntRange(min=0),

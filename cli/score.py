@@ -167,6 +167,7 @@ def score(
     from cisdl_bench.devices import ranked
     from cisdl_bench.engine import engine
     from cisdl_bench.models.find import find_detector, require_detection_network
+    from cisdl_bench.results.describe import describe_result
     from cisdl_bench.results.results import write_summary
     from cisdl_bench.scoring.jobs import make_jobs
     from cisdl_bench.scoring.options import make_options
@@ -210,7 +211,7 @@ def score(
         def finished(result: dict[str, Any]) -> None:
             broken.update(dict.fromkeys(write_summary(target)))
             if not as_json:
-                click.echo(_line(target, result))
+                click.echo(f"{target / describe_result(result)}")
 
         with engine(backend, scheduler, bars.say):
             results = run_jobs(
@@ -265,22 +266,3 @@ def _nist(
 
 def _told(value: float) -> bool:
     return value == value  # NaN is undefined
-
-
-def _line(target: Path, result: dict[str, Any]) -> str:
-    from cisdl_bench.report.drawing import TITLES
-    from cisdl_bench.scoring.summary import has_both_labels
-
-    request, summary = result["request"], result["summary"]
-    name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
-    localized = summary["masks_unknown"] < 2 * summary["positive_pairs"]
-    metrics = ("iou", "mcc", "nmm") if localized else ()
-    words = [f"{TITLES[name]} {summary[name]:.4f}" for name in metrics if _told(summary[name])]
-    if has_both_labels(summary):
-        for rule, ending in (("mask", ""), ("own", "-det")):
-            if _told(summary.get(f"{rule}_auc", float("nan"))):
-                auc, eer = summary[f"{rule}_auc"], summary[f"{rule}_eer"]
-                words += [f"AUC{ending} {auc:.4f}", f"EER{ending} {eer:.4f}"]
-    whole = result["data"].get("whole", summary["pairs"])
-    of = f" of {whole:,}" if summary["pairs"] < whole else ""
-    return ", ".join([f"{target / name}: {summary['pairs']:,}{of} pairs", *words])

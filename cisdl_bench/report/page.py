@@ -20,7 +20,8 @@ from cisdl_bench.report.tables import LAYOUTS, Choices, make_table, notes_of
 from cisdl_bench.report.write_table import to_html
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.predicted import NIST_ROWS
-from cisdl_bench.scoring.result_folder import LEFT_OUT, ROWS
+from cisdl_bench.scoring.result_folder import LEFT_OUT
+from cisdl_bench.scoring.rows import ROWS
 
 _FIGURES = {
     "heatmap": "Mean IoU by set",

@@ -19,7 +19,6 @@ from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
-from cisdl_bench.scoring.summary import mask_values, pair_scores
 from cisdl_bench.seeding import permutation, stream
 
 CHOICES = ("worst", "best", "random")
@@ -54,10 +53,10 @@ def quality(rows: Rows) -> npt.NDArray[np.float64]:
     the distance of its score from its label.
     """
     with np.errstate(invalid="ignore"):
-        iou = mask_values(rows)[:, 0]
+        iou = rows.mask_values("iou")
     there = ~np.isnan(iou)
     mean = np.where(there, iou, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-    scores = pair_scores(rows, "mask")
+    scores = rows.pair_scores("mask")
     scores = np.where(np.isnan(scores), rows["own_score"], scores)
     right = 1 - np.abs(np.clip(scores, 0, 1) - rows["label"])
     found = np.where(there.any(axis=1) & (rows["label"] == 1), mean, right)
@@ -66,7 +65,7 @@ def quality(rows: Rows) -> npt.NDArray[np.float64]:
 
 def shown_px(rows: Rows) -> npt.NDArray[np.int64]:
     """Return how many pixels of both masks a pair's answer calls tampered, int64 (n,)."""
-    counts = rows.counts()
+    counts = rows.scored_pairs().counts
     return np.asarray((counts.tp + counts.fp).sum(axis=1))
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.models.detectors import NetworkDetector
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import format_row, read_lines
-from cisdl_bench.scoring.summary import summarise
 from cisdl_bench.store.opening import open_pairs
 
 
@@ -38,6 +38,6 @@ def quick_scores(
             for scored in score_batches(detector, dataset, opened.indices[:pairs], options)
             for index, counts in scored
         ]
-        summary = summarise(read_lines(lines), resamples=0)
+        summary = summarise(read_lines(lines).scored_pairs(), resamples=0)
         summaries.append({"set": path.absolute().name, **summary})
     return summaries

@@ -14,14 +14,14 @@ import torch
 from cisdl_bench import __version__
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.record import FORMAT, read_result
-from cisdl_bench.scoring.rows import gather_lines, read_rows, write_rows
-from cisdl_bench.scoring.summary import summarise
+from cisdl_bench.scoring.record import FORMAT, RESULT, read_result
+from cisdl_bench.scoring.rows import ROWS, gather_lines, read_rows, write_rows
 from cisdl_bench.store.atomic import write_csv, write_json
 
-ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
+LEFT_OUT = "left-out.csv"
 #: What commands write into a result's folder; NIST's files are written by ``cisdl_bench.nist``.
 _WRITTEN = (ROWS, RESULT, LEFT_OUT, "nist.csv", "nist.json", "masks")
 
@@ -143,7 +143,7 @@ def finish(
         lines = [{"index": index, "reason": reason} for index, reason in reasons]
         write_csv(folder / LEFT_OUT, lines)
     facts = pairs.facts
-    summary = summarise(read_rows(folder / ROWS))
+    summary = summarise(read_rows(folder / ROWS).scored_pairs())
     if summary["masks_empty"]:
         note = f"{summary['masks_empty']:,} true masks of positive pairs hold no tampered pixel"
         facts = {**facts, "notes": [*facts["notes"], f"{pairs.name}: {note}"]}

@@ -12,8 +12,8 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.record import About, read_result
-from cisdl_bench.scoring.result_folder import RESULT, ResultFolder, finish
+from cisdl_bench.scoring.record import RESULT, About, read_result
+from cisdl_bench.scoring.result_folder import ResultFolder, finish
 from cisdl_bench.scoring.rows import (
     Scored,
     format_row,

@@ -150,17 +150,17 @@ def test_masks_are_made_when_they_are_asked_for_later(made: Path, tmp_path: Path
 def test_each_set_is_said_and_summed_up_as_it_finishes(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cisdl_bench.cli import score as command
+    from cisdl_bench.results import describe
 
     seen: list[tuple[int, int]] = []
-    line = command._line
+    line = describe.describe_result
 
-    def watched(target: Path, result: dict) -> str:
-        summary = (target / "summary.csv").read_text().splitlines()
+    def watched(result: dict) -> str:
+        summary = (tmp_path / "r" / "summary.csv").read_text().splitlines()
         seen.append((len(seen) + 1, len(summary) - 1))
-        return line(target, result)
+        return line(result)
 
-    monkeypatch.setattr(command, "_line", watched)
+    monkeypatch.setattr(describe, "describe_result", watched)
     names = ("--set", "combination", "--set", "training", "--perturb", "none,jpeg:70")
     shown = typed("score", "empty", "--data", made, "-o", tmp_path / "r", "--jobs", 1, *names)
     assert seen == [(1, 1), (2, 2), (3, 3), (4, 4)]
