@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.validation import record_values, require
+from cisdl_bench.models.networks.registry import NETWORKS
+from cisdl_bench.validation import only, record_values, require
 
 STAGES = ("cross-entropy", "adversarial", "detection")
 FORMS = ("bce", "hinge")
@@ -37,8 +38,6 @@ class AdversarialSpec:
 
     Attributes:
         form: Form of the discriminative loss, one of ``FORMS``.
-        lambda_det: Weight of the detection loss, equation (8); 0: there is no Det.
-        lambda_dis: Weight of the discriminative loss, equation (8); 0: there is no Dis.
         ground_truth: Whether Det also learns from true masks, equation (12).
         learning_rate: Adam's learning rate for Det and Dis.
         betas: Adam's two betas for Det and Dis.
@@ -46,8 +45,6 @@ class AdversarialSpec:
     """
 
     form: str
-    lambda_det: float
-    lambda_dis: float
     ground_truth: bool
     learning_rate: float
     betas: tuple[float, ...]
@@ -65,6 +62,8 @@ class Experiment:
         place: Position in lists of experiments.
         width: Share of VGG-16's channels; the paper's is 1.
         pictures: Levels of the pictures that Det and Dis see, one of ``models.dmac_det.LEVELS``.
+        losses: Weight of each term of the loss of the network that finds masks, by the term's name
+            in ``LOSS_TERMS``; none for the stage ``detection``.
         adversarial: Settings of the stage of that name.
     """
 
@@ -84,6 +83,7 @@ class Experiment:
     also: tuple[str, ...] = ()
     width: float = 1.0
     pictures: str = PICTURES[0]
+    losses: dict[str, float] = field(default_factory=dict)
     adversarial: AdversarialSpec | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,11 +103,9 @@ class Experiment:
         """The columns of Table I that name a row, as the paper prints them; none for DMAC."""
         if not self.start:
             return {}
-        of = self.adversarial
-        weights = (of.lambda_det, of.lambda_dis) if of else (0.0, 0.0)
         return {
-            "lambda_det": f"{weights[0]:g}",
-            "lambda_dis": f"{weights[1]:g}",
+            "lambda_det": f"{self.losses.get('det', 0):g}",
+            "lambda_dis": f"{self.losses.get('dis', 0):g}",
             "learning_rate": _power(self.optimizer.learning_rate),
         }
 
@@ -126,12 +124,14 @@ def _power(value: float) -> str:
 def experiments() -> dict[str, Experiment]:
     """Return the experiments that come with the package by name, in the order of Table I.
 
+    They are not checked, which would import torch; ``load_experiment`` does.
+
     >>> list(experiments())[:4]
     ['dmac', 'dmvn-bn', 'dmac-star', 'adv-bce-0.1-0.1-1e-5']
     """
     root = files("cisdl_bench.data_specs") / "experiments"
     found = [
-        parse_experiment(entry.read_text("utf-8"), entry.name)
+        _decode(entry.read_text("utf-8"), entry.name)
         for entry in root.iterdir()
         if entry.name.endswith(".toml")
     ]
@@ -144,11 +144,12 @@ def load_experiment(name: str) -> Experiment:
     Raises:
         SpecError: Unknown name, broken TOML, an unknown or missing key, or a wrong value.
 
-    >>> load_experiment("dmac-adv").adversarial.lambda_dis
+    >>> load_experiment("dmac-adv").losses["dis"]
     0.01
     """
     known = {also: each for each in experiments().values() for also in (each.name, *each.also)}
     if name in known:
+        check_experiment(known[name], name)
         return known[name]
     if not name.endswith(".toml"):
         near = get_close_matches(name, known, n=1)
@@ -171,21 +172,26 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         SpecError: As ``load_experiment``.
     """
+    experiment = _decode(text, where)
+    check_experiment(experiment, where)
+    return experiment
+
+
+def _decode(text: str, where: str) -> Experiment:
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
-    apart = ("optimizer", "adversarial")
+    apart = ("optimizer", "losses", "adversarial")
     values: dict[str, Any] = record_values(table, Experiment, where, apart)
     require("optimizer" in table, where, "a table [optimizer]", "none")
     values["also"] = tuple(values.get("also", ()))
     values["optimizer"] = _record(OptimizerSpec, table["optimizer"], f"{where}: optimizer")
+    values["losses"] = _losses(table.get("losses", {}), f"{where}: losses")
     if "adversarial" in table:
         inner = table["adversarial"]
         values["adversarial"] = _record(AdversarialSpec, inner, f"{where}: adversarial")
-    experiment = Experiment(**values)
-    check_experiment(experiment, where)
-    return experiment
+    return Experiment(**values)
 
 
 def _record(kind: type, table: object, where: str) -> Any:
@@ -199,6 +205,15 @@ def _record(kind: type, table: object, where: str) -> Any:
     ok = 0 < rate <= MOST_LEARNING_RATE
     require(ok, f"{where}.learning_rate", f"above 0, at most {MOST_LEARNING_RATE}", rate)
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _losses(table: object, where: str) -> dict[str, float]:
+    require(isinstance(table, dict), where, "a table", table)
+    assert isinstance(table, dict)
+    for name, weight in table.items():
+        ok = _number(weight) and 0 < weight <= MOST_WEIGHT
+        require(ok, f"{where}.{name}", f"above 0, at most {MOST_WEIGHT}", weight)
+    return {name: float(weight) for name, weight in table.items()}
 
 
 def _number(value: object) -> bool:
@@ -221,8 +236,9 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     require(ok, f"{where}: name", "a name that a folder can have", repr(text))
     names = all(isinstance(each, str) for each in experiment.also)
     require(names, f"{where}: also", "a list of names", list(experiment.also))
-    options = (("stage", STAGES), ("network", ("dmac", "dmvn-bn")), ("pictures", PICTURES))
-    for name, allowed in options:
+    trainable = tuple(name for name, spec in NETWORKS.items() if spec.trainable)
+    choices = (("stage", STAGES), ("network", trainable), ("pictures", PICTURES))
+    for name, allowed in choices:
         value = getattr(experiment, name)
         require(value in allowed, f"{where}: {name}", f"one of {', '.join(allowed)}", repr(value))
     require(
@@ -242,18 +258,51 @@ def check_experiment(experiment: Experiment, where: str) -> None:
         value = getattr(experiment, name)
         require(0 <= value <= 1, f"{where}: {name}", "0 to 1", value)
     require(0 < experiment.width <= 1, f"{where}: width", "above 0, at most 1", experiment.width)
-    wanted = experiment.stage == "adversarial"
-    require((of is not None) == wanted, f"{where}: adversarial", f"{wanted}", of is not None)
     if experiment.stage == "detection":
         then = "the experiment that has learnt Det"
         require(bool(experiment.start), f"{where}: start", then, "none")
-    if experiment.stage != "cross-entropy" or experiment.width != 1:
-        require(experiment.network == "dmac", f"{where}: network", "dmac", experiment.network)
+    network = NETWORKS[experiment.network]
+    if experiment.stage != "cross-entropy" and not network.with_detection:
+        raise SpecError(
+            f'{where}: stage = "{experiment.stage}" needs a network that has a detection network, '
+            "such as dmac. Correct the spec."
+        )
+    require(experiment.width == 1 or network.has_width, f"{where}: width", "1", experiment.width)
     if of is not None:
         require(of.form in FORMS, f"{where}: form", f"one of {', '.join(FORMS)}", of.form)
         require(of.steps >= 1, f"{where}: steps", "1 or more", of.steps)
         require(of.steps <= MOST_STEPS, f"{where}: steps", f"at most {MOST_STEPS}", of.steps)
-        for name in ("lambda_det", "lambda_dis"):
-            value = getattr(of, name)
-            ok = 0 <= value <= MOST_WEIGHT
-            require(ok, f"{where}: {name}", f"0 to {MOST_WEIGHT}", value)
+    _check_losses(experiment, where)
+
+
+def _check_losses(experiment: Experiment, where: str) -> None:
+    """Refuse terms that are unknown, or do not go with the stage.
+
+    Raises:
+        SpecError: There are such terms.
+    """
+    from cisdl_bench.training.loss_terms import LOSS_TERMS  # imports torch
+
+    stage = f'{where}: stage = "{experiment.stage}"'
+    adversarial = experiment.stage == "adversarial"
+    if adversarial and experiment.adversarial is None:
+        raise SpecError(f"{stage} needs a table [adversarial]. Add it.")
+    if experiment.adversarial is not None and not adversarial:
+        raise SpecError(f'{stage} has no table [adversarial]. Remove it, or say "adversarial".')
+    if experiment.stage == "detection":
+        if experiment.losses:
+            raise SpecError(f"{stage} has a loss of its own. Remove [losses].")
+        return
+    only(experiment.losses, tuple(LOSS_TERMS), f"{where}: losses")
+    if not experiment.losses:
+        raise SpecError(f"{stage} needs a table [losses]. Add one with ce = 1.0.")
+    against = [name for name in experiment.losses if LOSS_TERMS[name].opponent]
+    if against and not adversarial:
+        raise SpecError(
+            f'{stage} has no opponents: the loss term {against[0]} needs "adversarial".'
+        )
+    if adversarial and not against:
+        terms = ", ".join(name for name, term in LOSS_TERMS.items() if term.opponent)
+        raise SpecError(
+            f"{stage} needs a loss term with an opponent: {terms}. Add one to [losses]."
+        )

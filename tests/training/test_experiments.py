@@ -27,6 +27,8 @@ swap = 0.5
 [optimizer]
 name = "adadelta"
 learning_rate = 1.0
+[losses]
+ce = 1.0
 """
 
 
@@ -76,7 +78,9 @@ def test_the_settings_of_section_4_b() -> None:
         ),
         ("epochs = 1", "", "expected the key epochs, got none"),
         ("epochs = 1", "epochs = 0", "epochs: expected 1 or more, got 0"),
-        ('"cross-entropy"', '"adversarial"', "adversarial: expected True, got False"),
+        ('"cross-entropy"', '"adversarial"', r'stage = "adversarial" needs a table .adversarial'),
+        ("ce = 1.0", "ce = 1.0\ndet = 0.01", 'the loss term det needs "adversarial"'),
+        ("ce = 1.0", "", r"needs a table .losses.\. Add one with ce = 1.0"),
         ('"dmac"', '"dmak"', "network: expected one of dmac, dmvn-bn, got 'dmak'"),
         ("learning_rate = 1.0", "learning_rate = 1.0\nmomentum = 1", "got momentum"),
         ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = [2.0, 0.1]", "two numbers of 0 to 1"),
@@ -100,13 +104,13 @@ def test_an_unknown_name_gets_a_hint() -> None:
 ADVERSARIAL = """
 [adversarial]
 form = "bce"
-lambda_det = 0.01
-lambda_dis = 0.01
 ground_truth = true
 learning_rate = 2e-4
 betas = [0.5, 0.999]
 """
-STAGE_2 = TEXT.replace('"cross-entropy"', '"adversarial"') + ADVERSARIAL
+STAGE_2 = (
+    TEXT.replace('"cross-entropy"', '"adversarial"') + "det = 0.01\ndis = 0.01\n" + ADVERSARIAL
+)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +169,11 @@ def test_every_number_has_its_range(before: str, after: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "text"),
     [
-        ("lambda_det = 0.01", "lambda_det = 1001", "lambda_det: expected 0 to 1000"),
-        ("lambda_dis = 0.01", "lambda_dis = nan", "lambda_dis: expected a finite number"),
-        ("lambda_dis = 0.01", "lambda_dis = -1", "lambda_dis: expected 0 to 1000"),
+        ("det = 0.01", "det = 1001", "losses.det: expected above 0"),
+        ("dis = 0.01", "dis = nan", "losses.dis: expected above 0"),
+        ("dis = 0.01", "dis = -1", "losses.dis: expected above 0"),
+        ("dis = 0.01", "diss = 1", "losses: expected keys out of .*Did you mean dis"),
+        ("det = 0.01\ndis = 0.01", "", "needs a loss term with an opponent: det, dis"),
         (
             "learning_rate = 2e-4",
             "learning_rate = 0",
