@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.metrics.intervals import mean_of
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.progress import Progress
@@ -58,10 +58,10 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         return find_source(None, split, data)
 
     orders = [
-        *drawn_orders(["all"], [], source_of, seed=0, pairs=size.pairs),
-        *drawn_orders(["training"], [], source_of, seed=0, pairs=size.training),
+        *make_jobs(["all"], [], source_of, seed=0, pairs=size.pairs),
+        *make_jobs(["training"], [], source_of, seed=0, pairs=size.training),
     ]
-    manifests = run(orders, DataFolder(data), progress, jobs=jobs)
+    manifests = make_sets(orders, DataFolder(data), progress, jobs=jobs)
     total = sum(manifest["counts"]["pairs"] for manifest in manifests)
     yield f"{data}: {len(manifests)} sets, {total} pairs from the built-in pictures"
     runs = []

@@ -36,5 +36,5 @@ def quick_scores(
             for answers in score_batches(network, dataset, indices, settings)
             for index, answer in answers
         ]
-        found.append({"set": path.absolute().name, **summarise(read_lines(lines), resamples=0)})
+        found.append({"set": path.absolute().name, **summarise(read_lines(of, lines), resamples=0)})
     return found

@@ -188,9 +188,9 @@ def _one(
         if not _masks_made(runner, job, masks, settings, progress, rank):
             progress.say(f"{folder}: already scored, kept; --overwrite scores it again")
         return kept
-    lines = gathered(folder) if rank.number == 0 else {}
+    lines = gathered(pairs, folder) if rank.number == 0 else {}
     rank.wait()
-    done = lines if rank.number == 0 else whole_lines(partial_file(folder))
+    done = lines if rank.number == 0 else whole_lines(pairs, partial_file(folder))
     todo = [index for index in pairs.indices if index not in done]
     progress.start("pairs", len(pairs), len(done))
     begun, mine = time.perf_counter(), rank.share(todo, settings.batch_size)
@@ -320,7 +320,7 @@ def _finish(
     settings: Settings,
     rank: Rank,
 ) -> dict[str, Any]:
-    write_rows(folder / ROWS, gathered(folder))
+    write_rows(pairs, folder / ROWS, gathered(pairs, folder))
     if pairs.left_out:
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(

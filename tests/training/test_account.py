@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 from training.conftest import small
-from training.test_order import order
+from training.test_epoch_order import order
 from training.test_run import FAST, Ears
 
 from cisdl_bench.errors import RunError
