@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.classical.registry import untrained_methods
 from cisdl_bench.models.find import find_detector
@@ -15,7 +15,7 @@ from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
@@ -59,16 +59,16 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         return find_source(None, split, data)
 
     orders = [
-        *drawn_orders(["all"], [], source_of, seed=0, pairs=size.pairs),
-        *drawn_orders(["training"], [], source_of, seed=0, pairs=size.training),
+        *make_jobs(["all"], [], source_of, seed=0, pairs=size.pairs),
+        *make_jobs(["training"], [], source_of, seed=0, pairs=size.training),
     ]
-    manifests = run(orders, DataFolder(data), progress, jobs=jobs)
+    manifests = make_sets(orders, DataFolder(data), progress, jobs=jobs)
     total = sum(manifest["counts"]["pairs"] for manifest in manifests)
     yield f"{data}: {len(manifests)} sets, {total} pairs from the built-in pictures"
     runs = []
     for name in METHODS:
         sets = [*(order.folder for order in orders)]
-        found = make_jobs([data], sets, None, Lists(), progress)
+        found = make_score_jobs([data], sets, None, Lists(), progress)
         settings = ScoreOptions(workers=jobs, save_masks=True)
         results = score(find_detector(name), found, scores / name, settings, progress)
         write_summary(scores / name)

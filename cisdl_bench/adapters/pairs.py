@@ -191,6 +191,11 @@ class ListedPairs:
         )
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """None: nobody says what was done to the regions."""
+        return ()
+
+    @property
     def name(self) -> str:
         """What results are filed under."""
         return self.listed.name

@@ -16,18 +16,10 @@ from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.results.results import Result
+from cisdl_bench.specs import spec_names
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")
 MEASURED, PUBLISHED = "measured", "published"
-TRANSFORMATIONS = (
-    "combination",
-    "raw",
-    "shift",
-    "rotation",
-    "scale",
-    "luminance",
-    "deformation",
-)
 
 
 @dataclass(frozen=True)
@@ -168,7 +160,7 @@ def _localization(
         for metric in spec["metrics"]:
             for ending in ("", "_low", "_high") if choices.intervals else ("",):
                 line[f"{difficulty}/{metric}{ending}"] = numbers[f"{metric}{ending}"]
-    order = {name: k for k, name in enumerate(TRANSFORMATIONS)}
+    order = {name: k for k, name in enumerate(spec_names())}
     found = sorted(lines, key=lambda key: order[key[0]])
     return labels, columns, [lines[key] for key in found]
 
@@ -216,7 +208,7 @@ def _with_published(
     if "transformation" not in labels:
         return both
     shown = {line["transformation"] for line in lines}
-    order = {name: k for k, name in enumerate(TRANSFORMATIONS)}
+    order = {name: k for k, name in enumerate(spec_names())}
     both = [line for line in both if line["transformation"] in shown]
     return sorted(both, key=lambda line: order[line["transformation"]])
 

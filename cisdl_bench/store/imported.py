@@ -125,6 +125,11 @@ class ImportedPairs:
         return PictureReader((self.path / self.manifest["pictures"]).resolve())
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """None: nobody says what was done to the regions."""
+        return ()
+
+    @property
     def name(self) -> str:
         """The set's name."""
         return self.path.absolute().name

@@ -21,13 +21,13 @@ from cisdl_bench.records import (
 )
 from cisdl_bench.store.flat import AGAIN, OpenFiles, open_shard
 from cisdl_bench.store.layout import (
-    COMPOSITES,
-    ROW,
     box_of,
     boxes_of,
     check_boxes,
+    composite_columns,
     composite_digest,
     lengths_of,
+    row_type,
     unpacked,
 )
 from cisdl_bench.store.pictures import PictureReader
@@ -52,16 +52,20 @@ class PairSet(Sequence[Pair]):
         self.size = int(spec["size"])
         self._files = OpenFiles()
         self._shards: list[tuple[Path, int]] = []
-        tables, digests = [np.zeros(0, dtype=ROW)], [np.zeros((0, 32), dtype=np.uint8)]
+        #: Columns of the parameters of its transformations.
+        self.parameters: tuple[str, ...] = tuple(self.manifest["parameters"])
+        columns = composite_columns(self.parameters)
+        tables = [np.zeros(0, dtype=row_type(self.parameters))]
+        digests = [np.zeros((0, 32), dtype=np.uint8)]
         for entry in self.manifest["shards"]:
             shard = path / entry["name"]
-            opened = open_shard(shard, "bytes", COMPOSITES)
+            opened = open_shard(shard, "bytes", columns)
             table, digest = opened.values
             _check(table, opened.length, self.size, entry["rows"], shard)
             self._shards.append((shard, opened.offset))
             tables.append(table)
             digests.append(digest)
-        #: The table of all composites, one row each, with the fields of ``layout.ROW``.
+        #: The table of all composites, one row each, with the fields of ``layout.row_type``.
         self.rows: npt.NDArray[Any] = np.concatenate(tables)
         #: uint8, (n, 32): what each composite's content hashes to.
         self.digests: npt.NDArray[np.uint8] = np.concatenate(digests)
@@ -103,7 +107,9 @@ class PairSet(Sequence[Pair]):
     def numbers(self, composite: int) -> dict[str, float | int | str]:
         """Return a composite's ids, class, areas and parameters by name."""
         row = self.rows[composite]
-        names = [name for name in ROW.names or () if not name.startswith(("patch_", "start"))]
+        names = [
+            name for name in self.rows.dtype.names or () if not name.startswith(("patch_", "start"))
+        ]
         values: dict[str, float | int | str] = {name: row[name].item() for name in names}
         values["difficulty"] = DIFFICULTIES[int(row["difficulty"])]
         return values

@@ -7,24 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from cisdl_bench.records import DIFFICULTIES, Parameters
+from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.store.imported import ImportedPairs
-from cisdl_bench.store.layout import ROW
 from cisdl_bench.store.opening import open_pairs, open_set
 from cisdl_bench.store.reader import PairSet
 
 _BINS = 12
 RECIPE_MARK = "# cisdl-bench recipe "
-COLUMNS = (
-    "index",
-    "donor_id",
-    "annotation_id",
-    "background_id",
-    "difficulty",
-    *Parameters._fields,
-    "donor_area_px",
-    "probe_area_px",
-)
+_BEFORE = ("index", "donor_id", "annotation_id", "background_id", "difficulty")
+_AFTER = ("donor_area_px", "probe_area_px")
 
 
 def summarise(folder: Path) -> dict[str, Any]:
@@ -42,7 +33,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "donor_area_frac": pairs.rows["donor_area_px"] / canvas,
     }
     if isinstance(pairs, PairSet):
-        columns.update({name: pairs.rows[name] for name in Parameters._fields})
+        columns.update({name: pairs.rows[name] for name in pairs.parameters})
     histograms = {}
     for name, values in columns.items():
         if len(values) and values.min() < values.max():
@@ -73,9 +64,9 @@ def parameter_lines(folder: Path) -> Iterator[str]:
         "versions": pairs.manifest["versions"],
     }
     yield RECIPE_MARK + json.dumps(head)
-    yield ",".join(COLUMNS)
-    assert set(COLUMNS) <= set(ROW.names or ())
+    columns = (*_BEFORE, *pairs.parameters, *_AFTER)
+    yield ",".join(columns)
     for row in pairs.rows:
-        values = {name: row[name].item() for name in COLUMNS}
+        values = {name: row[name].item() for name in columns}
         values["difficulty"] = DIFFICULTIES[values["difficulty"]]
-        yield ",".join(str(values[name]) for name in COLUMNS)
+        yield ",".join(str(values[name]) for name in columns)

@@ -2,34 +2,41 @@
 
 import hashlib
 import json
-import tomllib
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
 from cisdl_bench.models.networks.registry import NETWORKS
-from cisdl_bench.validation import only, record_values, require
+from cisdl_bench.packaged import packaged_names, packaged_text
+from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
-STAGES = ("cross-entropy", "adversarial", "detection")
-FORMS = ("bce", "hinge")
-OPTIMIZERS = ("adadelta", "adam")
 #: Largest values that an experiment may ask for; beyond them memory or the numbers give out.
-MOST_BATCH, MOST_EPOCHS, MOST_STEPS = 4096, 100_000, 1000
-MOST_LEARNING_RATE, MOST_WEIGHT = 100.0, 1000.0
-PICTURES = ("bgr-minus-mean", "-1..1")  # models.dmac_det.LEVELS, without importing torch
+MOST_BATCH, MOST_EPOCHS = 4096, 100_000
+
+Chance = Annotated[float, Meta(ge=0, le=1)]
+Weights = Annotated[
+    dict[str, Annotated[float, Meta(gt=0, le=1000)]],
+    Meta(description="a table of weights above 0 to 1,000"),
+]
+LearningRate = Annotated[float, Meta(gt=0, le=100)]
+Beta = Annotated[float, Meta(ge=0, lt=1)]
+Betas = Annotated[
+    tuple[Beta, ...], Meta(max_length=2, description="two numbers of 0 to 1, or none")
+]
 
 
 @dataclass(frozen=True)
 class OptimizerSpec:
     """How one network's weights are updated; what is not said is PyTorch's default."""
 
-    name: str
-    learning_rate: float
-    betas: tuple[float, ...] = ()
+    name: Literal["adadelta", "adam"]
+    learning_rate: LearningRate
+    betas: Betas = ()
 
 
 @dataclass(frozen=True)
@@ -37,18 +44,18 @@ class AdversarialSpec:
     """The second stage (section III-D, Algorithm 2).
 
     Attributes:
-        form: Form of the discriminative loss, one of ``FORMS``.
+        form: Form of the discriminative loss, ``bce`` or ``hinge``.
         ground_truth: Whether Det also learns from true masks, equation (12).
         learning_rate: Adam's learning rate for Det and Dis.
         betas: Adam's two betas for Det and Dis.
         steps: k of Algorithm 2, updates of Det and Dis for each update of DMAC.
     """
 
-    form: str
+    form: Literal["bce", "hinge"]
     ground_truth: bool
-    learning_rate: float
-    betas: tuple[float, ...]
-    steps: int = 1
+    learning_rate: LearningRate
+    betas: Betas
+    steps: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Experiment:
     """One experiment as its TOML file says it; the files' comments explain each key.
 
     Attributes:
-        stage: One of ``STAGES``.
+        stage: ``cross-entropy``, ``adversarial`` or ``detection``.
         network: Architecture of the network that is trained.
         start: Experiment whose checkpoint this one starts from; empty for a first stage.
         place: Position in lists of experiments.
@@ -68,22 +75,22 @@ class Experiment:
     """
 
     name: str
-    version: int
+    version: Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
     title: str
     source: str
-    stage: str
+    stage: Literal["cross-entropy", "adversarial", "detection"]
     network: str
-    epochs: int
-    batch: int
-    flip: float
-    swap: float
+    epochs: Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
+    batch: Annotated[int, Meta(ge=1, le=MOST_BATCH)]
+    flip: Chance
+    swap: Chance
     optimizer: OptimizerSpec
     start: str = ""
     place: int = 0
     also: tuple[str, ...] = ()
-    width: float = 1.0
-    pictures: str = PICTURES[0]
-    losses: dict[str, float] = field(default_factory=dict)
+    width: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    pictures: Literal["bgr-minus-mean", "-1..1"] = "bgr-minus-mean"
+    losses: Weights = field(default_factory=dict)
     adversarial: AdversarialSpec | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -124,18 +131,18 @@ def _power(value: float) -> str:
 def experiments() -> dict[str, Experiment]:
     """Return the experiments that come with the package by name, in the order of Table I.
 
-    They are not checked, which would import torch; ``load_experiment`` does.
+    What their parts mean together is not checked, which would import torch; ``load_experiment``
+    does that.
 
     >>> list(experiments())[:4]
     ['dmac', 'dmvn-bn', 'dmac-star', 'adv-bce-0.1-0.1-1e-5']
     """
-    root = files("cisdl_bench.data_specs") / "experiments"
-    found = [
-        _decode(entry.read_text("utf-8"), entry.name)
-        for entry in root.iterdir()
-        if entry.name.endswith(".toml")
+    packaged = [
+        _decode(packaged_text(f"experiments/{name}.toml"), name)
+        for name in packaged_names("experiments")
     ]
-    return {each.name: each for each in sorted(found, key=lambda each: each.place)}
+    in_order = sorted(packaged, key=lambda experiment: experiment.place)
+    return {experiment.name: experiment for experiment in in_order}
 
 
 def load_experiment(name: str) -> Experiment:
@@ -147,7 +154,9 @@ def load_experiment(name: str) -> Experiment:
     >>> load_experiment("dmac-adv").losses["dis"]
     0.01
     """
-    known = {also: each for each in experiments().values() for also in (each.name, *each.also)}
+    known: dict[str, Experiment] = {}
+    for experiment in experiments().values():
+        known |= dict.fromkeys((experiment.name, *experiment.also), experiment)
     if name in known:
         check_experiment(known[name], name)
         return known[name]
@@ -157,13 +166,7 @@ def load_experiment(name: str) -> Experiment:
         raise SpecError(
             f"{name}: expected the name of an experiment or a .toml file, got neither. {hint}"
         )
-    try:
-        text = Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.expected(
-            name, "a readable TOML file", error, "Give the path of your experiment"
-        ) from error
-    return parse_experiment(text, name)
+    return parse_experiment(read_text(name, "experiment"), name)
 
 
 def parse_experiment(text: str, where: str) -> Experiment:
@@ -178,46 +181,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
 
 
 def _decode(text: str, where: str) -> Experiment:
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
-    apart = ("optimizer", "losses", "adversarial")
-    values: dict[str, Any] = record_values(table, Experiment, where, apart)
-    require("optimizer" in table, where, "a table [optimizer]", "none")
-    values["also"] = tuple(values.get("also", ()))
-    values["optimizer"] = _record(OptimizerSpec, table["optimizer"], f"{where}: optimizer")
-    values["losses"] = _losses(table.get("losses", {}), f"{where}: losses")
-    if "adversarial" in table:
-        inner = table["adversarial"]
-        values["adversarial"] = _record(AdversarialSpec, inner, f"{where}: adversarial")
-    return Experiment(**values)
-
-
-def _record(kind: type, table: object, where: str) -> Any:
-    require(isinstance(table, dict), where, "a table", table)
-    assert isinstance(table, dict)
-    values = record_values(table, kind, where)
-    betas = values.get("betas", [])
-    ok = len(betas) in (0, 2) and all(_number(v) and 0 <= v < 1 for v in betas)
-    require(ok, f"{where}.betas", "two numbers of 0 to 1", betas)
-    rate = values["learning_rate"]
-    ok = 0 < rate <= MOST_LEARNING_RATE
-    require(ok, f"{where}.learning_rate", f"above 0, at most {MOST_LEARNING_RATE}", rate)
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-def _losses(table: object, where: str) -> dict[str, float]:
-    require(isinstance(table, dict), where, "a table", table)
-    assert isinstance(table, dict)
-    for name, weight in table.items():
-        ok = _number(weight) and 0 < weight <= MOST_WEIGHT
-        require(ok, f"{where}.{name}", f"above 0, at most {MOST_WEIGHT}", weight)
-    return {name: float(weight) for name, weight in table.items()}
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return as_record(decode_toml(text, where), Experiment, where)
 
 
 def check_experiment(experiment: Experiment, where: str) -> None:
@@ -234,33 +198,33 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     text = experiment.name
     ok = bool(text) and text.isprintable() and Path(text).name == text and not text.startswith(".")
     require(ok, f"{where}: name", "a name that a folder can have", repr(text))
-    names = all(isinstance(each, str) for each in experiment.also)
-    require(names, f"{where}: also", "a list of names", list(experiment.also))
-    trainable = tuple(name for name, spec in NETWORKS.items() if spec.trainable)
-    choices = (("stage", STAGES), ("network", trainable), ("pictures", PICTURES))
-    for name, allowed in choices:
-        value = getattr(experiment, name)
-        require(value in allowed, f"{where}: {name}", f"one of {', '.join(allowed)}", repr(value))
-    require(
-        experiment.optimizer.name in OPTIMIZERS,
-        f"{where}: optimizer.name",
-        f"one of {', '.join(OPTIMIZERS)}",
-        experiment.optimizer.name,
-    )
+    for where_betas, spec in (
+        (f"{where}: optimizer", experiment.optimizer),
+        (f"{where}: adversarial", of),
+    ):
+        ok = spec is None or len(spec.betas) in (0, 2)
+        require(ok, f"{where_betas}: betas", "two numbers of 0 to 1, or none", spec and spec.betas)
     ok = experiment.optimizer.name == "adam" or not experiment.optimizer.betas
-    require(ok, f"{where}: optimizer.betas", "none, Adadelta has none", experiment.optimizer.betas)
-    most = {"epochs": MOST_EPOCHS, "batch": MOST_BATCH, "version": MOST_EPOCHS}
-    for name, limit in most.items():
+    require(ok, f"{where}: optimizer: betas", "none, Adadelta has none", experiment.optimizer.betas)
+    for name, limit in {"epochs": MOST_EPOCHS, "batch": MOST_BATCH}.items():
         value = getattr(experiment, name)
-        require(value >= 1, f"{where}: {name}", "1 or more", value)
-        require(value <= limit, f"{where}: {name}", f"at most {limit:,}", value)
-    for name in ("flip", "swap"):
-        value = getattr(experiment, name)
-        require(0 <= value <= 1, f"{where}: {name}", "0 to 1", value)
-    require(0 < experiment.width <= 1, f"{where}: width", "above 0, at most 1", experiment.width)
+        require(1 <= value <= limit, f"{where}: {name}", f"1 to {limit:,}", value)
     if experiment.stage == "detection":
         then = "the experiment that has learnt Det"
         require(bool(experiment.start), f"{where}: start", then, "none")
+    _check_network(experiment, where)
+    _check_losses(experiment, where)
+
+
+def _check_network(experiment: Experiment, where: str) -> None:
+    """Refuse a network that cannot be trained so.
+
+    Raises:
+        SpecError: It cannot.
+    """
+    trainable = [name for name, spec in NETWORKS.items() if spec.trainable]
+    what = f"one of {', '.join(trainable)}"
+    require(experiment.network in trainable, f"{where}: network", what, repr(experiment.network))
     network = NETWORKS[experiment.network]
     if experiment.stage != "cross-entropy" and not network.with_detection:
         raise SpecError(
@@ -268,11 +232,6 @@ def check_experiment(experiment: Experiment, where: str) -> None:
             "such as dmac. Correct the spec."
         )
     require(experiment.width == 1 or network.has_width, f"{where}: width", "1", experiment.width)
-    if of is not None:
-        require(of.form in FORMS, f"{where}: form", f"one of {', '.join(FORMS)}", of.form)
-        require(of.steps >= 1, f"{where}: steps", "1 or more", of.steps)
-        require(of.steps <= MOST_STEPS, f"{where}: steps", f"at most {MOST_STEPS}", of.steps)
-    _check_losses(experiment, where)
 
 
 def _check_losses(experiment: Experiment, where: str) -> None:
@@ -293,7 +252,7 @@ def _check_losses(experiment: Experiment, where: str) -> None:
         if experiment.losses:
             raise SpecError(f"{stage} has a loss of its own. Remove [losses].")
         return
-    only(experiment.losses, tuple(LOSS_TERMS), f"{where}: losses")
+    refuse_unknown(experiment.losses, LOSS_TERMS, f"{where}: losses")
     if not experiment.losses:
         raise SpecError(f"{stage} needs a table [losses]. Add one with ce = 1.0.")
     against = [name for name in experiment.losses if LOSS_TERMS[name].opponent]

@@ -7,7 +7,7 @@ from conftest import Heard, make
 
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
@@ -22,8 +22,10 @@ def scored(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         sets = ["combination", "training"]
-        jobs = make_jobs([root / "data"], sets, None, Lists(), Heard())
-        jobs += make_jobs([root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", Lists(), Heard())
+        jobs = make_score_jobs([root / "data"], sets, None, Lists(), Heard())
+        jobs += make_score_jobs(
+            [root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", Lists(), Heard()
+        )
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         write_summary(root / name)
         found.append(root / name)

@@ -19,18 +19,19 @@ from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.robustness import robustness_figure
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import find_results
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.orders import Lists
-from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
+from cisdl_bench.scoring.rows import ANSWER, Rows, row_columns
 from cisdl_bench.scoring.run import score
+from cisdl_bench.specs import load_spec
 from cisdl_bench.store import open_pairs
 
 
 def rows_of(**columns: list[object]) -> Rows:
     n = len(next(iter(columns.values())))
     full: dict[str, np.ndarray] = {}
-    for name, kind in COLUMNS.items():
+    for name, kind in row_columns(load_spec("combination").parameters).items():
         blank = {int: 0, float: np.nan, str: ""}[kind]
         full[name] = np.array(
             columns.get(name, [blank] * n), dtype=kind if kind is not str else str
@@ -81,7 +82,7 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
         make(coco, tmp_path / "data", name, pairs=8)
 
     def run(sets: list[str], perturb: str) -> None:
-        jobs = make_jobs([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, Lists(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
 
     run(["combination", "raw"], "none,jpeg:80")
@@ -201,7 +202,7 @@ def test_the_unperturbed_level_is_of_the_same_sets(coco: Path, tmp_path: Path) -
         make(coco, tmp_path / "data", name, pairs=6)
 
     def levels(sets: list[str], perturb: str) -> list[str]:
-        jobs = make_jobs([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, Lists(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
         (axis,) = robustness_figure([tmp_path / "random"], "iou").axes
         labels = [line.get_label() for line in axis.lines]

@@ -11,7 +11,7 @@ from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
@@ -26,7 +26,9 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
-        jobs = [j for n in chosen for j in make_jobs([root / "data"], n, None, Lists(), Heard())]
+        jobs = [
+            j for n in chosen for j in make_score_jobs([root / "data"], n, None, Lists(), Heard())
+        ]
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         found.append(root / name)
     return found
