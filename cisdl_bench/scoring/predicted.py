@@ -25,7 +25,7 @@ from cisdl_bench.scoring import nist
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.rows import PairCounts, Scored
+from cisdl_bench.scoring.row_lines import PairCounts, Scored
 from cisdl_bench.store.atomic import write_json, write_whole
 
 _TASK = 16
