@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.metrics.intervals import mean_of
@@ -15,7 +16,7 @@ from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.one_pair import UNTRAINED
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.orders import jobs_of
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.sources.coco import CocoSource
@@ -67,7 +68,7 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     runs = []
     for name in METHODS:
         sets = [*(order.folder for order in orders)]
-        found = jobs_of([data], sets, None, Lists(), progress)
+        found = jobs_of([data], sets, None, ListOptions(), progress)
         settings = Settings(workers=jobs, save_masks=True)
         results = score(find_detector(name), found, scores / name, settings, progress)
         write_summary(scores / name)

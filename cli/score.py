@@ -3,19 +3,13 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-from cisdl_bench.cli.zones import zones
 from cisdl_bench.strict_json import json_text
-
-if TYPE_CHECKING:
-    from cisdl_bench.adapters.predictions import Predictions
-    from cisdl_bench.scoring.run import Job
-    from cisdl_bench.scoring.settings import Settings
 
 
 @click.command()
@@ -52,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--zones",
-    callback=zones,
+    callback=shared.zones,
     default="nist",
     show_default=True,
     metavar="WORD",
@@ -162,21 +156,21 @@ def score(
         raise click.UsageError("give either MODEL or --predictions FILE.")
     if predictions is not None and options["perturb"]:
         raise click.UsageError("--perturb changes what a detector sees; predictions are made.")
+    from cisdl_bench.adapters.options import ListOptions
     from cisdl_bench.adapters.predictions import Predictions, read_predictions
     from cisdl_bench.devices import choose_device, device_name, ranked
     from cisdl_bench.engine import engine
     from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
     from cisdl_bench.results.results import write_summary
-    from cisdl_bench.scoring.orders import Lists, jobs_of, settings_of
+    from cisdl_bench.scoring.orders import jobs_of, settings_of
     from cisdl_bench.scoring.predicted import with_predictions
     from cisdl_bench.scoring.run import score as run
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
         asked = options.pop("device")
-        names = [name for name in Lists.__dataclass_fields__ if name != "pictures"]
-        asked_lists = {name: options.pop(name) for name in names}
-        lists = Lists(**asked_lists, pictures=predictions is None)
+        asked_lists = {name: options.pop(name) for name in shared.LIST_OPTIONS}
+        lists = ListOptions(**asked_lists, pictures=predictions is None)
         detector = read_predictions(predictions) if predictions else find_detector(str(model))
         networked = isinstance(detector, NetworkDetector)
         if options["detector"] == "det" and not isinstance(detector, Predictions):
@@ -218,7 +212,10 @@ def score(
         if rank.number:
             return
         if isinstance(detector, Predictions):
-            _nist(detector, jobs, target, chosen, bars)
+            for job in jobs:
+                line = job.pairs.write_own_scores(detector, target / job.name, chosen)
+                if line:
+                    bars.say(line)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
         for wrong in broken:
@@ -227,28 +224,6 @@ def score(
             click.echo(json_text(results))
             return
         bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {shlex.quote(str(target))}")
-
-
-def _nist(
-    predictions: "Predictions", jobs: "list[Job]", out: Path, settings: "Settings", bars: Bars
-) -> None:
-    """Write and say NIST's own numbers where the pairs are NIST's."""
-    from cisdl_bench.adapters.pairs import ListedPairs
-    from cisdl_bench.scoring.predicted import write_nist
-
-    for job in jobs:
-        if not isinstance(job.pairs, ListedPairs) or job.pairs.listed.format != "mfc":
-            continue
-        found = write_nist(predictions, job.pairs, out / job.name, settings)["all"]
-        place, roc = found["localization"], found["detection"]
-        means = ", ".join(
-            f"{kind} MCC {place[f'p{kind}MCC']:.6f}/{place[f'd{kind}MCC']:.6f}"
-            for kind in ("Optimum", "Actual")
-            if f"p{kind}MCC" in place and f"d{kind}MCC" in place
-        )
-        rates = ", ".join(f"{n} {roc[n]:.6g}" for n in ("AUC", "EER") if _told(roc[n]))
-        parts = [rates, f"probe/donor {means}" if means else "", str(out / job.name / "nist.csv")]
-        bars.say(f"NIST: {'; '.join(part for part in parts if part)}")
 
 
 def _told(value: float) -> bool:

@@ -74,7 +74,7 @@ def submit(
       cisdl-bench submit model.pt --index MFC18_Dev/indexes/MFC18_Dev-splice-index.csv \\
         --out ACME_MFC18_Dev_Splice_ImgOnly_p-dmac_1
     """
-    from cisdl_bench.scoring.submit import Request
+    from cisdl_bench.nist.submit import Request
 
     request = Request(index, images, out, size, ncid)
     request.check_name()
@@ -82,8 +82,8 @@ def submit(
 
     from cisdl_bench.devices import choose_device, device_name
     from cisdl_bench.models.detectors import NetworkDetector, find_detector
+    from cisdl_bench.nist.submit import submit as write
     from cisdl_bench.scoring.settings import Settings
-    from cisdl_bench.scoring.submit import submit as write
 
     bars = Bars(settings["quiet"])
     detector = find_detector(model)

@@ -10,11 +10,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # A package may import what stands before it; packages of one row know nothing of each other.
 ROWS = [
-    {"errors", "records", "progress", "scratch"},
+    {"errors", "records", "progress", "scratch", "hashing", "csv_text"},
     {"validation", "strict_json"},
     {"specs", "seeding", "devices", "engine"},
     {"sources", "metrics"},
     {"store", "adapters"},
+    {"pair_sources"},
     {"generate", "models"},
     {"scoring", "training"},
     {"results", "nist"},

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
+from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
 from cisdl_bench.report.breakdown import PARAMETERS, breakdowns
 from cisdl_bench.report.figures import Wish, draw, rendered
@@ -19,7 +20,6 @@ from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.report.tables import LAYOUTS, Choices, make_table, notes_of
 from cisdl_bench.report.write_table import to_html
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.predicted import NIST_ROWS
 from cisdl_bench.scoring.run import LEFT_OUT, ROWS
 
 _FIGURES = {

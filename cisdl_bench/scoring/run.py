@@ -28,7 +28,7 @@ from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.by_pair import score_pairs
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import NIST_ROWS, NIST_SUMMARY, score_predictions
+from cisdl_bench.scoring.predicted import score_predictions
 from cisdl_bench.scoring.record import FORMAT, About, read_result
 from cisdl_bench.scoring.rows import (
     Answer,
@@ -46,7 +46,7 @@ from cisdl_bench.strict_json import conforming
 
 ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
 
-_OURS = (ROWS, RESULT, LEFT_OUT, NIST_ROWS, NIST_SUMMARY, "masks")
+_OURS = (ROWS, RESULT, LEFT_OUT, "masks")
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _one(
     if rank.number == 0:
         kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
         if folder != final:
-            _replace(final, folder)
+            _replace(final, folder, (*_OURS, *pairs.own_files))
     rank.wait()
     return read_result(final / RESULT)
 
@@ -295,13 +295,13 @@ def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
     write_json(folder / RESULT, first)
 
 
-def _replace(final: Path, new: Path) -> None:
+def _replace(final: Path, new: Path, ours: Sequence[str]) -> None:
     """Give new results the folder of old ones; what a user put beside those stays."""
     old = _beside(final, "old")
     final.rename(old)
     new.rename(final)
     for path in old.iterdir():
-        if path.name not in _OURS and not path.name.startswith("partial-"):
+        if path.name not in ours and not path.name.startswith("partial-"):
             path.rename(final / path.name)
     shutil.rmtree(old)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from conftest import Heard, make
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.orders import jobs_of
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 
@@ -21,8 +22,8 @@ def scored(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         sets = ["combination", "training"]
-        jobs = jobs_of([root / "data"], sets, None, Lists(), Heard())
-        jobs += jobs_of([root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", Lists(), Heard())
+        jobs = jobs_of([root / "data"], sets, None, ListOptions(), Heard())
+        jobs += jobs_of([root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", ListOptions(), Heard())
         score(find_detector(name), jobs, root / name, Settings(), Heard())
         write_summary(root / name)
         found.append(root / name)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.models.detectors import find_detector
@@ -20,7 +21,7 @@ from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.robustness import robustness_figure
 from cisdl_bench.results.reload import masks_of, reopen
 from cisdl_bench.results.results import find_results
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.orders import jobs_of
 from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
@@ -81,7 +82,7 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
         make(coco, tmp_path / "data", name, pairs=8)
 
     def run(sets: list[str], perturb: str) -> None:
-        jobs = jobs_of([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        jobs = jobs_of([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
 
     run(["combination", "raw"], "none,jpeg:80")
@@ -201,7 +202,7 @@ def test_the_unperturbed_level_is_of_the_same_sets(coco: Path, tmp_path: Path) -
         make(coco, tmp_path / "data", name, pairs=6)
 
     def levels(sets: list[str], perturb: str) -> list[str]:
-        jobs = jobs_of([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        jobs = jobs_of([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
         (axis,) = robustness_figure([tmp_path / "random"], "iou").axes
         labels = [line.get_label() for line in axis.lines]

@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 from conftest import Heard, make
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.orders import jobs_of
 from cisdl_bench.scoring.run import score
 from cisdl_bench.scoring.settings import Settings
 
@@ -25,7 +26,9 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
-        jobs = [j for n in chosen for j in jobs_of([root / "data"], n, None, Lists(), Heard())]
+        jobs = [
+            j for n in chosen for j in jobs_of([root / "data"], n, None, ListOptions(), Heard())
+        ]
         score(find_detector(name), jobs, root / name, Settings(), Heard())
         found.append(root / name)
     return found

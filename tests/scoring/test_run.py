@@ -10,6 +10,7 @@ import torch
 from conftest import Heard
 from torch import Tensor, nn
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, StoreError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.detection import Detection
@@ -17,7 +18,7 @@ from cisdl_bench.models.detectors import NetworkDetector, find_detector
 from cisdl_bench.models.pair_detector import Masks, View
 from cisdl_bench.results.results import find_results, write_summary
 from cisdl_bench.scoring import run as run_module
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.orders import jobs_of
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.record import read_result
 from cisdl_bench.scoring.rows import read_rows
@@ -306,7 +307,7 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
 
 def test_which_sets_are_scored(made: Path) -> None:
     def names(chosen: list[str], perturb: str | None = None) -> list[str]:
-        return [job.name for job in jobs_of([made], chosen, perturb, Lists(), Heard())]
+        return [job.name for job in jobs_of([made], chosen, perturb, ListOptions(), Heard())]
 
     assert names([]) == ["combination-normal"]
     assert names(["training"]) == ["training"]
