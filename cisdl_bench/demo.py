@@ -7,7 +7,7 @@ from pathlib import Path
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
-from cisdl_bench.metrics.intervals import mean_of
+from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.progress import Progress
 from cisdl_bench.report.figures import Wish, draw, save_figure
@@ -15,10 +15,10 @@ from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
+from cisdl_bench.scoring.jobs import make_jobs
 from cisdl_bench.scoring.one_pair import UNTRAINED
-from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.atomic import write_whole
@@ -68,12 +68,12 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     runs = []
     for name in METHODS:
         sets = [*(order.folder for order in orders)]
-        found = jobs_of([data], sets, None, ListOptions(), progress)
-        settings = Settings(workers=jobs, save_masks=True)
+        found = make_jobs([data], sets, None, ListOptions(), progress)
+        settings = ScoreOptions(workers=jobs, save_masks=True)
         results = score(find_detector(name), found, scores / name, settings, progress)
         write_summary(scores / name)
         runs.append(scores / name)
-        mean = mean_of([result["summary"]["iou"] for result in results])
+        mean = mean_defined([result["summary"]["iou"] for result in results])
         yield f"{scores / name}: mean IoU over sets {mean:.3f}"
     for layout, (name, published) in _TABLES.items():
         table = make_table(runs, Choices(layout, published=published))

@@ -302,7 +302,7 @@ class Pairs(ABC):
         """
         return self
 
-    def write_own_scores(self, predictions: Any, folder: Path, settings: Any) -> str:
+    def write_own_scores(self, predictions: Any, folder: Path, options: Any) -> str:
         """Write the numbers of a data set's own scorer beside a result; return a line about them.
 
         By default there is no such scorer, and the line is empty.
@@ -310,7 +310,7 @@ class Pairs(ABC):
         Args:
             predictions: The predictions that were scored, ``adapters.predictions.Predictions``.
             folder: Folder of the result.
-            settings: Options of the scoring run: ``workers`` and ``zones`` are used.
+            options: Options of the scoring run: ``workers`` and ``zones`` are used.
         """
         return ""
 

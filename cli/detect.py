@@ -58,7 +58,7 @@ def detect(
     from cisdl_bench.models.detectors import find_detector
     from cisdl_bench.report.overlay import overlay, overlays, png_of
     from cisdl_bench.scoring.one_pair import UNTRAINED, look_at_pair
-    from cisdl_bench.scoring.settings import Settings
+    from cisdl_bench.scoring.options import ScoreOptions
     from cisdl_bench.store.atomic import write_whole
 
     pictures = read_picture(probe), read_picture(donor)
@@ -66,7 +66,7 @@ def detect(
     for name in (model,) if model else UNTRAINED:
         detector = find_detector(name)
         where = _device(detector, size, device, Bars(settings["quiet"]))
-        answers[detector.name] = look_at_pair(detector, *pictures, size, Settings(device=where))
+        answers[detector.name] = look_at_pair(detector, *pictures, size, ScoreOptions(device=where))
     best = max(answers, key=lambda name: answers[name].score or 0)
     found = {name: _answer(masks) for name, masks in answers.items()}
     for name, masks in answers.items():

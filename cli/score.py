@@ -162,7 +162,8 @@ def score(
     from cisdl_bench.engine import engine
     from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
     from cisdl_bench.results.results import write_summary
-    from cisdl_bench.scoring.orders import jobs_of, settings_of
+    from cisdl_bench.scoring.jobs import make_jobs
+    from cisdl_bench.scoring.options import make_options
     from cisdl_bench.scoring.predicted import with_predictions
     from cisdl_bench.scoring.run import score as run
 
@@ -176,10 +177,10 @@ def score(
         if options["detector"] == "det" and not isinstance(detector, Predictions):
             require_det(detector, str(model))
         device = choose_device(asked) if networked else "cpu"
-        chosen = settings_of(networked, device, options)
+        chosen = make_options(networked, device, options)
         if isinstance(detector, Predictions):
             chosen = replace(chosen, zones=zones, perturb_donor=False, save_masks=False)
-        jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"], lists, bars)
+        jobs = make_jobs(data or (Path("cisdl-data"),), sets, options["perturb"], lists, bars)
         if isinstance(detector, Predictions):
             jobs = [replace(job, pairs=with_predictions(detector, job.pairs)) for job in jobs]
         target = out or Path("cisdl-scores") / detector.name

@@ -83,7 +83,7 @@ def submit(
     from cisdl_bench.devices import choose_device, device_name
     from cisdl_bench.models.detectors import NetworkDetector, find_detector
     from cisdl_bench.nist.submit import submit as write
-    from cisdl_bench.scoring.settings import Settings
+    from cisdl_bench.scoring.options import ScoreOptions
 
     bars = Bars(settings["quiet"])
     detector = find_detector(model)
@@ -91,7 +91,7 @@ def submit(
     where = choose_device(device) if networked else "cpu"
     if networked:
         bars.say(f"{detector.name} on {device_name(where)}")
-    chosen = Settings(
+    chosen = ScoreOptions(
         device=where,
         batch_size=batch_size or (64 if where.startswith("cuda") else 8),
         workers=jobs if jobs is not None else (0 if networked else int(cpu_count())),

@@ -43,9 +43,9 @@ class NistPairs(ListedPairs):
             )
         return score_reference(levels, Zones(*zones), donor=side == 1)
 
-    def write_own_scores(self, predictions: Predictions, folder: Path, settings: Any) -> str:
+    def write_own_scores(self, predictions: Predictions, folder: Path, options: Any) -> str:
         """Write ``nist.csv`` and ``nist.json`` beside a result; return a line about them."""
         from cisdl_bench.nist.predicted import describe, write_nist  # imports torch
 
-        summary: dict[str, Any] = write_nist(predictions, self, folder, settings)
+        summary: dict[str, Any] = write_nist(predictions, self, folder, options)
         return f"NIST: {describe(summary['all'])}; {folder / NIST_ROWS}"

@@ -12,13 +12,13 @@ from cisdl_bench.csv_text import format_csv
 from cisdl_bench.engine import workers
 from cisdl_bench.nist import mediscore
 from cisdl_bench.nist.pairs import NIST_ROWS, NIST_SUMMARY, NistPairs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.predicted import find_reference, read_predicted
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.atomic import write_json, write_whole
 
 
 def write_nist(
-    predictions: Predictions, pairs: NistPairs, folder: Path, settings: Settings
+    predictions: Predictions, pairs: NistPairs, folder: Path, options: ScoreOptions
 ) -> dict[str, Any]:
     """Write NIST's own numbers for a system output beside a result; return the summary.
 
@@ -29,16 +29,16 @@ def write_nist(
         predictions: The system output.
         pairs: NIST's pairs.
         folder: Folder of the result.
-        settings: Options of the run: processes and no-score zones are used.
+        options: Options of the run: processes and no-score zones are used.
 
     Raises:
         SourceError: A mask cannot be used.
     """
     rows = predictions.match(pairs)
     targets = [index for index in pairs.indices if pairs.label(index) == 1]
-    parallel = workers(max(1, settings.workers))
+    parallel = workers(max(1, options.workers))
     masks: list[dict[str, mediscore.ScoredMask]] = parallel(
-        delayed(_score_masks)(pairs, index, rows[index], predictions.dark, settings)
+        delayed(_score_masks)(pairs, index, rows[index], predictions.dark, options)
         for index in targets
     )
     table = [
@@ -57,7 +57,7 @@ def write_nist(
     ]
     detected = [(pairs.label(index), rows[index]) for index in pairs.indices]
     trials = len(pairs.listed.pairs)
-    summary: dict[str, Any] = {"zones": dict(zip(("eks", "dks"), settings.zones, strict=True))}
+    summary: dict[str, Any] = {"zones": dict(zip(("eks", "dks"), options.zones, strict=True))}
     for name, part in (("all", masks), ("opted_in", opted_in)):
         chosen = [(label, row.score) for label, row in detected if name == "all" or row.detects]
         labels, scores = [label for label, _ in chosen], [score for _, score in chosen]
@@ -70,14 +70,14 @@ def write_nist(
 
 
 def _score_masks(
-    pairs: NistPairs, index: int, row: Prediction, dark: bool, settings: Settings
+    pairs: NistPairs, index: int, row: Prediction, dark: bool, options: ScoreOptions
 ) -> Mapping[str, mediscore.ScoredMask]:
     masks = {}
     for side, (name, mask) in enumerate(zip(mediscore.SIDES, row.masks, strict=True)):
         if mask is None:
             continue
         levels = read_predicted(pairs, index, side, mask, dark=dark)
-        reference = find_reference(pairs, index, side, levels, settings)
+        reference = find_reference(pairs, index, side, levels, options)
         if reference is not None:
             masks[name] = mediscore.score_mask(levels, reference)
     return masks

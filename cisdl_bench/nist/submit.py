@@ -13,16 +13,17 @@ from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError, SourceError
-from cisdl_bench.metrics.mask_score import of_pair
+from cisdl_bench.metrics.mask_score import pair_score
 from cisdl_bench.models.detectors import Detector
 from cisdl_bench.nist import submission
 from cisdl_bench.nist.index import Trial, read_index
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import SIDES, Pairs
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import ROWS, Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import ROWS, score
 from cisdl_bench.store.atomic import write_whole
 
 
@@ -98,7 +99,7 @@ class Request:
 def submit(
     detector: Detector,
     request: Request,
-    settings: Settings,
+    options: ScoreOptions,
     progress: Progress,
     *,
     overwrite: bool = False,
@@ -111,7 +112,7 @@ def submit(
     Args:
         detector: Detector that is run on the pairs.
         request: Index and name of the submission.
-        settings: Options of the scoring run.
+        options: Options of the scoring run.
         progress: Receives progress updates and messages.
         overwrite: Whether an existing submission is replaced.
 
@@ -131,15 +132,15 @@ def submit(
         request.table.unlink(missing_ok=True)
         for mask in out.glob("mask/*.png"):
             mask.unlink()
-    options = ListOptions(request.images, size=request.size, skip_unusable=True, labelled=False)
-    pairs = open_list(request.index, options, progress)
+    lists = ListOptions(request.images, size=request.size, skip_unusable=True, labelled=False)
+    pairs = open_list(request.index, lists, progress)
     work, masks = out.parent / f".{out.name}-work", SubmissionMasks(out, trials)
-    job = Job(pairs, Perturbation())
+    job = ScoreJob(pairs, Perturbation())
     score(
         detector,
         [job],
         work,
-        replace(settings, save_masks=True),
+        replace(options, save_masks=True),
         progress,
         overwrite=overwrite,
         masks=lambda _: masks,
@@ -158,7 +159,7 @@ def submit(
 def _write_table(request: Request, pairs: Pairs, rows: Rows, masks: SubmissionMasks) -> None:
     style = submission.find_style(request.challenge)
     own, inside = rows["own_score"], (rows["probe_inside"], rows["donor_inside"])
-    scores = np.where(np.isnan(own), of_pair(*inside), own)
+    scores = np.where(np.isnan(own), pair_score(*inside), own)
     scored = dict(zip(rows["index"].tolist(), scores.tolist(), strict=True))
     spare = format_spec("mfc")["opted_out_score"]
     lines = []

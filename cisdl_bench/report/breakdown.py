@@ -108,8 +108,8 @@ def binned(values: Floats, x: Floats, edges: Floats) -> Binned:
         if len(part) < _LEAST:
             rows.append((np.nan, np.nan, np.nan, len(part)))
             continue
-        span = intervals.of_means(part[:, None, :], resamples=500)[0]
-        rows.append((intervals.mean_of(part), span.low, span.high, len(part)))
+        span = intervals.bootstrap_means(part[:, None, :], resamples=500)[0]
+        rows.append((intervals.mean_defined(part), span.low, span.high, len(part)))
     mean, low, high, pairs = (np.array(column) for column in zip(*rows, strict=True))
     return Binned(edges, mean, low, high, pairs)
 

@@ -15,7 +15,7 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.records import Mask, Pair, Pairs, Pixels
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.sheet import caption
-from cisdl_bench.results.reload import masks_of, reopen
+from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import Result
 
 _SIDE = 224  # px of a picture
@@ -88,7 +88,7 @@ def _card_of(result: Result, method: str, pairs: Pairs, number: int, value: floa
     Raises:
         CisdlError: A picture or a saved mask cannot be read.
     """
-    pair, masks = pairs[number], masks_of(result, pairs, number)
+    pair, masks = pairs[number], find_masks(result, pairs, number)
     sides = [
         _picture(picture, truth if known else None, masks[k] if masks else None)
         for k, (picture, truth, known) in enumerate(

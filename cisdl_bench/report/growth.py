@@ -7,8 +7,9 @@ from typing import Any
 from cisdl_bench.errors import RunError
 from cisdl_bench.report import published
 from cisdl_bench.report.drawing import STYLES, TITLES, limits, new_figure, plain
-from cisdl_bench.training.history import EVALUATION, read_log
+from cisdl_bench.training.log import read_log
 from cisdl_bench.training.options import METRICS
+from cisdl_bench.training.record import EVALUATION
 
 #: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
 COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}

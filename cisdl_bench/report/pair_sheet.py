@@ -16,7 +16,7 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pair, Pairs
 from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.results.reload import masks_of, reopen
+from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.scoring.summary import mask_values, pair_scores
@@ -177,7 +177,7 @@ def _of_one_set(results: Sequence[Result], name: str | None) -> list[Result]:
 
 
 def _maps(result: Result, pairs: Pairs, number: int) -> tuple[Probability, Probability]:
-    found = masks_of(result, pairs, number)
+    found = find_masks(result, pairs, number)
     if found is None:
         raise RunError.expected(
             result.path, "masks", "none that were saved", "Score it again with --save-masks"

@@ -136,5 +136,5 @@ def _mean(results: Sequence[Result], metric: str) -> tuple[float, float, float]:
         rows = rows.where(rows["label"] == 1)
         values.append(mask_values(rows)[:, LOCALIZATION.index(metric)])
     every = np.concatenate(values)
-    span = intervals.of_means(every[:, None, :], resamples=500)[0]
-    return intervals.mean_of(every), span.low, span.high
+    span = intervals.bootstrap_means(every[:, None, :], resamples=500)[0]
+    return intervals.mean_defined(every), span.low, span.high

@@ -16,8 +16,8 @@ from cisdl_bench.records import Pairs
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.by_pair import look
 from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.opening import open_pairs
 
 
@@ -73,7 +73,7 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     return pairs
 
 
-def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Probability] | None:
+def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Probability] | None:
     """Return what a result's detector said of one pair, on the canvas; None where that is lost.
 
     Masks saved by ``--save-masks`` are read; a detector that needs no weights looks again.
@@ -98,7 +98,7 @@ def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Pro
     if detector is None or detector.identity != result.record["request"]["identity"]:
         return None
     request = result.record["request"]
-    settings = Settings(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
+    settings = ScoreOptions(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
     masks, _ = look(detector, pairs, index, Perturbation.named(result.perturbation), settings)
     return masks.probe, masks.donor
 

@@ -12,8 +12,8 @@ from cisdl_bench.metrics.displacement import Moments, displacement
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
 from cisdl_bench.scoring.masks import MaskSink
-from cisdl_bench.scoring.rows import Answer, nan_answer
-from cisdl_bench.scoring.settings import Settings, computing
+from cisdl_bench.scoring.options import ScoreOptions, inference
+from cisdl_bench.scoring.rows import PairCounts, nan_answer
 from cisdl_bench.store.torch_view import Batch
 
 #: Columns of ``measured`` of each mask: TP, FP, FN, TN, the sum of probabilities above the
@@ -46,9 +46,9 @@ def measured(found: Detection, batch: Batch, threshold: float) -> Tensor:
     return torch.stack([column.to(torch.float64) for column in columns], dim=1)
 
 
-def answers_of(
+def read_measures(
     measures: Tensor, numbers: Sequence[int], scored: bool, names: tuple[str, str]
-) -> list[tuple[int, Answer]]:
+) -> list[tuple[int, PairCounts]]:
     """Return the answers of what ``measured`` returned, by the pairs' numbers.
 
     Waits for the device.
@@ -72,7 +72,7 @@ def answers_of(
         regions = [Moments(int(m[0] + m[2]), int(m[6]), int(m[7])) for m in masks]
         moved = displacement(regions[1], regions[0])
         own = row[-1] if scored else None
-        answers.append((number, Answer(counts, (inside[0], inside[1]), own, moved_px=moved)))
+        answers.append((number, PairCounts(counts, (inside[0], inside[1]), own, moved_px=moved)))
     return answers
 
 
@@ -80,9 +80,9 @@ def score_batches(
     network: nn.Module,
     dataset: PerturbedPairs,
     indices: Sequence[int],
-    settings: Settings,
+    options: ScoreOptions,
     masks: MaskSink | None = None,
-) -> Iterator[list[tuple[int, Answer]]]:
+) -> Iterator[list[tuple[int, PairCounts]]]:
     """Yield the answers to pairs, batch by batch in order.
 
     On the CPU a network sees one pair at a time, which is no slower and makes a row independent
@@ -92,7 +92,7 @@ def score_batches(
         network: On its device, in evaluation mode.
         dataset: The pairs.
         indices: Which of them, by their numbers.
-        settings: What a user chose.
+        options: What a user chose.
         masks: Where masks are written; None does not.
 
     Raises:
@@ -100,13 +100,13 @@ def score_batches(
         ModelError: A mask or a score is NaN.
     """
     plain: Any = network.detect
-    detect = torch.compile(plain) if settings.compile else plain
-    alone = settings.device == "cpu"
+    detect = torch.compile(plain) if options.compile else plain
+    alone = options.device == "cpu"
     names = str(getattr(network, "architecture", type(network).__name__)), dataset.pairs.name
     waiting: tuple[Tensor, list[int], bool] | None = None
     places = dataset.places(indices)
-    source = batches(dataset, places, settings.batch_size, settings.workers, settings.device)
-    with computing(settings), closing(source):
+    source = batches(dataset, places, options.batch_size, options.workers, options.device)
+    with inference(options), closing(source):
         for batch in source:
             numbers = batch["index"].tolist()
             parts = range(len(numbers)) if alone else [slice(None)]
@@ -114,7 +114,7 @@ def score_batches(
             for part in parts:
                 piece = slice(part, part + 1) if isinstance(part, int) else part
                 cut = {name: value[piece] for name, value in batch.items()}
-                detection = _detected(detect, cut, settings)
+                detection = _detected(detect, cut, options)
                 scored = detection.score is not None
                 if masks is not None:
                     for side, found_masks in (
@@ -123,23 +123,23 @@ def score_batches(
                     ):
                         for number, mask in zip(numbers[piece], found_masks.cpu(), strict=True):
                             masks.save(number, side, mask.numpy())
-                found.append(measured(detection, cut, settings.threshold))
+                found.append(measured(detection, cut, options.threshold))
             if waiting is not None:
-                yield answers_of(*waiting, names)
+                yield read_measures(*waiting, names)
             waiting = torch.cat(found), numbers, scored
             if alone:
-                yield answers_of(*waiting, names)
+                yield read_measures(*waiting, names)
                 waiting = None
         if waiting is not None:
-            yield answers_of(*waiting, names)
+            yield read_measures(*waiting, names)
 
 
-def _detected(detect: Callable[..., Detection], batch: Batch, settings: Settings) -> Detection:
+def _detected(detect: Callable[..., Detection], batch: Batch, options: ScoreOptions) -> Detection:
     """Return the detection of a batch; compiled ones are filled up, so that one shape is built."""
     probe, donor = batch["probe"], batch["donor"]
     n = len(probe)
-    full = 1 if settings.device == "cpu" else settings.batch_size
-    if settings.compile and n < full:
+    full = 1 if options.device == "cpu" else options.batch_size
+    if options.compile and n < full:
         probe, donor = (torch.cat((x, x[-1:].expand(full - n, -1, -1, -1))) for x in (probe, donor))
     found = detect(probe, donor)
     score = None if found.score is None else found.score[:n]

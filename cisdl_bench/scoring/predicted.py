@@ -13,8 +13,8 @@ from cisdl_bench.errors import SourceError
 from cisdl_bench.metrics.counts import Counts, count
 from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.records import Pairs, Pixels, Reference
-from cisdl_bench.scoring.rows import Answer
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.rows import PairCounts
 
 _TASK = 16
 _NO_COUNTS = (0,) * 8
@@ -53,10 +53,10 @@ def read_predicted(pairs: Pairs, index: int, side: int, mask: Path | str, *, dar
 
 
 def find_reference(
-    pairs: Pairs, index: int, side: int, levels: Pixels, settings: Settings
+    pairs: Pairs, index: int, side: int, levels: Pixels, options: ScoreOptions
 ) -> Reference | None:
     """Return what a predicted mask is compared with; None where the truth is not known."""
-    return pairs.reference(index, side, (levels.shape[0], levels.shape[1]), settings.zones)
+    return pairs.reference(index, side, (levels.shape[0], levels.shape[1]), options.zones)
 
 
 def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
@@ -76,15 +76,15 @@ def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
 
 
 def score_predictions(
-    predictions: Predictions, pairs: Pairs, indices: Sequence[int], settings: Settings
-) -> Iterator[list[tuple[int, Answer]]]:
+    predictions: Predictions, pairs: Pairs, indices: Sequence[int], options: ScoreOptions
+) -> Iterator[list[tuple[int, PairCounts]]]:
     """Yield the answers to pairs, some at a time, in order.
 
     Args:
         predictions: Predictions of another program.
         pairs: The pairs that are scored.
         indices: Numbers of the pairs to score.
-        settings: Options of the run: threshold, processes and no-score zones are used.
+        options: Options of the run: threshold, processes and no-score zones are used.
 
     Raises:
         SourceError: A pair has no prediction, or a mask cannot be used.
@@ -92,32 +92,32 @@ def score_predictions(
     rows = predictions.match(pairs)
     tasks = [indices[start : start + _TASK] for start in range(0, len(indices), _TASK)]
     parallel = workers(
-        max(1, settings.workers),
+        max(1, options.workers),
         return_as="generator",
         pre_dispatch="3*n_jobs",
         batch_size=1,
     )
     yield from parallel(
-        delayed(_task)(pairs, [(index, rows[index]) for index in task], predictions.dark, settings)
+        delayed(_task)(pairs, [(index, rows[index]) for index in task], predictions.dark, options)
         for task in tasks
     )
 
 
 def _task(
-    pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, settings: Settings
-) -> list[tuple[int, Answer]]:
-    return [(index, score_prediction(pairs, index, row, dark, settings)) for index, row in rows]
+    pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, options: ScoreOptions
+) -> list[tuple[int, PairCounts]]:
+    return [(index, score_prediction(pairs, index, row, dark, options)) for index, row in rows]
 
 
 def score_prediction(
-    pairs: Pairs, index: int, row: Prediction, dark: bool, settings: Settings
-) -> Answer:
+    pairs: Pairs, index: int, row: Prediction, dark: bool, options: ScoreOptions
+) -> PairCounts:
     """Return what one prediction is worth.
 
     A pixel is tampered where its level, 255 for certainty, is above the threshold.
     """
     if row.masks == (None, None):
-        return Answer(_NO_COUNTS, (None, None), row.score, (False, False))
+        return PairCounts(_NO_COUNTS, (None, None), row.score, (False, False))
     counts: list[int] = []
     inside: list[float | None] = []
     known: list[bool] = []
@@ -128,12 +128,12 @@ def score_prediction(
             known.append(False)
             continue
         levels = read_predicted(pairs, index, side, mask, dark=dark)
-        reference = find_reference(pairs, index, side, levels, settings)
+        reference = find_reference(pairs, index, side, levels, options)
         chance = ((255 - levels.astype(np.float32)) / 255).astype(np.float32)
         nothing = np.zeros(levels.shape, dtype=bool)
         target, scored = (reference.target, reference.scored) if reference else (nothing, ~nothing)
-        pixels: Counts = count(chance > settings.threshold, target, scored)
+        pixels: Counts = count(chance > options.threshold, target, scored)
         counts += [int(value) for value in pixels]
-        inside.append(float(mean_inside(chance, settings.threshold)))
+        inside.append(float(mean_inside(chance, options.threshold)))
         known.append(reference is not None)
-    return Answer(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))
+    return PairCounts(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))

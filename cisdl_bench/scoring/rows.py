@@ -61,7 +61,7 @@ ANSWER: dict[str, type] = {
 COLUMNS = {**ABOUT, **ANSWER}
 
 
-class Answer(NamedTuple):
+class PairCounts(NamedTuple):
     """What a detector said of one pair.
 
     Attributes:
@@ -95,7 +95,7 @@ def nan_answer(detector: str, pair: str) -> ModelError:
     )
 
 
-def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
+def format_row(pairs: Pairs, index: int, answer: PairCounts) -> str:
     """Return a pair's line of ``pairs.csv``."""
     label, known = pairs.label(index), answer.known or pairs.known(index)
     about: Mapping[str, Value] = {
@@ -214,7 +214,7 @@ def _check(rows: Rows, path: Path) -> None:
 
 
 def read_lines(lines: Sequence[str]) -> Rows:
-    """Return the rows of lines as ``row_of`` gives them."""
+    """Return the rows of lines as ``format_row`` gives them."""
     table = _table(io.StringIO("".join([",".join(COLUMNS) + "\n", *lines])))
     return Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
 
@@ -245,7 +245,7 @@ def partial_file(folder: Path, writer: int = 0) -> Path:
 
 
 def _whole(line: str) -> bool:
-    """Return whether a line is one that ``row_of`` gave, not what a kill or a full disk left."""
+    """Return whether a line is one that ``format_row`` gave, not a cut one."""
     cells = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
     return len(cells) == len(COLUMNS) and cells[0].isdecimal()
 

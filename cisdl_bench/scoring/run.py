@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,20 @@ from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.by_pair import score_pairs
+from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
-from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.predicted import score_predictions
 from cisdl_bench.scoring.record import FORMAT, About, read_result
 from cisdl_bench.scoring.rows import (
-    Answer,
+    PairCounts,
+    format_row,
     gathered,
     partial_file,
     read_rows,
-    row_of,
     whole_lines,
     write_rows,
 )
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.scoring.summary import summarise
 from cisdl_bench.store.atomic import locked, write_json, write_whole
 from cisdl_bench.strict_json import conforming
@@ -49,30 +49,11 @@ ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
 _OURS = (ROWS, RESULT, LEFT_OUT, "masks")
 
 
-@dataclass(frozen=True)
-class Job:
-    """One set under one perturbation.
-
-    Attributes:
-        pairs: The set.
-        perturbation: What happens to its pictures.
-    """
-
-    pairs: Pairs
-    perturbation: Perturbation
-
-    @property
-    def name(self) -> str:
-        """Return the folder of its results, such as ``rotation-easy@jpeg-70``."""
-        name = self.pairs.name
-        return f"{name}@{self.perturbation.name}" if self.perturbation.steps else name
-
-
 def score(
     detector: Detector | Predictions,
-    jobs: Sequence[Job],
+    jobs: Sequence[ScoreJob],
     out: Path,
-    settings: Settings,
+    options: ScoreOptions,
     progress: Progress,
     *,
     overwrite: bool = False,
@@ -89,7 +70,7 @@ def score(
         detector: What is scored, or what it said.
         jobs: On what, each of another name.
         out: Where results go: a folder for each job.
-        settings: What a user chose.
+        options: What a user chose.
         progress: Hears how it goes on.
         overwrite: Score again what is finished, and throw away results of another checkpoint, data
             set or setting. What was interrupted goes on.
@@ -110,53 +91,55 @@ def score(
     if isinstance(detector, NetworkDetector):  # before hours of work, not after them
         then = "Export it again"
         conforming(detector.about, About, f"{detector.name}: about", then, ModelError)
-    runner = _runner(detector, settings)
-    if not settings.own_score:
+    runner = _runner(detector, options)
+    if not options.own_score:
         runner = _without_own_score(runner)
     if rank.number:
         return [
-            _one(runner, detector, job, out, settings, progress, rank, False, masks) for job in jobs
+            _one(runner, detector, job, out, options, progress, rank, False, masks) for job in jobs
         ]
     results = []
     with locked(out):
         for job in jobs:
             results.append(
-                _one(runner, detector, job, out, settings, progress, rank, overwrite, masks)
+                _one(runner, detector, job, out, options, progress, rank, overwrite, masks)
             )
             finished(results[-1])
     return results
 
 
-Runner = Callable[[Job, Sequence[int], MaskSink | None], Iterator[list[tuple[int, Answer]]]]
+Runner = Callable[
+    [ScoreJob, Sequence[int], MaskSink | None], Iterator[list[tuple[int, PairCounts]]]
+]
 
 
-def _runner(detector: Detector | Predictions, settings: Settings) -> Runner:
+def _runner(detector: Detector | Predictions, options: ScoreOptions) -> Runner:
     """Return what yields answers to pairs of a job."""
     if isinstance(detector, Predictions):
-        return lambda job, indices, _: score_predictions(detector, job.pairs, indices, settings)
+        return lambda job, indices, _: score_predictions(detector, job.pairs, indices, options)
     if not isinstance(detector, NetworkDetector):
         return lambda job, indices, masks: score_pairs(
-            detector, job.pairs, job.perturbation, indices, settings, masks
+            detector, job.pairs, job.perturbation, indices, options, masks
         )
     network: Any = detector.network
-    if not settings.own_score:
+    if not options.own_score:
         network = getattr(network, "dmac", network)
-    network = network.to(settings.device).to(memory_format=torch.channels_last)
-    if settings.window:
-        network = SlidingWindows(network, settings.window, settings.stride or settings.window)
+    network = network.to(options.device).to(memory_format=torch.channels_last)
+    if options.window:
+        network = SlidingWindows(network, options.window, options.stride or options.window)
     return lambda job, indices, masks: score_batches(
         network,
-        PerturbedPairs(job.pairs, job.perturbation, settings.perturb_donor),
+        PerturbedPairs(job.pairs, job.perturbation, options.perturb_donor),
         indices,
-        settings,
+        options,
         masks,
     )
 
 
 def _without_own_score(runner: Runner) -> Runner:
     def run(
-        job: Job, indices: Sequence[int], masks: MaskSink | None
-    ) -> Iterator[list[tuple[int, Answer]]]:
+        job: ScoreJob, indices: Sequence[int], masks: MaskSink | None
+    ) -> Iterator[list[tuple[int, PairCounts]]]:
         for answers in runner(job, indices, masks):
             yield [(index, answer._replace(own_score=None)) for index, answer in answers]
 
@@ -166,9 +149,9 @@ def _without_own_score(runner: Runner) -> Runner:
 def _one(
     runner: Runner,
     detector: Detector | Predictions,
-    job: Job,
+    job: ScoreJob,
     out: Path,
-    settings: Settings,
+    options: ScoreOptions,
     progress: Progress,
     rank: Rank,
     overwrite: bool,
@@ -176,16 +159,16 @@ def _one(
 ) -> dict[str, Any]:
     final, pairs = out / job.name, job.pairs
     if isinstance(detector, NetworkDetector):
-        check_side(detector.network, settings.window or pairs.size, pairs.name)
-    request = _request(detector, job, pairs, settings)
+        check_side(detector.network, options.window or pairs.size, pairs.name)
+    request = _request(detector, job, pairs, options)
     if rank.number == 0:
         _begin(final, request, overwrite)
     rank.wait()
     folder = _beside(final, "new") if _beside(final, "new").exists() else final
     kept = read_result(folder / RESULT)
-    masks = masks_in(folder) if settings.save_masks else None
+    masks = masks_in(folder) if options.save_masks else None
     if kept["complete"]:
-        if not _masks_made(runner, job, masks, settings, progress, rank):
+        if not _masks_made(runner, job, masks, options, progress, rank):
             progress.say(f"{folder}: already scored, kept; --overwrite scores it again")
         return kept
     lines = gathered(folder) if rank.number == 0 else {}
@@ -193,19 +176,19 @@ def _one(
     done = lines if rank.number == 0 else whole_lines(partial_file(folder))
     todo = [index for index in pairs.indices if index not in done]
     progress.start("pairs", len(pairs), len(done))
-    begun, mine = time.perf_counter(), rank.share(todo, settings.batch_size)
+    begun, mine = time.perf_counter(), rank.share(todo, options.batch_size)
     rank.wait()
     with partial_file(folder, rank.number).open("a", encoding="utf-8") as file:
         for answers in runner(job, mine, masks):
-            file.write("".join(row_of(pairs, index, answer) for index, answer in answers))
+            file.write("".join(format_row(pairs, index, answer) for index, answer in answers))
             file.flush()
             progress.advance(len(answers) * rank.total)
     seconds = time.perf_counter() - begun
     progress.stop()
     rank.wait()
-    _masks_made(runner, job, masks, settings, progress, rank)
+    _masks_made(runner, job, masks, options, progress, rank)
     if rank.number == 0:
-        kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
+        kept = _finish(folder, kept, pairs, len(todo), seconds, detector, options, rank)
         if folder != final:
             _replace(final, folder, (*_OURS, *pairs.own_files))
     rank.wait()
@@ -214,9 +197,9 @@ def _one(
 
 def _masks_made(
     runner: Runner,
-    job: Job,
+    job: ScoreJob,
     masks: MaskSink | None,
-    settings: Settings,
+    options: ScoreOptions,
     progress: Progress,
     rank: Rank,
 ) -> bool:
@@ -228,7 +211,7 @@ def _masks_made(
     if not lacking:
         return False
     progress.start("masks", len(lacking))
-    for answers in runner(job, rank.share(lacking, settings.batch_size), masks):
+    for answers in runner(job, rank.share(lacking, options.batch_size), masks):
         progress.advance(len(answers) * rank.total)
     progress.stop()
     progress.say(f"{masks.path}: masks of {len(lacking):,} pairs that were scored without")
@@ -237,7 +220,7 @@ def _masks_made(
 
 
 def _request(
-    detector: Detector | Predictions, job: Job, pairs: Pairs, settings: Settings
+    detector: Detector | Predictions, job: ScoreJob, pairs: Pairs, options: ScoreOptions
 ) -> dict[str, Any]:
     """Return what decides the rows of a job."""
     return {
@@ -247,8 +230,8 @@ def _request(
         "fingerprint": pairs.fingerprint,
         "size": pairs.size,
         "perturbation": job.perturbation.name,
-        "perturb_donor": settings.perturb_donor and bool(job.perturbation.steps),
-        **settings.request(),
+        "perturb_donor": options.perturb_donor and bool(job.perturbation.steps),
+        **options.request(),
     }
 
 
@@ -317,7 +300,7 @@ def _finish(
     scored: int,
     seconds: float,
     detector: Detector | Predictions,
-    settings: Settings,
+    options: ScoreOptions,
     rank: Rank,
 ) -> dict[str, Any]:
     write_rows(folder / ROWS, gathered(folder))
@@ -341,8 +324,8 @@ def _finish(
         "about": about,
         "data": facts,
         "origin": pairs.origin,
-        "settings": asdict(settings),
-        "device": device_name(settings.device),
+        "settings": asdict(options),
+        "device": device_name(options.device),
         "processes": rank.total,
         "pairs_per_second": scored / seconds if scored and seconds else None,
         "versions": {

@@ -58,11 +58,11 @@ def pair_scores(rows: Rows, rule: str) -> Floats:
     if rule == "own":
         return rows["own_score"].astype(np.float64)
     if rule == "mask":
-        return mask_score.of_pair(rows["probe_inside"], rows["donor_inside"])
+        return mask_score.pair_score(rows["probe_inside"], rows["donor_inside"])
     counts = rows.counts()
     with np.errstate(invalid="ignore"):
         shares = (counts.tp + counts.fp) / sum(counts)  # NaN where there is no mask
-    return mask_score.of_pair(shares[:, 0], shares[:, 1])
+    return mask_score.pair_score(shares[:, 0], shares[:, 1])
 
 
 def summarise(
@@ -95,9 +95,9 @@ def summarise(
     counts = positive.counts()
     found["masks_empty"] = int(np.count_nonzero(known & (counts.tp + counts.fn == 0)))
     values = mask_values(positive, convention)
-    spans = intervals.of_means(values, resamples=resamples, level=level) if resamples else []
+    spans = intervals.bootstrap_means(values, resamples=resamples, level=level) if resamples else []
     for k, name in enumerate(LOCALIZATION):
-        found[name] = intervals.mean_of(values[:, k])
+        found[name] = intervals.mean_defined(values[:, k])
         found[f"{name}_undefined"] = int((np.isnan(values[:, k]) & known).sum())
         if spans:
             found[f"{name}_low"], found[f"{name}_high"] = spans[k]
@@ -121,6 +121,6 @@ def _detection(rows: Rows, rule: str, resamples: int, level: float) -> dict[str,
         "ap": detection.average_precision(labels, scores),
     }
     if resamples:
-        span = intervals.of_auc(labels, scores, resamples=resamples, level=level)
+        span = intervals.bootstrap_auc(labels, scores, resamples=resamples, level=level)
         found["auc_low"], found["auc_high"] = span
     return {f"{rule}_{name}": value for name, value in found.items()}

@@ -221,8 +221,8 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     require(ok, f"{where}: name", "a name that a folder can have", repr(text))
     names = all(isinstance(each, str) for each in experiment.also)
     require(names, f"{where}: also", "a list of names", list(experiment.also))
-    choices = (("stage", STAGES), ("network", ("dmac", "dmvn-bn")), ("pictures", PICTURES))
-    for name, allowed in choices:
+    options = (("stage", STAGES), ("network", ("dmac", "dmvn-bn")), ("pictures", PICTURES))
+    for name, allowed in options:
         value = getattr(experiment, name)
         require(value in allowed, f"{where}: {name}", f"one of {', '.join(allowed)}", repr(value))
     require(

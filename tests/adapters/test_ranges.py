@@ -19,9 +19,10 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.picture import read_picture
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.errors import SourceError
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 
 TRUE = np.zeros((6, 9), dtype=bool)
 TRUE[1:4, 2:7] = True
@@ -65,8 +66,8 @@ def test_predicted_masks_are_read_by_the_same_rule(tmp_path: Path, way: str) -> 
     rows = [columns, ["p.png", "d.png", 1, f"m.{ending}", f"m.{ending}"]]
     predictions = read_predictions(write_table(tmp_path / "s.csv", rows))
     pairs = open_list(data, ListOptions(), Heard())
-    job = Job(pairs, Perturbation())
-    (result,) = score(predictions, [job], tmp_path / "r", Settings(), Heard())
+    job = ScoreJob(pairs, Perturbation())
+    (result,) = score(predictions, [job], tmp_path / "r", ScoreOptions(), Heard())
     assert result["summary"]["iou"] == result["summary"]["mcc"] == 1
 
 

@@ -21,9 +21,10 @@ from cisdl_bench.cli.main import main
 from cisdl_bench.nist import mediscore, sweep
 from cisdl_bench.nist.predicted import write_nist
 from cisdl_bench.records import Pairs
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 
 
 def typed(*words: object) -> Result:
@@ -45,9 +46,9 @@ def test_nists_pairs_are_scored_as_nist_scores_them(tmp_path: Path) -> None:
     (folder / "system.csv").write_text("\n".join(rows))
     predictions = read_predictions(folder / "system.csv")
     for zones in ((0, 0), (15, 11)):
-        settings = Settings(zones=zones)
+        settings = ScoreOptions(zones=zones)
         out = tmp_path / f"{zones[0]}"
-        (result,) = score(predictions, [Job(pairs, Perturbation())], out, settings, Heard())
+        (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], out, settings, Heard())
         assert result["summary"]["iou"] == 1
         summary = write_nist(predictions, pairs, out / "MFC18_Tiny", settings)
         assert summary["all"]["localization"]["pOptimumMCC"] == 1
@@ -84,8 +85,8 @@ def test_one_side_of_a_pair_may_be_scored_alone(tmp_path: Path) -> None:
     save(blank, np.full((240, 320), 255, dtype=np.uint8))
     predictions, pairs = read_predictions(table), opened(index)
     out = tmp_path / "r" / "MFC18_Tiny"
-    score(predictions, [Job(pairs, Perturbation())], out.parent, Settings(), Heard())
-    summary = write_nist(predictions, pairs, out, Settings())
+    score(predictions, [ScoreJob(pairs, Perturbation())], out.parent, ScoreOptions(), Heard())
+    summary = write_nist(predictions, pairs, out, ScoreOptions())
     rows = list(csv.DictReader((out / "nist.csv").open()))
     assert rows[0]["dOptimumThreshold"] != ""
     assert rows[1]["pOptimumThreshold"] == ""
@@ -123,7 +124,7 @@ def test_common_thresholds_are_of_the_masks_that_take_part(tmp_path: Path) -> No
         text = table.read_text().replace(f"mask/{name}-probe.png", f"s-{name}.png")
         table.write_text(text)
     predictions, pairs = read_predictions(table), opened(index)
-    summary = write_nist(predictions, pairs, tmp_path / "r", Settings())
+    summary = write_nist(predictions, pairs, tmp_path / "r", ScoreOptions())
     assert summary["all"]["localization"]["pMaximumThreshold"] == 78
     assert summary["opted_in"]["localization"]["pMaximumThreshold"] == 79
     assert summary["opted_in"]["localization"]["pMaximumMCC"] == 1
@@ -206,8 +207,8 @@ def test_nists_fixture_gives_nists_numbers(
     fixture: tuple[Path, Path], zones: tuple[int, int], name: str, tmp_path: Path
 ) -> None:
     pairs, predictions = predicted_of(fixture[0]), read_predictions(fixture[1])
-    settings = Settings(zones=zones)
-    (result,) = score(predictions, [Job(pairs, Perturbation())], tmp_path, settings, Heard())
+    settings = ScoreOptions(zones=zones)
+    (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], tmp_path, settings, Heard())
     write_nist(predictions, pairs, tmp_path / "MFC18_Synth", settings)
     found = json.loads((tmp_path / "MFC18_Synth" / "nist.json").read_text())
     theirs = references.splice()["expected"][name]

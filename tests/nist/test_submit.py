@@ -13,9 +13,10 @@ from cisdl_bench.errors import CisdlError, RunError, SourceError
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.nist.submit import Request, submit
 from cisdl_bench.scoring import run as run_module
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 
 NAME = "ACME_MFC18_Tiny_Splice_ImgOnly_p-sift_1"
 
@@ -26,7 +27,9 @@ def index(tmp_path: Path) -> Path:
 
 
 def made(index: Path, out: Path, name: str = "sift-ransac", **settings) -> dict[str, int]:
-    return submit(find_detector(name), Request(index, None, out), Settings(), Heard(), **settings)
+    return submit(
+        find_detector(name), Request(index, None, out), ScoreOptions(), Heard(), **settings
+    )
 
 
 def test_a_submission_is_complete_and_finds_the_copies(index: Path, tmp_path: Path) -> None:
@@ -43,8 +46,8 @@ def test_a_submission_is_complete_and_finds_the_copies(index: Path, tmp_path: Pa
     assert (found & true).sum() / (found | true).sum() > 0.7
     pairs = open_list(index, ListOptions(), Heard())
     predictions = read_predictions(out / f"{NAME}.csv")
-    jobs = [Job(pairs, Perturbation())]
-    (result,) = score(predictions, jobs, tmp_path / "s", Settings(), Heard())
+    jobs = [ScoreJob(pairs, Perturbation())]
+    (result,) = score(predictions, jobs, tmp_path / "s", ScoreOptions(), Heard())
     assert result["summary"]["own_auc"] == 1
     assert result["summary"]["iou"] > 0.7
 
@@ -55,7 +58,7 @@ def test_a_picture_that_cannot_be_read_is_opted_out(index: Path, tmp_path: Path)
     (root / "shifted-donor.png").unlink()
     heard = Heard()
     request = Request(index, root, tmp_path / NAME)
-    counts = submit(find_detector("empty"), request, Settings(), heard)
+    counts = submit(find_detector("empty"), request, ScoreOptions(), heard)
     assert counts == {"opted out": 2, "processed": 1}
     lines = [line.split("|") for line in request.table.read_text().splitlines()]
     assert [line[5:7] for line in lines[1:]] == [
@@ -69,7 +72,7 @@ def test_a_picture_that_cannot_be_read_is_opted_out(index: Path, tmp_path: Path)
 def test_nc17_says_it_in_one_column(index: Path, tmp_path: Path) -> None:
     out = tmp_path / NAME.replace("MFC18", "NC17")
     request = Request(index, None, out, ncid="NC17")
-    submit(find_detector("empty"), request, Settings(), Heard())
+    submit(find_detector("empty"), request, ScoreOptions(), Heard())
     assert request.table.read_text().splitlines()[1] == "p-raw|d-raw|0.0|||N"
 
 
@@ -99,12 +102,12 @@ def test_an_interrupted_submission_goes_on_and_is_not_overwritten(
     monkeypatch.setattr("cisdl_bench.scoring.by_pair._TASK", 1)
     request = Request(index, None, tmp_path / NAME)
     with pytest.raises(StoppedError):
-        submit(find_detector("sift-ransac"), request, Settings(), Impatient())
+        submit(find_detector("sift-ransac"), request, ScoreOptions(), Impatient())
     assert not request.table.exists()
     with pytest.raises(RunError, match="Use --overwrite"):
         made(index, tmp_path / NAME, "empty")
     heard = Heard()
-    submit(find_detector("sift-ransac"), request, Settings(), heard)
+    submit(find_detector("sift-ransac"), request, ScoreOptions(), heard)
     assert heard.counts[-1][1:] == [3, 3]
     assert request.table.read_bytes() == (whole / f"{NAME}.csv").read_bytes()
     with pytest.raises(RunError, match="a name that is free, got a submission"):

@@ -8,9 +8,9 @@ from conftest import Heard, make
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +22,10 @@ def scored(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         sets = ["combination", "training"]
-        jobs = jobs_of([root / "data"], sets, None, ListOptions(), Heard())
-        jobs += jobs_of([root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", ListOptions(), Heard())
-        score(find_detector(name), jobs, root / name, Settings(), Heard())
+        data, lists = [root / "data"], ListOptions()
+        jobs = make_jobs(data, sets, None, lists, Heard())
+        jobs += make_jobs(data, sets[:1], "jpeg:80,jpeg:40,blur:2", lists, Heard())
+        score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         write_summary(root / name)
         found.append(root / name)
     return found

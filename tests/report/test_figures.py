@@ -19,12 +19,12 @@ from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
 from cisdl_bench.report.growth import growth_figure
 from cisdl_bench.report.pair_sheet import Choice, chosen, quality
 from cisdl_bench.report.robustness import robustness_figure
-from cisdl_bench.results.reload import masks_of, reopen
+from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import find_results
-from cisdl_bench.scoring.orders import jobs_of
+from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store import open_pairs
 
 
@@ -82,8 +82,8 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
         make(coco, tmp_path / "data", name, pairs=8)
 
     def run(sets: list[str], perturb: str) -> None:
-        jobs = jobs_of([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
-        score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
+        jobs = make_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
+        score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
 
     run(["combination", "raw"], "none,jpeg:80")
     run(["raw"], "jpeg:40")
@@ -202,8 +202,8 @@ def test_the_unperturbed_level_is_of_the_same_sets(coco: Path, tmp_path: Path) -
         make(coco, tmp_path / "data", name, pairs=6)
 
     def levels(sets: list[str], perturb: str) -> list[str]:
-        jobs = jobs_of([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
-        score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
+        jobs = make_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
+        score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
         (axis,) = robustness_figure([tmp_path / "random"], "iou").axes
         labels = [line.get_label() for line in axis.lines]
         return [label for label in labels if "unperturbed" in str(label)]
@@ -278,11 +278,11 @@ def test_what_is_not_there_is_said(scored: list[Path], kind: str, wish: Wish, me
 def test_masks_are_looked_at_again_or_lost(scored: list[Path], tmp_path: Path) -> None:
     plain = next(r for r in find_results(scored[0]) if r.set == "training")
     pairs = reopen(plain, Heard())
-    probe, donor = masks_of(plain, pairs, 4)
+    probe, donor = find_masks(plain, pairs, 4)
     assert np.array_equal(probe > 0.5, pairs[4].probe_mask)
     assert np.array_equal(donor > 0.5, pairs[4].donor_mask)
     plain.record["request"]["identity"] = "oracle of another version"
-    assert masks_of(plain, pairs, 4) is None
+    assert find_masks(plain, pairs, 4) is None
     plain.record["origin"]["path"] = str(tmp_path / "gone")
     with pytest.raises(RunError, match=r"its pairs at .*gone.*Say where they are by --data"):
         reopen(plain, Heard())

@@ -9,10 +9,10 @@ import pytest
 CODE = """
 import os
 os.sched_setaffinity(0, {next(iter(os.sched_getaffinity(0)))})
-from cisdl_bench.scoring.orders import settings_of
+from cisdl_bench.scoring.options import make_options
 options = dict.fromkeys(["workers", "detector", "precision", "window", "stride", "batch_size"])
 options |= {"threshold": 0.5, "compiled": False, "save_masks": False, "perturb_on": "probe"}
-print(settings_of(False, "cpu", options).workers)
+print(make_options(False, "cpu", options).workers)
 """
 
 

@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from cisdl_bench.models.detection import full_size
 from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 from cisdl_bench.store.torch_view import PairDataset, pair_loader
 
@@ -90,9 +91,9 @@ def test_a_loop_of_ones_own_agrees_with_score(
             ious.append((called & true).sum() / (called | true).sum())
     assert len(set(ious)) > 10
     assert mask.shape[-1] == 16  # coarse: that it is upsampled in one way matters
-    job = Job(open_pairs(data), Perturbation())
+    job = ScoreJob(open_pairs(data), Perturbation())
     detector = find_detector("coarse_net:network")
-    (result,) = score(detector, [job], tmp_path / "scores", Settings(), Heard())
+    (result,) = score(detector, [job], tmp_path / "scores", ScoreOptions(), Heard())
     assert result["summary"]["iou"] == pytest.approx(np.mean(ious), abs=1e-9)
     sys.modules.pop("coarse_net")
 

@@ -19,10 +19,11 @@ from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.cli.main import main
 from cisdl_bench.errors import SourceError
 from cisdl_bench.records import Pairs
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.rows import read_rows
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 
 
@@ -35,8 +36,8 @@ def opened(path: Path) -> Pairs:
 
 
 def scored(table: Path, pairs: Pairs, out: Path, **settings) -> dict:
-    job = Job(pairs, Perturbation())
-    return score(read_predictions(table), [job], out, Settings(**settings), Heard())[0]
+    job = ScoreJob(pairs, Perturbation())
+    return score(read_predictions(table), [job], out, ScoreOptions(**settings), Heard())[0]
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
 from cisdl_bench.results.results import find_results, write_summary
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 
 
@@ -27,7 +28,7 @@ def run(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The empty answer on foreground pairs alone: precision and more are undefined."""
     out = tmp_path_factory.mktemp("run")
     pairs = open_pairs(made / "combination-normal")
-    score(find_detector("empty"), [Job(pairs, Perturbation())], out, Settings(), Heard())
+    score(find_detector("empty"), [ScoreJob(pairs, Perturbation())], out, ScoreOptions(), Heard())
     write_summary(out)
     return out
 
@@ -49,8 +50,8 @@ def test_results_are_strict_json_and_nan_when_read(run: Path) -> None:
 def test_detection_without_negatives_is_undefined(made: Path, tmp_path: Path) -> None:
     pairs = open_pairs(made / "combination-normal")
     for name in ("oracle", "empty", "random"):
-        job = Job(pairs, Perturbation())
-        (result,) = score(find_detector(name), [job], tmp_path / name, Settings(), Heard())
+        job = ScoreJob(pairs, Perturbation())
+        (result,) = score(find_detector(name), [job], tmp_path / name, ScoreOptions(), Heard())
         summary = result["summary"]
         assert (summary["positive_pairs"], summary["negative_pairs"]) == (20, 0)
         for number in ("precision", "f1", "auc", "eer", "ap", "auc_low", "auc_high"):
@@ -108,7 +109,9 @@ def test_paths_that_are_no_utf_8_are_written_as_escapes(made: Path, tmp_path: Pa
     folder = tmp_path / "caf\udce9"
     shutil.copytree(made, folder)
     pairs = open_pairs(folder / "combination-normal")
-    score(find_detector("empty"), [Job(pairs, Perturbation())], folder, Settings(), Heard())
+    score(
+        find_detector("empty"), [ScoreJob(pairs, Perturbation())], folder, ScoreOptions(), Heard()
+    )
     (result,) = find_results(folder)
     assert r"caf\udce9" in result.record["origin"]["path"]
     assert np.isnan(result.record["summary"]["mask_auc"])

@@ -9,12 +9,12 @@ import pytest
 from cisdl_bench.errors import RunError
 from cisdl_bench.scoring.rows import (
     COLUMNS,
-    Answer,
+    PairCounts,
+    format_row,
     gathered,
     partial_file,
     read_lines,
     read_rows,
-    row_of,
     write_rows,
 )
 from cisdl_bench.scoring.summary import has_both_labels, mask_values, pair_scores, summarise
@@ -41,16 +41,16 @@ class Listed:
 
 # Of masks of 10 px. Pair 0: 2 of 4 found and 1 wrong; the donor right. Pair 1: nothing found.
 ANSWERS = (
-    Answer((2, 1, 2, 5, 4, 0, 0, 6), (0.9, 0.7), 0.6, moved_px=5.5),
-    Answer((0, 0, 4, 6, 0, 0, 5, 5), (0.0, 0.0), 0.3),
-    Answer((4, 0, 0, 6, 0, 9, 0, 1), (0.8, 0.6), 0.9),
-    Answer((0, 2, 0, 8, 0, 0, 0, 10), (0.6, 0.0), 0.4),
-    Answer((0, 10, 0, 0, 0, 10, 0, 0), (1.0, 1.0), 1.0),
+    PairCounts((2, 1, 2, 5, 4, 0, 0, 6), (0.9, 0.7), 0.6, moved_px=5.5),
+    PairCounts((0, 0, 4, 6, 0, 0, 5, 5), (0.0, 0.0), 0.3),
+    PairCounts((4, 0, 0, 6, 0, 9, 0, 1), (0.8, 0.6), 0.9),
+    PairCounts((0, 2, 0, 8, 0, 0, 0, 10), (0.6, 0.0), 0.4),
+    PairCounts((0, 10, 0, 0, 0, 10, 0, 0), (1.0, 1.0), 1.0),
 )
 
 
 def lines(*numbers: int) -> list[str]:
-    return [row_of(Listed(), k, ANSWERS[k]) for k in numbers]
+    return [format_row(Listed(), k, ANSWERS[k]) for k in numbers]
 
 
 def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     assert counts.tp.tolist()[:2] == [[2, 4], [0, 0]]
     assert counts.fn.tolist()[:2] == [[2, 0], [4, 5]]
     answer = ANSWERS[0]._replace(known=(False, True), inside=(None, 0.7), own_score=None)
-    rows = read_lines([row_of(Listed(), 0, answer)])
+    rows = read_lines([format_row(Listed(), 0, answer)])
     assert (rows["probe_known"][0], rows["donor_known"][0]) == (0, 1)
     assert np.isnan(rows["probe_inside"][0])
     assert np.isnan(rows["own_score"][0])
@@ -120,8 +120,8 @@ def test_a_summary_by_hand() -> None:
 
 
 def test_conventions_and_what_is_undefined() -> None:
-    empty = Answer((0, 0, 0, 10, 0, 3, 0, 7), (0.0, 0.9), None)
-    rows = read_lines([row_of(Listed(), 0, empty), *lines(2)])
+    empty = PairCounts((0, 0, 0, 10, 0, 3, 0, 7), (0.0, 0.9), None)
+    rows = read_lines([format_row(Listed(), 0, empty), *lines(2)])
     nist, release = mask_values(rows), mask_values(rows, "release")
     assert np.isnan(nist[0, 0]).tolist() == [True, False]  # IoU where both are empty
     assert np.isnan(nist[0, 2]).all()  # NMM of an empty reference

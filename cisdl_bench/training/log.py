@@ -1,14 +1,23 @@
 """``history.csv`` and ``evaluation.csv``: how a training run went, a line at a time."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cisdl_bench.errors import RunError
-from cisdl_bench.store.atomic import write_whole
+import torch
 
-HISTORY, EVALUATION = "history.csv", "evaluation.csv"
+from cisdl_bench.devices import Rank
+from cisdl_bench.errors import RunError
+from cisdl_bench.progress import Progress
+from cisdl_bench.store.atomic import write_whole
+from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.checkpoint import Run, TrainingError
+from cisdl_bench.training.options import METRICS
+from cisdl_bench.training.record import EVALUATION, HISTORY
+
+TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")
 
 
 class Log:
@@ -92,3 +101,71 @@ def _is_number(text: str | None) -> bool:
     except ValueError:
         return False
     return True
+
+
+def open_log(run: Run, name: str) -> Log:
+    """Return one of a run's two logs by its file's name."""
+    columns = {
+        HISTORY: ("step", "epoch", "pairs", "seconds", "pairs_per_second", *TERMS),
+        EVALUATION: ("step", "pairs", "set", *METRICS),
+    }
+    return Log(run.out / name, columns[name])
+
+
+def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank) -> None:
+    """Write the mean losses of the last steps.
+
+    Raises:
+        TrainingError: One is no number; its step and pairs are named.
+    """
+    first = run.step - len(run.recent)
+    names = [name for name in TERMS if name in run.recent[0][1]]
+    table = torch.stack([torch.stack([terms[n] for n in names]) for _, terms in run.recent])
+    rows = table.double().cpu().tolist()  # the one wait for the device
+    for number, (row, (seen, _)) in enumerate(zip(rows, run.recent, strict=True)):
+        terms = dict(zip(names, row, strict=True))
+        bad = ", ".join(f"{n} {value}" for n, value in terms.items() if not math.isfinite(value))
+        if bad:
+            raise TrainingError.expected(
+                f"{run.out}: step {first + number + 1}",
+                "finite losses",
+                f"{bad} on {_identity(dataset, seen)}",
+                f"{run.kept}: lower the learning rate, or use --precision fp32",
+            )
+    mean = {
+        name: sum(column) / len(rows)
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    if rank.total > 1:
+        mean = _over_ranks(mean, rank)
+    spent, batch = run.spent(), run.experiment.batch
+    rate = len(rows) * batch / max(spent - run.logged, 1e-9)
+    run.logged = spent
+    per_epoch = run.steps / run.experiment.epochs
+    if rank.number == 0:
+        open_log(run, HISTORY).add(
+            {
+                "step": run.step,
+                "epoch": f"{run.step / per_epoch:.4f}",
+                "pairs": run.step * batch,
+                "seconds": f"{spent:.2f}",
+                "pairs_per_second": f"{rate:.2f}",
+                **mean,
+            }
+        )
+    progress.note(" ".join(f"{name} {value:.4f}" for name, value in mean.items()))
+    run.recent.clear()
+
+
+def _over_ranks(mean: dict[str, float], rank: Rank) -> dict[str, float]:
+    import torch.distributed
+
+    values = torch.tensor(list(mean.values()), dtype=torch.float64)
+    torch.distributed.all_reduce(values)
+    return dict(zip(mean, (values / rank.total).tolist(), strict=True))
+
+
+def _identity(dataset: PairDataset, seen: Sequence[int]) -> str:
+    """Return pairs as a person can find them again: set and number."""
+    found = (dataset.locate(place) for place in seen)
+    return "pairs " + " ".join(f"{pairs.name}/{index}" for pairs, index in found)

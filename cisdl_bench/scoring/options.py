@@ -1,11 +1,12 @@
 """What decides a result, and where it is computed."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from joblib import cpu_count
 
 from cisdl_bench.devices import float32_rule
 
@@ -15,7 +16,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 
 @dataclass(frozen=True)
-class Settings:
+class ScoreOptions:
     """What a user chooses beside the detector and the data.
 
     Attributes:
@@ -60,13 +61,40 @@ class Settings:
 
 
 @contextlib.contextmanager
-def computing(settings: Settings) -> Iterator[None]:
+def inference(options: ScoreOptions) -> Iterator[None]:
     """Compute in the chosen precision without gradients; float32 is float32, never TF32."""
-    exact = settings.precision == "fp32"
-    kind = torch.device(settings.device).type
+    exact = options.precision == "fp32"
+    kind = torch.device(options.device).type
     with (
         float32_rule(exact, benchmark=not exact),
         torch.inference_mode(),
-        torch.autocast(kind, dtype=PRECISIONS[settings.precision], enabled=not exact),
+        torch.autocast(kind, dtype=PRECISIONS[options.precision], enabled=not exact),
     ):
         yield
+
+
+def make_options(networked: bool, device: str, options: Mapping[str, Any]) -> ScoreOptions:
+    """Return the settings of a command's options, with its defaults for this machine.
+
+    Args:
+        networked: Whether a network is scored.
+        device: Where.
+        options: By name; None where the user said nothing.
+    """
+    gpu = device.startswith("cuda")
+    workers = options["workers"]
+    if workers is None:
+        workers = 0 if networked else cpu_count()
+    return ScoreOptions(
+        threshold=options["threshold"],
+        own_score=options["detector"] != "mask",
+        precision=options["precision"] if networked else "fp32",
+        window=options["window"] if networked else None,
+        stride=options["stride"] if networked else None,
+        device=device,
+        batch_size=options["batch_size"] or (64 if gpu else 8),
+        workers=workers,
+        compile=options["compiled"] and networked,
+        save_masks=options["save_masks"],
+        perturb_donor=options["perturb_on"] == "both",
+    )

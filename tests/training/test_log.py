@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import nn
 from training.conftest import small
-from training.test_order import order
+from training.test_epoch_order import order
 from training.test_run import FAST, Ears
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.store.torch_view import PairDataset
-from cisdl_bench.training.epoch_order import Order
+from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.feed import Part, feed, kinds_of
-from cisdl_bench.training.history import read_log
+from cisdl_bench.training.log import read_log
 from cisdl_bench.training.run import train
 
 OF = small("dmac", batch=11, epochs=1)
@@ -40,14 +40,14 @@ def test_a_line_of_history_is_the_mean_of_its_steps(pairs64: Path, tmp_path: Pat
 
 def test_the_first_loss_is_that_of_the_first_batch(pairs64: Path, tmp_path: Path) -> None:
     """Computed here from the pairs that the order names, without flips or swaps."""
-    from cisdl_bench.training.initial_weights import begin
+    from cisdl_bench.training.initial_weights import make_networks
 
     of = replace(OF, flip=0.0, swap=0.0)
     train(of, [pairs64], tmp_path, FAST, Ears())
     dataset = PairDataset([pairs64])
-    first = Order(kinds_of(dataset), 0.0, 0.0, 0, "pairs").take(0, 11)
+    first = EpochOrder(kinds_of(dataset), 0.0, 0.0, 0, "pairs").take(0, 11)
     batch = dataset.__getitems__(first.pairs.tolist())
-    network = begin(of, 0, None, None).networks["network"].train()
+    network = make_networks(of, 0, None, None).networks["network"].train()
     with torch.no_grad():
         answer = network(batch["probe"], batch["donor"])
     expected = 0.0
@@ -107,7 +107,7 @@ def test_reading_draws_nothing_from_the_networks_stream(pairs64: Path) -> None:
     dataset = PairDataset([pairs64])
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    source = feed(dataset, Order(kinds_of(dataset), 0.5, 0.5, 0, "pairs"), Part(6), 0, "cpu")
+    source = feed(dataset, EpochOrder(kinds_of(dataset), 0.5, 0.5, 0, "pairs"), Part(6), 0, "cpu")
     assert len(list(islice(source, 3))) == 3
     source.close()
     assert torch.equal(torch.get_rng_state(), before)
