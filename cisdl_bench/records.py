@@ -180,6 +180,7 @@ class Pairs(ABC):
         dtype: uint8, or float32 (0 to 255) where pictures are not rounded after resizing.
         indices: Numbers of the pairs that can be used, rising.
         fingerprint: Hash of the content, which changes whenever the content does.
+        parameters: Columns that say what was done to the regions of generated pairs.
         left_out: Reasons by the numbers of pairs that cannot be used.
         partial: Whether pairs with missing pictures may be left out without being asked.
         stored: Whether the pairs are a set of shards already.
@@ -191,6 +192,7 @@ class Pairs(ABC):
     indices: Sequence[int]
     fingerprint: str
     dtype: Any = np.uint8
+    parameters: Sequence[str] = ()
     left_out: Mapping[int, str] = MappingProxyType({})
     partial: bool = False
     stored: bool = False

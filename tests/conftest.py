@@ -30,8 +30,8 @@ class Heard:
         self.lines: list[str] = []
         self.counts: list[list[Any]] = []
 
-    def start(self, what: str, total: int, done: int = 0) -> None:
-        self.counts.append([what, total, done])
+    def start(self, what: str, total: int | None, done: int = 0, name: str = "") -> None:
+        self.counts.append([name or what, total or 0, done])
 
     def advance(self, n: int) -> None:
         self.counts[-1][2] += n

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # A package may import what stands before it; packages of one row know nothing of each other.
 ROWS = [
-    {"errors", "records", "progress", "scratch", "hashing", "csv_text"},
+    {"errors", "records", "progress", "scratch", "hashing", "csv_text", "versions"},
     {"validation", "strict_json"},
     {"specs", "seeding", "devices", "engine"},
     {"sources", "metrics"},

@@ -1,14 +1,13 @@
 """Finished results on disk: finding them, reading them, and one table over all of them."""
 
-import csv
-import hashlib
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.scoring.record import read_result
 from cisdl_bench.scoring.rows import Rows, read_rows
 from cisdl_bench.scoring.run import RESULT, ROWS
@@ -93,7 +92,7 @@ class Result:
 @lru_cache(maxsize=512)  # a report asks for the same rows in every table and figure
 def _rows(path: Path, sha256: str) -> Rows:
     rows = read_rows(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    if hash_file(path) != sha256:
         raise RunError.expected(
             path,
             "the rows that `score` wrote",
@@ -166,11 +165,6 @@ def write_summary(out: Path) -> list[str]:
         }
         for result in results
     ]
-    names = list(dict.fromkeys(name for line in lines for name in line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_whole(out / "summary.csv", text.getvalue().encode("utf-8", "backslashreplace"))
+    write_whole(out / "summary.csv", format_csv(lines).encode("utf-8", "backslashreplace"))
     write_json(out / "summary.json", [result.record for result in results])
     return broken

@@ -1,8 +1,5 @@
 """A scoring run: one detector on sets, resumed where it stopped, refused where it is stale."""
 
-import csv
-import hashlib
-import io
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,8 +13,10 @@ import torch
 
 from cisdl_bench import __version__
 from cisdl_bench.adapters.predictions import Predictions
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.models.networks.sliding import SlidingWindows
@@ -305,11 +304,8 @@ def _finish(
 ) -> dict[str, Any]:
     write_rows(folder / ROWS, gathered(folder))
     if pairs.left_out:
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows(
-            [("index", "reason"), *sorted(pairs.left_out.items())]
-        )
-        write_whole(folder / LEFT_OUT, table.getvalue().encode())
+        lines = [{"index": n, "reason": reason} for n, reason in sorted(pairs.left_out.items())]
+        write_whole(folder / LEFT_OUT, format_csv(lines).encode())
     about = detector.about if isinstance(detector, NetworkDetector) else {}
     rows, facts = read_rows(folder / ROWS), pairs.facts
     summary = summarise(rows)
@@ -319,7 +315,7 @@ def _finish(
     result = {
         **result,
         "complete": True,
-        "rows_sha256": hashlib.sha256((folder / ROWS).read_bytes()).hexdigest(),
+        "rows_sha256": hash_file(folder / ROWS),
         "summary": summary,
         "about": about,
         "data": facts,

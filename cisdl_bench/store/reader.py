@@ -1,6 +1,6 @@
 """Reading a set back as pairs, exact to the bit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, overload
 
@@ -53,6 +53,7 @@ class PairSet(StoredPairs):
         spec = self.manifest["spec"]
         self.kinds: tuple[str, ...] = tuple(spec["kinds"])
         self.size = int(spec["size"])
+        self.parameters = Parameters._fields
         shards = self._open_shards(COMPOSITES, _check)
         self.rows = np.concatenate([np.zeros(0, dtype=ROW), *(table for table, _ in shards)])
         no_digests = np.zeros((0, 32), dtype=np.uint8)
@@ -81,11 +82,6 @@ class PairSet(StoredPairs):
         values: dict[str, float | int | str] = {name: row[name].item() for name in names}
         values["difficulty"] = DIFFICULTIES[int(row["difficulty"])]
         return values
-
-    @property
-    def parameters(self) -> Sequence[str]:
-        """Columns of ``rows`` that hold parameters of transformations."""
-        return Parameters._fields
 
     @property
     def facts(self) -> dict[str, Any]:

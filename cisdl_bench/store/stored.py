@@ -1,7 +1,7 @@
 """What sets of both kinds have in common: a folder with a manifest and a picture store."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,6 @@ class StoredPairs(Pairs):
     def origin(self) -> dict[str, Any]:
         """The set's folder."""
         return {"path": str(self.path.absolute())}
-
-    @property
-    def parameters(self) -> Sequence[str]:
-        """Columns of ``rows`` that hold parameters of transformations."""
-        return ()
 
     @abstractmethod
     def find_problems(self, advance: Callable[[int], None]) -> list[str]:
