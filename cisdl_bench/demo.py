@@ -10,7 +10,8 @@ from cisdl_bench.generate.run import run
 from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.detectors import find_detector
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.figures import Wish, draw, save_figure
+from cisdl_bench.report.draw import draw, save_figure
+from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
@@ -84,8 +85,9 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
             )
     yield f"{out / 'tables'}: Tables II and III's layouts and all numbers, as CSV, LaTeX, Markdown"
     for kind in _FIGURES:
-        wish = Wish(sets=("combination-easy",) if kind == "pairs" else (), choose="best", count=3)
-        save_figure(draw(kind, runs, wish, progress), out / "figures" / f"{kind}.png")
+        sets = ("combination-easy",) if kind == "pairs" else ()
+        options = FigureOptions(sets=sets, choose="best", count=3)
+        save_figure(draw(kind, runs, options, progress), out / "figures" / f"{kind}.png")
     yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
     text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=20)
     write_whole(out / "report.html", text.encode("utf-8", "backslashreplace"))

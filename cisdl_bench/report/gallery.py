@@ -13,7 +13,7 @@ from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.pair_detector import Probability
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Mask, Pair, Pairs, Pixels
-from cisdl_bench.report.pair_sheet import Choice, chosen, quality
+from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.sheet import caption
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import Result
@@ -73,7 +73,7 @@ def cards_of(
             continue
         rows = result.rows()
         values = dict(zip(rows["index"].tolist(), quality(rows).tolist(), strict=True))
-        for number in chosen(rows, Choice("worst", each)):
+        for number in choose_pairs(rows, PairChoice("worst", each)):
             try:
                 cards.append(_card_of(result, method, pairs, number, values[number]))
             except CisdlError as error:

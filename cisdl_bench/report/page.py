@@ -13,8 +13,9 @@ from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
 from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.breakdown import PARAMETERS, breakdowns
-from cisdl_bench.report.figures import Wish, draw, rendered
+from cisdl_bench.report.draw import draw, render
+from cisdl_bench.report.figure import FigureOptions, report_figures
+from cisdl_bench.report.figures.parameters import PARAMETERS, breakdowns
 from cisdl_bench.report.gallery import Card, cards_of, gallery_html
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.report.tables import LAYOUTS, Choices, make_table, notes_of
@@ -22,13 +23,6 @@ from cisdl_bench.report.write_table import to_html
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.run import LEFT_OUT, ROWS
 
-_FIGURES = {
-    "heatmap": "Mean IoU by set",
-    "parameters": "Where it breaks: IoU against what was done to the pasted region",
-    "robustness": "Robustness",
-    "roc": "ROC",
-    "det": "DET",
-}
 _DIGITS = 4
 
 
@@ -163,12 +157,13 @@ def _tables(runs: Sequence[Path], results: Sequence[Result]) -> Iterator[tuple[s
 
 
 def _figures(runs: Sequence[Path], progress: Progress) -> Iterator[tuple[str, str, str]]:
-    for kind, heading in _FIGURES.items():
+    for kind, figure in report_figures().items():
+        heading = figure.heading
         try:
-            figure = draw(kind, runs, Wish(), progress)
+            drawn = draw(kind, runs, FigureOptions(), progress)
         except RunError:
-            continue  # the results have not what this figure shows
-        code = base64.b64encode(rendered(figure, "svg")).decode()
+            continue  # the results lack what this figure shows
+        code = base64.b64encode(render(drawn, "svg")).decode()
         image = (
             f'<img class="figure" alt="{escape(heading)}" src="data:image/svg+xml;base64,{code}">'
         )

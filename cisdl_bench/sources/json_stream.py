@@ -1,8 +1,8 @@
 """Reading a JSON file of several hundred megabytes one list entry at a time.
 
-Python's own decoder works on a sliding window of the text. ijson's C backend takes 1.7 times as long
-for one list and a pass of its own for each further one, and like msgspec it refuses the NaN that
-``json.dump`` writes, which here is one annotation's fault, not the file's.
+Python's own decoder works on a sliding window of the text. ijson's C backend takes 1.7 times as
+long for one list and a pass of its own for each further one, and like msgspec it refuses the NaN
+that ``json.dump`` writes, which here is one annotation's fault, not the file's.
 """
 
 import json

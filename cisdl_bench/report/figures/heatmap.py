@@ -9,11 +9,12 @@ import numpy as np
 from cisdl_bench.errors import RunError
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report.drawing import TITLES, limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.report.tables import TRANSFORMATIONS
 
 
-def heatmap_figure(runs: Sequence[Path], metric: str) -> Any:
+def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     """Return a matplotlib figure: a row a set, a column a method, the mean written in each cell.
 
     Args:
@@ -64,3 +65,8 @@ def _order(name: str) -> tuple[int, int, str]:
     if not known:
         return len(TRANSFORMATIONS), 0, name
     return TRANSFORMATIONS.index(transformation), DIFFICULTIES.index(difficulty), name
+
+
+FIGURE = Figure(
+    lambda runs, options, _: draw_heatmap(runs, options.metric), "Mean IoU by set", place=1
+)
