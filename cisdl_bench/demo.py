@@ -85,8 +85,8 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
             )
     yield f"{out / 'tables'}: Tables II and III's layouts and all numbers, as CSV, LaTeX, Markdown"
     for kind in _FIGURES:
-        sets = ("combination-easy",) if kind == "pairs" else ()
-        options = FigureOptions(sets=sets, choose="best", count=3)
+        chosen = ("combination-easy",) if kind == "pairs" else ()
+        options = FigureOptions(sets=chosen, choose="best", count=3)
         save_figure(draw(kind, runs, options, progress), out / "figures" / f"{kind}.png")
     yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
     text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=20)
