@@ -23,13 +23,13 @@ from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.errors import CisdlError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.nist.submission import check_submission
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import with_predictions
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions
+from cisdl_bench.scoring.run import run_jobs, score
 
 _CELLS = [
     "", "-1", "2", "nan", "1e999", "x", "9" * 5000, '"', "|", ",", "\0", "é", "\udce9", "..",
@@ -112,10 +112,11 @@ def ways(folder: Path, table: Path | None, listed: Path) -> dict[str, Callable[[
     def predicted(skip: bool) -> None:
         assert table is not None
         predictions = read_predictions(table)
-        lists = ListOptions(size=64, pictures=False, skip_unusable=skip)
-        pairs = open_list(listed, lists, progress)
+        pairs = open_list(
+            listed, ListOptions(size=64, pictures=False, skip_unusable=skip), progress
+        )
         job = ScoreJob(with_predictions(predictions, pairs), Perturbation())
-        score(predictions, [job], folder / f"p{skip}", settings, progress)
+        run_jobs(PredictionScorer(predictions), [job], folder / f"p{skip}", settings, progress)
         pairs.write_own_scores(predictions, folder / "nist", settings)
 
     found: dict[str, Callable[[], Any]] = {

@@ -8,7 +8,8 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.generate.jobs import drawn_orders
 from cisdl_bench.generate.run import run
 from cisdl_bench.metrics.intervals import mean_defined
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.classical.registry import untrained_methods
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.progress import Progress
 from cisdl_bench.report.draw import draw, save_figure
 from cisdl_bench.report.figure import FigureOptions
@@ -17,7 +18,6 @@ from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.jobs import make_jobs
-from cisdl_bench.scoring.one_pair import UNTRAINED
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 from cisdl_bench.sources.coco import CocoSource
@@ -25,7 +25,7 @@ from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.store.folder import DataFolder
 
-METHODS = UNTRAINED
+METHODS = untrained_methods()
 _TABLES = {"paper-2": ("table-2", True), "paper-3": ("table-3", True), "wide": ("all", False)}
 _FIGURES = ("heatmap", "parameters", "pairs", "roc")
 

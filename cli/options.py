@@ -40,6 +40,31 @@ canvas = click.option(
 )
 
 
+def _check_metric(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the name of a localization metric; their table is read when it is needed."""
+    from cisdl_bench.metrics.registry import LOCALIZATION
+
+    if value not in LOCALIZATION:
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(LOCALIZATION)}.")
+    return value
+
+
+def metric(purpose: str) -> Callable[..., Any]:
+    """Return the option that names a localization metric.
+
+    Args:
+        purpose: What the metric is for, a sentence of the help.
+    """
+    return click.option(
+        "--metric",
+        callback=_check_metric,
+        default="iou",
+        show_default=True,
+        metavar="NAME",
+        help=f"{purpose} iou, mcc, nmm, f1.",
+    )
+
+
 _ENGINE = (
     click.option(
         "--backend",

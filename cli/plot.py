@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.report.figure import figure_names
 
@@ -28,13 +29,7 @@ from cisdl_bench.report.figure import figure_names
     metavar="NAME",
     help="pairs, roc, det: the set, or sets of which a name begins so.",
 )
-@click.option(
-    "--metric",
-    type=click.Choice(["iou", "mcc", "nmm", "f1"]),
-    default="iou",
-    show_default=True,
-    help="parameters, robustness, heatmap: what is drawn.",
-)
+@shared.metric("parameters, robustness, heatmap: what is drawn:")
 @click.option(
     "--by",
     multiple=True,

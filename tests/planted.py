@@ -5,7 +5,7 @@ import numpy as np
 from skimage import data
 
 from cisdl_bench.generate.affine import affine_of
-from cisdl_bench.models.pair_detector import View
+from cisdl_bench.models.detection import View
 from cisdl_bench.records import Parameters
 
 

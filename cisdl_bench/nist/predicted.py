@@ -8,13 +8,12 @@ from typing import Any
 from joblib import delayed
 
 from cisdl_bench.adapters.predictions import Prediction, Predictions
-from cisdl_bench.csv_text import format_csv
 from cisdl_bench.engine import workers
 from cisdl_bench.nist import mediscore
 from cisdl_bench.nist.pairs import NIST_ROWS, NIST_SUMMARY, NistPairs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.predicted import find_reference, read_predicted
-from cisdl_bench.store.atomic import write_json, write_whole
+from cisdl_bench.store.atomic import write_csv, write_json
 
 
 def write_nist(
@@ -50,7 +49,7 @@ def write_nist(
         }
         for index, columns in zip(targets, mediscore.localization_rows(masks), strict=True)
     ]
-    write_whole(folder / NIST_ROWS, format_csv(table).encode())
+    write_csv(folder / NIST_ROWS, table)
     opted_in = [
         {name: mask for name, mask in pair.items() if rows[index].localizes["pd".index(name)]}
         for index, pair in zip(targets, masks, strict=True)

@@ -22,8 +22,8 @@ from cisdl_bench.records import SIDES, Pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import ROWS, score
+from cisdl_bench.scoring.rows import ROWS, Rows, read_rows
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store.atomic import write_whole
 
 

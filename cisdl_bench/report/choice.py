@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.scoring.rows import Rows
-from cisdl_bench.scoring.summary import mask_values, pair_scores
 from cisdl_bench.seeding import permutation, stream
 
 CHOICES = ("worst", "best", "random")
@@ -37,10 +36,10 @@ def quality(rows: Rows) -> npt.NDArray[np.float64]:
     the distance of its score from its label.
     """
     with np.errstate(invalid="ignore"):
-        iou = mask_values(rows)[:, 0]
+        iou = rows.mask_values("iou")
     defined = ~np.isnan(iou)
     mean = np.where(defined, iou, 0).sum(axis=1) / np.maximum(defined.sum(axis=1), 1)
-    scores = pair_scores(rows, "mask")
+    scores = rows.pair_scores("mask")
     scores = np.where(np.isnan(scores), rows["own_score"], scores)
     right = 1 - np.abs(np.clip(scores, 0, 1) - rows["label"])
     values = np.where(defined.any(axis=1) & (rows["label"] == 1), mean, right)
@@ -49,7 +48,7 @@ def quality(rows: Rows) -> npt.NDArray[np.float64]:
 
 def count_called_px(rows: Rows) -> npt.NDArray[np.int64]:
     """Return the number of pixels that are called tampered in both masks of each pair, (n,)."""
-    counts = rows.counts()
+    counts = rows.scored_pairs().counts
     return np.asarray((counts.tp + counts.fp).sum(axis=1))
 
 

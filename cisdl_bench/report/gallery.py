@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.models.detection import Probability
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import SIDES, Mask, Pairs, Pixels
 from cisdl_bench.report.choice import PairChoice, choose_pairs, quality

@@ -20,7 +20,9 @@ from cisdl_bench.report.tables import LAYOUTS, Choices, Table, make_table, notes
 from cisdl_bench.report.templating import read_own_text, render_html
 from cisdl_bench.report.write_table import shape_table
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.run import LEFT_OUT, RESULT, ROWS
+from cisdl_bench.scoring.record import RESULT
+from cisdl_bench.scoring.result_folder import LEFT_OUT
+from cisdl_bench.scoring.rows import ROWS
 
 _DIGITS = 4
 #: Of the detection tables, the format of the pairs that each is published for.

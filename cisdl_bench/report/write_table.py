@@ -6,19 +6,12 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
+from cisdl_bench.metrics.registry import RULES, find_metric
 from cisdl_bench.report.tables import PUBLISHED, Table
 from cisdl_bench.report.templating import render_html
 from cisdl_bench.results.results import plain_cell
-from cisdl_bench.scoring.summary import RULES
 
 _HEADINGS = {
-    "iou": "IoU",
-    "mcc": "MCC",
-    "nmm": "NMM",
-    "f1": "F1",
-    "auc": "AUC",
-    "eer": "EER",
-    "ap": "AP",
     "lambda_det": "λ_det",
     "lambda_dis": "λ_dis",
     "learning_rate": "LR",
@@ -60,6 +53,9 @@ def _heading(name: str) -> str:
     rule, _, metric = name.partition("_")
     if rule in RULES and metric:
         return f"{_heading(metric)} ({rule})"
+    known = find_metric(name)
+    if known:
+        return known.title
     return _HEADINGS.get(name, name.replace("_", " ").capitalize())
 
 

@@ -9,12 +9,14 @@ import numpy as np
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.models.detectors import PAIR_DETECTORS
-from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.detection import Probability
+from cisdl_bench.models.detectors import PairDetector
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.by_pair import look
+from cisdl_bench.scoring.by_pair import score_pair
+from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskFolder
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
@@ -93,14 +95,16 @@ def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, P
     if all(path.exists() for path in saved):
         probe, donor = (_read(path, pairs.size) for path in saved)
         return probe, donor
-    made = PAIR_DETECTORS.get(result.detector)
-    detector = made() if made else None
-    if detector is None or detector.identity != result.record["request"]["identity"]:
+    if result.detector not in PAIR_DETECTORS:
         return None
+    detector = PairDetector(PAIR_DETECTORS[result.detector]())
     request = result.record["request"]
-    settings = ScoreOptions(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
-    masks, _ = look(detector, pairs, index, Perturbation.named(result.perturbation), settings)
-    return masks.probe, masks.donor
+    if detector.identity != request["identity"]:
+        return None
+    options = ScoreOptions(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
+    job = ScoreJob(pairs, Perturbation.named(result.perturbation))
+    detection, _ = score_pair(detector, job, index, options)
+    return detection.probe, detection.donor
 
 
 def _read(path: Path, size: int) -> Probability:

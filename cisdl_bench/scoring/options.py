@@ -1,14 +1,15 @@
-"""What decides a result, and where it is computed."""
+"""What a user chooses for scoring: what decides a result, and where it is computed."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from joblib import cpu_count
 
-from cisdl_bench.devices import float32_rule
+from cisdl_bench.devices import choose_device, device_name, float32_rule
+from cisdl_bench.progress import Progress
 
 #: Rises whenever the same masks would give other rows.
 ROWS_VERSION = 3
@@ -73,28 +74,48 @@ def inference(options: ScoreOptions) -> Iterator[None]:
         yield
 
 
-def make_options(networked: bool, device: str, options: Mapping[str, Any]) -> ScoreOptions:
-    """Return the settings of a command's options, with its defaults for this machine.
+class Runnable(Protocol):
+    """What options depend on: a detector, or predictions made elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """Name that results are filed under."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What a user must know before it is scored."""
+        ...
+
+    @property
+    def needs_device(self) -> bool:
+        """Whether it computes with torch on a device."""
+        ...
+
+
+#: Options that only a detector that computes on a device has.
+_OF_DEVICE = ("precision", "window", "stride", "compile")
+
+
+def make_options(
+    runnable: Runnable, device: str, progress: Progress, **chosen: Any
+) -> ScoreOptions:
+    """Return a command's options, with this machine's defaults; say where a network computes.
 
     Args:
-        networked: Whether a network is scored.
-        device: Where.
-        options: By name; None where the user said nothing.
+        runnable: Detector, or predictions made elsewhere.
+        device: Device that the user asked for, such as ``auto`` or ``cuda``.
+        progress: Receives the device, and the detector's note.
+        chosen: Fields of ``ScoreOptions``; None takes the default.
     """
-    gpu = device.startswith("cuda")
-    workers = options["workers"]
-    if workers is None:
-        workers = 0 if networked else cpu_count()
-    return ScoreOptions(
-        threshold=options["threshold"],
-        own_score=options["detector"] != "mask",
-        precision=options["precision"] if networked else "fp32",
-        window=options["window"] if networked else None,
-        stride=options["stride"] if networked else None,
-        device=device,
-        batch_size=options["batch_size"] or (64 if gpu else 8),
-        workers=workers,
-        compile=options["compiled"] and networked,
-        save_masks=options["save_masks"],
-        perturb_donor=options["perturb_on"] == "both",
-    )
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if not runnable.needs_device:
+        given = {name: value for name, value in given.items() if name not in _OF_DEVICE}
+        return ScoreOptions(**{"workers": cpu_count(), **given})
+    place = choose_device(device)
+    batch_size = 64 if place.startswith("cuda") else ScoreOptions.batch_size
+    options = ScoreOptions(**{"batch_size": batch_size, **given, "device": place})
+    progress.say(f"{runnable.name} on {device_name(place)}, {options.precision}")
+    if runnable.note:
+        progress.say(f"note: {runnable.note}")
+    return options

@@ -1,7 +1,9 @@
 """Scoring masks and scores that another program computed, against the truth at the masks' size."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import delayed
@@ -13,8 +15,10 @@ from cisdl_bench.errors import SourceError
 from cisdl_bench.metrics.counts import Counts, count
 from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.records import Pairs, Pixels, Reference
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.rows import PairCounts
+from cisdl_bench.scoring.rows import PairCounts, Scored
 
 _TASK = 16
 _NO_COUNTS = (0,) * 8
@@ -59,6 +63,47 @@ def find_reference(
     return pairs.reference(index, side, (levels.shape[0], levels.shape[1]), options.zones)
 
 
+@dataclass(frozen=True)
+class PredictionScorer:
+    """Predictions made elsewhere, scored in a detector's place.
+
+    Attributes:
+        predictions: Scores and masks of another program.
+    """
+
+    predictions: Predictions
+    note = ""
+    needs_device = False
+
+    @property
+    def name(self) -> str:
+        """Name of the file that holds them."""
+        return self.predictions.name
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of that file and of the masks that it names."""
+        return self.predictions.identity
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Nothing is known of the program that made them."""
+        return {}
+
+    def check(self, job: ScoreJob, options: ScoreOptions) -> None:
+        """Take every job: a pair without a prediction is refused when the rows are read."""
+
+    def score(
+        self,
+        job: ScoreJob,
+        indices: Sequence[int],
+        options: ScoreOptions,
+        masks: MaskSink | None,
+    ) -> Iterator[Scored]:
+        """Yield the counts of pairs; the masks are there already."""
+        return score_predictions(self.predictions, job.pairs, indices, options)
+
+
 def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
     """Return the pairs that predictions are to be scored on.
 
@@ -77,7 +122,7 @@ def with_predictions(predictions: Predictions, pairs: Pairs) -> Pairs:
 
 def score_predictions(
     predictions: Predictions, pairs: Pairs, indices: Sequence[int], options: ScoreOptions
-) -> Iterator[list[tuple[int, PairCounts]]]:
+) -> Iterator[Scored]:
     """Yield the answers to pairs, some at a time, in order.
 
     Args:
@@ -105,7 +150,7 @@ def score_predictions(
 
 def _task(
     pairs: Pairs, rows: Sequence[tuple[int, Prediction]], dark: bool, options: ScoreOptions
-) -> list[tuple[int, PairCounts]]:
+) -> Scored:
     return [(index, score_prediction(pairs, index, row, dark, options)) for index, row in rows]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cisdl_bench.models.networks.registry import check_side, parameters_of
+from cisdl_bench.models.networks.registry import check_side, count_parameters
 from cisdl_bench.scoring.options import ScoreOptions, inference
 
 _BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 2, 4, 8, 16, 32, 64, 128, 256)}
@@ -47,7 +47,7 @@ def profile(network: nn.Module, options: ScoreOptions, size: int, seconds: float
             except torch.cuda.OutOfMemoryError:
                 break
     return {
-        "parameters": parameters_of(network),
+        "parameters": count_parameters(network),
         "gflop": counter.get_total_flops() / 1e9,
         "seconds": {batch: spent / batch for batch, spent in timed.items()},
         "best_batch": min(timed, key=lambda batch: timed[batch] / batch),

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.counts import Counts
+from cisdl_bench.metrics.summary import ScoredPairs, mask_values, pair_scores
 from cisdl_bench.records import (
     DIFFICULTIES,
     KINDS,
@@ -27,6 +29,8 @@ from cisdl_bench.store.atomic import write_whole
 
 Value = int | float | str | None
 
+#: Name of the file.
+ROWS = "pairs.csv"
 _MOST_PX = 1 << 40  # of a mask: sums of counts stay far from 64 bits
 _THEN = "Score it again with --overwrite"
 
@@ -80,7 +84,11 @@ class PairCounts(NamedTuple):
     moved_px: float | None = None
 
 
-def nan_answer(detector: str, pair: str) -> ModelError:
+#: Pairs by their numbers with their counts.
+Scored = list[tuple[int, PairCounts]]
+
+
+def nan_error(detector: str, pair: str) -> ModelError:
     """Return the error for a detector whose masks or score hold NaN.
 
     Args:
@@ -95,9 +103,9 @@ def nan_answer(detector: str, pair: str) -> ModelError:
     )
 
 
-def format_row(pairs: Pairs, index: int, answer: PairCounts) -> str:
+def format_row(pairs: Pairs, index: int, counts: PairCounts) -> str:
     """Return a pair's line of ``pairs.csv``."""
-    label, known = pairs.label(index), answer.known or pairs.known(index)
+    label, known = pairs.label(index), counts.known or pairs.known(index)
     about: Mapping[str, Value] = {
         **pairs.about(index),
         "index": index,
@@ -105,16 +113,24 @@ def format_row(pairs: Pairs, index: int, answer: PairCounts) -> str:
         "label": None if label == UNLABELLED else label,
         "probe_known": int(known[0]),
         "donor_known": int(known[1]),
-        "moved_px": answer.moved_px,
+        "moved_px": counts.moved_px,
     }
-    values = [about.get(name) for name in ABOUT]
-    cells = [*values, *answer.counts, *answer.inside, answer.own_score]
-    return ",".join("" if cell is None else _quoted(cell) for cell in cells) + "\n"
+    cells = [
+        " ".join(cell.splitlines()) if isinstance(cell, str) else cell  # a row is a line
+        for cell in map(about.get, ABOUT)
+    ]
+    line: str = _LINES.writerow([*cells, *counts.counts, *counts.inside, counts.own_score])
+    return line
 
 
-def _quoted(cell: int | float | str) -> str:
-    text = " ".join(str(cell).splitlines())  # a row is a line
-    return f'"{text.replace(chr(34), 2 * chr(34))}"' if '"' in text or "," in text else text
+class _Echo:
+    """A file whose ``write`` returns the text: ``csv`` then formats a line at a time."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+_LINES: Any = csv.writer(_Echo(), lineterminator="\n")
 
 
 class Rows:
@@ -139,11 +155,28 @@ class Rows:
         """Return the rows where a mask (n,) is True."""
         return Rows({name: column[chosen] for name, column in self.columns.items()})
 
-    def counts(self) -> Counts:
-        """Return the counts of both masks, each (n, 2), probe first."""
-        return Counts(
-            *(np.stack([self[f"{mask}_{name}"] for mask in MASKS], axis=1) for name in COUNTS)
+    def scored_pairs(self) -> ScoredPairs:
+        """Return what metrics need of the pairs."""
+        counts = (self._of_masks(name) for name in COUNTS)
+        return ScoredPairs(
+            self["label"],
+            Counts(*counts),
+            self._of_masks("known") == 1,
+            self._of_masks("inside"),
+            self["own_score"],
         )
+
+    def _of_masks(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of both masks, (n, 2), probe first."""
+        return np.stack([self[f"{mask}_{name}"] for mask in MASKS], axis=1)
+
+    def mask_values(self, metric: str) -> npt.NDArray[np.float64]:
+        """Return a localization metric of both masks, float64 (n, 2); NaN where undefined."""
+        return mask_values(self.scored_pairs(), metric)
+
+    def pair_scores(self, rule: str) -> npt.NDArray[np.float64]:
+        """Return the detection scores by one of ``RULES``, float64 (n,); NaN where none is."""
+        return pair_scores(self.scored_pairs(), rule)
 
 
 def read_rows(path: Path) -> Rows:
@@ -175,6 +208,20 @@ def read_rows(path: Path) -> Rows:
         got = f"'{_first_line(error)}'"
         raise RunError.expected(path, "numbers in every row", got, _THEN) from error
     _check(rows, path)
+    return rows
+
+
+def read_verified_rows(path: Path, sha256: str) -> Rows:
+    """Return the rows of a ``pairs.csv`` whose hash a result holds.
+
+    Raises:
+        RunError: They cannot be read, or are not those that were scored.
+    """
+    rows = read_rows(path)
+    if hash_file(path) != sha256:
+        raise RunError.expected(
+            path, "the rows that `score` wrote", f"{len(rows)} others, by their hash", _THEN
+        )
     return rows
 
 
@@ -250,18 +297,18 @@ def _whole(line: str) -> bool:
     return len(cells) == len(COLUMNS) and cells[0].isdecimal()
 
 
-def whole_lines(path: Path) -> dict[int, str]:
+def read_lines_by_pair(path: Path) -> dict[int, str]:
     """Return the whole lines of a writer's file by pair; none where there is no file."""
     text = path.read_text("utf-8", "replace") if path.exists() else ""
     return {int(line.split(",", 1)[0]): line for line in text.splitlines(True) if _whole(line)}
 
 
-def gathered(folder: Path) -> dict[int, str]:
+def gather_lines(folder: Path) -> dict[int, str]:
     """Return the whole lines that earlier runs left, by pair, and leave them in one clean file."""
     lines: dict[int, str] = {}
     paths = sorted(folder.glob("partial-*.csv"))
     for path in paths:
-        lines.update(whole_lines(path))
+        lines.update(read_lines_by_pair(path))
     if paths:
         write_whole(partial_file(folder), "".join(lines.values()).encode())
         for path in paths:

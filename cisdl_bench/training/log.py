@@ -10,11 +10,11 @@ import torch
 
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import headline_metrics
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.checkpoint import Run, TrainingError
-from cisdl_bench.training.options import METRICS
 from cisdl_bench.training.record import EVALUATION, HISTORY
 
 TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")
@@ -107,7 +107,7 @@ def open_log(run: Run, name: str) -> Log:
     """Return one of a run's two logs by its file's name."""
     columns = {
         HISTORY: ("step", "epoch", "pairs", "seconds", "pairs_per_second", *TERMS),
-        EVALUATION: ("step", "pairs", "set", *METRICS),
+        EVALUATION: ("step", "pairs", "set", *headline_metrics()),
     }
     return Log(run.out / name, columns[name])
 

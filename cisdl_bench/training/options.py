@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-METRICS = ("iou", "mcc", "nmm")
-
 
 @dataclass(frozen=True)
 class TrainOptions:

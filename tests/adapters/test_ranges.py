@@ -22,7 +22,8 @@ from cisdl_bench.errors import SourceError
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.predicted import PredictionScorer
+from cisdl_bench.scoring.run import run_jobs
 
 TRUE = np.zeros((6, 9), dtype=bool)
 TRUE[1:4, 2:7] = True
@@ -67,7 +68,9 @@ def test_predicted_masks_are_read_by_the_same_rule(tmp_path: Path, way: str) -> 
     predictions = read_predictions(write_table(tmp_path / "s.csv", rows))
     pairs = open_list(data, ListOptions(), Heard())
     job = ScoreJob(pairs, Perturbation())
-    (result,) = score(predictions, [job], tmp_path / "r", ScoreOptions(), Heard())
+    (result,) = run_jobs(
+        PredictionScorer(predictions), [job], tmp_path / "r", ScoreOptions(), Heard()
+    )
     assert result["summary"]["iou"] == result["summary"]["mcc"] == 1
 
 

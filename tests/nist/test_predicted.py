@@ -24,7 +24,8 @@ from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.predicted import PredictionScorer
+from cisdl_bench.scoring.run import run_jobs
 
 
 def typed(*words: object) -> Result:
@@ -48,7 +49,9 @@ def test_nists_pairs_are_scored_as_nist_scores_them(tmp_path: Path) -> None:
     for zones in ((0, 0), (15, 11)):
         settings = ScoreOptions(zones=zones)
         out = tmp_path / f"{zones[0]}"
-        (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], out, settings, Heard())
+        (result,) = run_jobs(
+            PredictionScorer(predictions), [ScoreJob(pairs, Perturbation())], out, settings, Heard()
+        )
         assert result["summary"]["iou"] == 1
         summary = write_nist(predictions, pairs, out / "MFC18_Tiny", settings)
         assert summary["all"]["localization"]["pOptimumMCC"] == 1
@@ -85,7 +88,13 @@ def test_one_side_of_a_pair_may_be_scored_alone(tmp_path: Path) -> None:
     save(blank, np.full((240, 320), 255, dtype=np.uint8))
     predictions, pairs = read_predictions(table), opened(index)
     out = tmp_path / "r" / "MFC18_Tiny"
-    score(predictions, [ScoreJob(pairs, Perturbation())], out.parent, ScoreOptions(), Heard())
+    run_jobs(
+        PredictionScorer(predictions),
+        [ScoreJob(pairs, Perturbation())],
+        out.parent,
+        ScoreOptions(),
+        Heard(),
+    )
     summary = write_nist(predictions, pairs, out, ScoreOptions())
     rows = list(csv.DictReader((out / "nist.csv").open()))
     assert rows[0]["dOptimumThreshold"] != ""
@@ -208,7 +217,13 @@ def test_nists_fixture_gives_nists_numbers(
 ) -> None:
     pairs, predictions = predicted_of(fixture[0]), read_predictions(fixture[1])
     settings = ScoreOptions(zones=zones)
-    (result,) = score(predictions, [ScoreJob(pairs, Perturbation())], tmp_path, settings, Heard())
+    (result,) = run_jobs(
+        PredictionScorer(predictions),
+        [ScoreJob(pairs, Perturbation())],
+        tmp_path,
+        settings,
+        Heard(),
+    )
     write_nist(predictions, pairs, tmp_path / "MFC18_Synth", settings)
     found = json.loads((tmp_path / "MFC18_Synth" / "nist.json").read_text())
     theirs = references.splice()["expected"][name]

@@ -10,13 +10,14 @@ from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.errors import CisdlError, RunError, SourceError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.nist.submit import Request, submit
-from cisdl_bench.scoring import run as run_module
+from cisdl_bench.scoring import scorers
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.predicted import PredictionScorer
+from cisdl_bench.scoring.run import run_jobs
 
 NAME = "ACME_MFC18_Tiny_Splice_ImgOnly_p-sift_1"
 
@@ -47,7 +48,9 @@ def test_a_submission_is_complete_and_finds_the_copies(index: Path, tmp_path: Pa
     pairs = open_list(index, ListOptions(), Heard())
     predictions = read_predictions(out / f"{NAME}.csv")
     jobs = [ScoreJob(pairs, Perturbation())]
-    (result,) = score(predictions, jobs, tmp_path / "s", ScoreOptions(), Heard())
+    (result,) = run_jobs(
+        PredictionScorer(predictions), jobs, tmp_path / "s", ScoreOptions(), Heard()
+    )
     assert result["summary"]["own_auc"] == 1
     assert result["summary"]["iou"] > 0.7
 
@@ -79,7 +82,7 @@ def test_nc17_says_it_in_one_column(index: Path, tmp_path: Path) -> None:
 def test_the_name_is_checked_before_any_work(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "score_pairs", lambda *_: pytest.fail("looked"))
+    monkeypatch.setattr(scorers, "score_pairs", lambda *_: pytest.fail("looked"))
     with pytest.raises(SourceError, match=r"7 fields, got 8\. Choose another --out"):
         made(index, tmp_path / NAME.replace("ACME", "AC_ME"))
     assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -6,7 +6,7 @@ import pytest
 from conftest import Heard, make
 
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.jobs import make_jobs
 from cisdl_bench.scoring.options import ScoreOptions
@@ -22,9 +22,10 @@ def scored(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         sets = ["combination", "training"]
-        data, lists = [root / "data"], ListOptions()
-        jobs = make_jobs(data, sets, None, lists, Heard())
-        jobs += make_jobs(data, sets[:1], "jpeg:80,jpeg:40,blur:2", lists, Heard())
+        jobs = make_jobs([root / "data"], sets, None, ListOptions(), Heard())
+        jobs += make_jobs(
+            [root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", ListOptions(), Heard()
+        )
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         write_summary(root / name)
         found.append(root / name)

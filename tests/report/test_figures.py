@@ -11,8 +11,7 @@ from scipy.special import ndtr, ndtri
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.metrics import detection
-from cisdl_bench.models.detectors import find_detector
-from cisdl_bench.report import curves
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.curves import det_line
 from cisdl_bench.report.draw import draw, save_figure
@@ -94,7 +93,7 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
     drawn = dict(zip(*axis.containers[0].lines[0].get_data(), strict=True))
     for result in find_results(tmp_path / "random"):
         if result.set == "raw-normal":
-            counts = result.rows().counts()
+            counts = result.rows().scored_pairs().counts
             value = (counts.tp / (counts.tp + counts.fp + counts.fn)).mean()
             if result.perturbation:
                 strength = float(result.perturbation.removeprefix("jpeg-"))
@@ -143,7 +142,7 @@ def test_the_det_figure_draws_that_line(
     def tied(rows: Rows, _: str) -> np.ndarray:
         return np.arange(len(rows)) % 2.0
 
-    monkeypatch.setattr(curves, "pair_scores", tied)
+    monkeypatch.setattr(Rows, "pair_scores", tied)
     figure = draw("det", scored[1:], FigureOptions(rules=("mask",)), Heard())
     (result,) = [r for r in find_results(scored[1]) if r.set == "training"]
     rows = result.rows()

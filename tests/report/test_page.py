@@ -12,7 +12,7 @@ from conftest import Heard
 from lists import write_plain
 
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.page import page
 from cisdl_bench.results.results import find_results
 from cisdl_bench.scoring.jobs import make_jobs

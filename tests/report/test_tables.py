@@ -8,7 +8,7 @@ from conftest import Heard, make
 
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown

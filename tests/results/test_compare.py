@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.compare import compare
 from cisdl_bench.scoring.jobs import make_jobs
 from cisdl_bench.scoring.options import ScoreOptions

@@ -10,7 +10,7 @@ from typing import Any
 from conftest import REPOSITORY, Heard, make
 
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.jobs import make_jobs
 from cisdl_bench.scoring.options import ScoreOptions

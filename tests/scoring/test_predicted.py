@@ -22,8 +22,9 @@ from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
+from cisdl_bench.scoring.predicted import PredictionScorer
 from cisdl_bench.scoring.rows import read_rows
-from cisdl_bench.scoring.run import score
+from cisdl_bench.scoring.run import run_jobs
 from cisdl_bench.store import open_pairs
 
 
@@ -37,7 +38,9 @@ def opened(path: Path) -> Pairs:
 
 def scored(table: Path, pairs: Pairs, out: Path, **settings) -> dict:
     job = ScoreJob(pairs, Perturbation())
-    return score(read_predictions(table), [job], out, ScoreOptions(**settings), Heard())[0]
+    return run_jobs(
+        PredictionScorer(read_predictions(table)), [job], out, ScoreOptions(**settings), Heard()
+    )[0]
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_true_masks_are_right_at_their_size(
     assert result["summary"]["own_auc"] == 0.5
     rows = read_rows(tmp_path / "r" / "pairs" / "pairs.csv")
     masks = [256**2, 256**2] if size else [320 * 240, 256 * 300]
-    assert sum(rows.counts()).tolist() == [masks, masks, [200 * 160, 256 * 300]]
+    assert sum(rows.scored_pairs().counts).tolist() == [masks, masks, [200 * 160, 256 * 300]]
     assert rows["own_score"].tolist() == [0.9, 0.2, 0.5]
 
 
@@ -142,7 +145,7 @@ def test_predictions_need_no_pictures(tmp_path: Path) -> None:
     for name in ("mcc", "own_auc", "masks_unknown", "pairs"):
         assert found["summary"][name] == first["summary"][name]
     rows = read_rows(tmp_path / "without" / "pairs" / "pairs.csv")
-    assert sum(rows.counts())[:2].tolist() == [[320 * 240, 256 * 300]] * 2
+    assert sum(rows.scored_pairs().counts)[:2].tolist() == [[320 * 240, 256 * 300]] * 2
     shutil.rmtree(tmp_path / "data" / "masks")
     with pytest.raises(SourceError, match=r"raw-probe.png: expected a mask, got no such file"):
         scored(table, predicted_of(data), tmp_path / "masks")

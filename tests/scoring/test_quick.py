@@ -13,6 +13,7 @@ from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
+from cisdl_bench.models.detectors import NetworkDetector
 from cisdl_bench.scoring import quick
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
@@ -63,10 +64,10 @@ def test_pairs_are_the_first_ones_by_their_numbers(
 def test_rows_carry_their_own_pair(numbered: Path) -> None:
     pairs = open_list(numbered, ListOptions(size=64, skip_unusable=True), Heard())
     dataset = PerturbedPairs(pairs, Perturbation(), False)
-    network = ForeignNetwork(Left().eval(), "left")
+    detector = NetworkDetector("left", "1", ForeignNetwork(Left().eval(), "left"))
     found = dict(
         pair
-        for answers in score_batches(network, dataset, [4, 2], ScoreOptions())
+        for answers in score_batches(detector, dataset, [4, 2], ScoreOptions())
         for pair in answers
     )
     # Pair k is of grey 50 k, and its true mask has 8 k columns of 64 pixels.
@@ -74,4 +75,4 @@ def test_rows_carry_their_own_pair(numbered: Path) -> None:
         assert found[k].own_score == pytest.approx(50 * k / 255, abs=1e-6)
         assert found[k].counts[:4] == (512 * k, 64 * 32 - 512 * k, 0, 64 * 32)
     with pytest.raises(RunError, match="got pair 0"):
-        list(score_batches(network, dataset, [0, 1], ScoreOptions()))
+        list(score_batches(detector, dataset, [0, 1], ScoreOptions()))

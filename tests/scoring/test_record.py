@@ -12,7 +12,7 @@ import pytest
 from conftest import Heard
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
 from cisdl_bench.results.results import find_results, write_summary
@@ -75,8 +75,9 @@ CHANGES = {
     "rate": (lambda r: r.update(about={"training": {"lambda_det": "x"}}), "lambda_det"),
     "speed": (lambda r: r.update(pairs_per_second="fast"), "pairs_per_second"),
     "number": (lambda r: r["summary"].update(iou="high"), "summary"),
-    "lacking": (lambda r: r["summary"].pop("nmm"), "the number nmm, got none"),
-    "half": (lambda r: r["summary"].pop("mask_eer"), "the number mask_eer, got none"),
+    "lacking": (lambda r: r["summary"].pop("masks_empty"), "the number masks_empty, got none"),
+    "low": (lambda r: r["summary"].update(iou=-0.5), r"summary.iou: expected .* 0 to 1"),
+    "lowest": (lambda r: r["summary"].update(mcc=-1.5), r"summary.mcc: expected .* -1 to 1"),
     "count": (lambda r: r["summary"].update(pairs=20.5), "summary.pairs"),
     "sum": (lambda r: r["summary"].update(pairs=21), "21 pairs, positive, negative"),
 }
@@ -95,6 +96,22 @@ def test_wrong_results_are_refused_by_name(run: Path, tmp_path: Path, change: st
     assert str(path) in str(refused.value)
     assert str(refused.value).endswith("Score it again with --overwrite.")
     assert "\n" not in str(refused.value)
+
+
+def test_metrics_that_a_result_lacks_come_from_its_rows(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    folder = tmp_path / "run" / "combination-normal"
+    record = json.loads((folder / "result.json").read_text())
+    (whole,) = find_results(run)
+    for name in ("nmm", "nmm_low", "mask_eer"):
+        del record["summary"][name]
+    (folder / "result.json").write_text(json.dumps(record))
+    (found,) = find_results(tmp_path / "run")
+    assert found.record["summary"] == pytest.approx(whole.record["summary"], nan_ok=True, abs=0)
+    rows = folder / "pairs.csv"
+    rows.write_text(rows.read_text().replace(",0,", ",1,", 1))
+    with pytest.raises(RunError, match="expected the rows that `score` wrote"):
+        find_results(tmp_path / "run")
 
 
 def test_nan_is_no_json(run: Path, tmp_path: Path) -> None:

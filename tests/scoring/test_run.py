@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, StoreError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
-from cisdl_bench.models.detection import Detection
-from cisdl_bench.models.detectors import NetworkDetector, find_detector
-from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.models.detection import Detection, View
+from cisdl_bench.models.detectors import NetworkDetector, PairDetector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import find_results, write_summary
-from cisdl_bench.scoring import run as run_module
+from cisdl_bench.scoring import scorers
 from cisdl_bench.scoring.jobs import ScoreJob, make_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
@@ -129,17 +129,17 @@ class Undefined(nn.Module):
 def test_nan_answers_are_refused(made: Path, tmp_path: Path, place: int) -> None:
     jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())]
     detector = NetworkDetector("mine", "1", Undefined(place))
-    with pytest.raises(ModelError, match=r"Undefined: pair training/0: .*got NaN\. Look for NaN"):
+    with pytest.raises(ModelError, match=r"mine: pair training/0: .*got NaN\. Look for NaN"):
         score(detector, jobs, tmp_path, ScoreOptions(), Heard())
 
     class Half:
         name, identity, sees_truth = "half", "1", False
 
-        def look(self, view: View) -> Masks:
-            return Masks(*([np.zeros((256, 256), np.float32)] * 2), float("nan"))
+        def detect_pair(self, view: View) -> Detection:
+            return Detection(*([np.zeros((256, 256), np.float32)] * 2), float("nan"))
 
     with pytest.raises(ModelError, match=r"half: pair training/0: .*got NaN"):
-        score(Half(), jobs, tmp_path / "b", ScoreOptions(), Heard())
+        score(PairDetector(Half()), jobs, tmp_path / "b", ScoreOptions(), Heard())
 
 
 def test_a_network_of_ones_own_hears_of_its_nan() -> None:
@@ -201,7 +201,7 @@ def test_a_finished_run_is_not_scored_again(
 ) -> None:
     jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
     first = score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
-    monkeypatch.setattr(run_module, "score_pairs", lambda *_: pytest.fail("scored again"))
+    monkeypatch.setattr(scorers, "score_pairs", lambda *_: pytest.fail("scored again"))
     again = score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
     assert json_text(again) == json_text(first)
 
@@ -230,7 +230,7 @@ def test_finished_results_stay_until_the_new_ones_are_whole(made, tmp_path, monk
 
     again = {"options": ScoreOptions(threshold=0.4), "progress": Heard(), "overwrite": True}
     with monkeypatch.context() as patch:
-        patch.setattr("cisdl_bench.scoring.run._finish", stop)
+        patch.setattr("cisdl_bench.scoring.run.finish", stop)
         with pytest.raises(KeyboardInterrupt):
             score(find_detector("oracle"), jobs, tmp_path, **again)
     assert [result.record["rows_sha256"] for result in find_results(tmp_path)] == [

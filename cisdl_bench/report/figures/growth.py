@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION, headline_metrics
 from cisdl_bench.report import published
-from cisdl_bench.report.drawing import STYLES, TITLES, limits, new_figure, plain
+from cisdl_bench.report.drawing import STYLES, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.training.log import read_log
-from cisdl_bench.training.options import METRICS
 from cisdl_bench.training.record import EVALUATION
 
 #: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
@@ -17,7 +17,7 @@ COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
 
 
 def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
-    """Return a matplotlib figure: IoU, MCC and NMM against pairs seen, a curve a set and run.
+    """Return a matplotlib figure: the headline metrics against pairs seen, a curve a set and run.
 
     Args:
         runs: Folders that `cisdl-bench train` wrote; a line style each.
@@ -26,20 +26,21 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
     Raises:
         RunError: A run was not evaluated.
     """
-    figure, grid = new_figure(10, 3.4, 1, len(METRICS))
+    metrics = headline_metrics()
+    figure, grid = new_figure(1 + 3 * len(metrics), 3.4, 1, len(metrics))
     axes = grid[0]
     for run, style in zip(runs, STYLES * len(runs), strict=False):
         for name, lines in _by_set(run).items():
             label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
             colour = COLOURS.get(name.rpartition("-")[2])
-            for axis, metric in zip(axes, METRICS, strict=True):
+            for axis, metric in zip(axes, metrics, strict=True):
                 x = [float(line["pairs"]) for line in lines]
                 y = [float(line[metric]) for line in lines]
                 axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
     if baseline:
         _baseline(axes, baseline)
-    for axis, metric in zip(axes, METRICS, strict=True):
-        axis.set(title=TITLES[metric], xlabel="pairs seen")
+    for axis, metric in zip(axes, metrics, strict=True):
+        axis.set(title=LOCALIZATION[metric].title, xlabel="pairs seen")
         axis.grid(alpha=0.3)
         axis.set_ylim(limits(metric))
     handles, labels = axes[0].get_legend_handles_labels()
@@ -48,7 +49,7 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
 
 
 def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
-    lines = read_log(run / EVALUATION, ("pairs", *METRICS))
+    lines = read_log(run / EVALUATION, ("pairs", *headline_metrics()))
     if not lines:
         raise RunError.expected(
             run / EVALUATION,
@@ -70,7 +71,9 @@ def _baseline(axes: Any, method: str) -> None:
             f"--published {method}", f"a method of Table I: {known}", "another", "Name one"
         )
     for row in rows[: len(COLOURS)]:
-        for axis, metric in zip(axes, METRICS, strict=True):
+        for axis, metric in zip(axes, headline_metrics(), strict=True):
+            if metric not in row:  # the paper has none
+                continue
             colour = COLOURS[row["difficulty"]]
             label = plain(f"{method} (published), {row['difficulty']}")
             axis.axhline(float(row[metric]), color=colour, linewidth=0.6, label=label)

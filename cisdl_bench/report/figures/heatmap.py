@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import DIFFICULTIES
-from cisdl_bench.report.drawing import TITLES, limits, new_figure, plain
+from cisdl_bench.report.drawing import limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.report.tables import TRANSFORMATIONS
@@ -19,7 +20,7 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
 
     Args:
         runs: Folders of results.
-        metric: ``iou``, ``mcc``, ``nmm`` or ``f1``.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
 
     Raises:
         RunError: Nothing was localized.
@@ -32,7 +33,7 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     if not values:
         raise RunError.expected(
             ", ".join(map(str, runs)),
-            f"results with {TITLES[metric]}",
+            f"results with {LOCALIZATION[metric].title}",
             "none",
             "Score sets with masks",
         )
@@ -45,17 +46,19 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
         2.2 + 0.9 * len(methods) + 0.07 * long[1] + 0.05 * long[0],
         1.4 + 0.27 * len(sets) + 0.04 * long[0],
     )
-    axis, (low, high) = axes[0, 0], limits(metric)
-    image = axis.pcolormesh(table, cmap="viridis", vmin=max(low, -1), vmax=1)  # no raster, for PGF
+    axis, shown = axes[0, 0], LOCALIZATION[metric]
+    image = axis.pcolormesh(
+        table, cmap="viridis", vmin=shown.low, vmax=shown.high
+    )  # no raster, for PGF
     axis.invert_yaxis()
     axis.set_xticks(np.arange(len(methods)) + 0.5, words[0], rotation=30, ha="right", fontsize=8)
     axis.set_yticks(np.arange(len(sets)) + 0.5, words[1], fontsize=8)
-    middle = (max(low, -1) + high) / 2
+    middle = (shown.low + limits(metric)[1]) / 2
     for (row, column), value in np.ndenumerate(table):
         text = "-" if np.isnan(value) else f"{value:.3f}"
         ink = "black" if value > middle else "white"
         axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7, color=ink)
-    figure.colorbar(image, ax=axis, label=TITLES[metric]).solids.set_rasterized(False)
+    figure.colorbar(image, ax=axis, label=LOCALIZATION[metric].title).solids.set_rasterized(False)
     return figure
 
 

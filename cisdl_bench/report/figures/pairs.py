@@ -7,7 +7,7 @@ from typing import Any
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import localization
 from cisdl_bench.metrics.counts import count
-from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.models.detection import Probability
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pair, Pairs
 from cisdl_bench.report.choice import PairChoice, choose_pairs

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
-from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure, plain
+from cisdl_bench.metrics.registry import LOCALIZATION
+from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, sets_of
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
-from cisdl_bench.scoring.summary import LOCALIZATION, mask_values
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, 
         x = parameter(rows, name, int(result.record["request"]["size"]))
         if not len(x) or np.isnan(x).any() or np.ptp(x) == 0:
             continue
-        values = mask_values(rows)[:, LOCALIZATION.index(metric)]
+        values = rows.mask_values(metric)
         columns.setdefault(result.path.parent, []).append((values, x))
     if not columns:
         return {}
@@ -149,7 +149,7 @@ def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> A
 
     Args:
         runs: Folders of results.
-        metric: ``iou``, ``mcc``, ``nmm`` or ``f1``.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
         names: Of ``PARAMETERS``; none given: all that vary.
 
     Raises:
@@ -191,7 +191,7 @@ def _panel(
             means.centres, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
         )
         axis.fill_between(means.centres, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
-    axis.set(xlabel=PARAMETERS[name], ylabel=TITLES[metric], ylim=limits(metric))
+    axis.set(xlabel=PARAMETERS[name], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
     axis.grid(alpha=0.3)
 
 

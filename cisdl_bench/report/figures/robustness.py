@@ -8,12 +8,12 @@ import numpy as np
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
-from cisdl_bench.report.drawing import TITLES, colour, legend, limits, new_figure, plain
+from cisdl_bench.metrics.registry import LOCALIZATION
+from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.summary import LOCALIZATION, mask_values
 
 _LABELS = {
     "jpeg": "JPEG quality",
@@ -33,7 +33,7 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
 
     Args:
         runs: Folders of results, scored with ``--perturb``.
-        metric: ``iou``, ``mcc``, ``nmm`` or ``f1``.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
 
     Raises:
         RunError: Nothing was perturbed, or no set was scored at every strength.
@@ -78,7 +78,7 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
                 label = f"{plain(names[run])}, unperturbed"
                 level = _mean(untouched, metric)[0]
                 axis.axhline(level, color=ink, linestyle=":", linewidth=1, label=label)
-        axis.set(xlabel=_LABELS[step], ylabel=TITLES[metric], ylim=limits(metric))
+        axis.set(xlabel=_LABELS[step], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
         axis.set_title(plain(listed(sets)), fontsize=7)
         if step == "jpeg":
             axis.invert_xaxis()
@@ -135,7 +135,7 @@ def _mean(results: Sequence[Result], metric: str) -> tuple[float, float, float]:
     for result in results:
         rows = result.rows()
         rows = rows.where(rows["label"] == 1)
-        values.append(mask_values(rows)[:, LOCALIZATION.index(metric)])
+        values.append(rows.mask_values(metric))
     every = np.concatenate(values)
     span = intervals.bootstrap_means(every[:, None, :], resamples=500)[0]
     return intervals.mean_defined(every), span.low, span.high

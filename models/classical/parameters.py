@@ -6,10 +6,10 @@ from importlib.resources import files
 from typing import Any
 
 
-def specified(name: str) -> dict[str, Any]:
+def read_parameters(name: str) -> dict[str, Any]:
     """Return a detector's parameters and its identity, which changes with any of them.
 
-    >>> specified("luo-blocks")["side_px"]
+    >>> read_parameters("luo-blocks")["side_px"]
     16
     """
     text = (files("cisdl_bench.data_specs") / "detectors" / f"{name}.toml").read_text("utf-8")
