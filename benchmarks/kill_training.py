@@ -27,11 +27,11 @@ from cisdl_bench.cli.main import main as cisdl_bench
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.specs import spec_text
 from cisdl_bench.training.experiments import Experiment, load_experiment
-from cisdl_bench.training.options import Choices
+from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.run import train
 
 FORK = multiprocessing.get_context("fork")
-CHOICES = Choices(log_every=1, save_every=2, evaluate_every=3)
+CHOICES = TrainOptions(log_every=1, save_every=2, evaluate_every=3)
 SIDE = 64
 
 

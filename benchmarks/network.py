@@ -20,7 +20,7 @@ from torch import Tensor
 
 from cisdl_bench.models.networks.correlation import TOP, Correlations
 from cisdl_bench.models.networks.dmac import Dmac
-from cisdl_bench.scoring.settings import Settings, computing
+from cisdl_bench.scoring.options import ScoreOptions, inference
 
 
 def obvious(a: Tensor, b: Tensor) -> Correlations:
@@ -101,7 +101,7 @@ def main() -> None:
     options = parser.parse_args()
     network, probe, donor = make(options.batch, options.device)
     cuda = options.device.startswith("cuda")
-    with computing(Settings(device=options.device, precision=options.precision)):
+    with inference(ScoreOptions(device=options.device, precision=options.precision)):
         if options.peak:
             both = forward(network, "features", probe, donor)
             matched(network, options.peak, [x[:, :, :8, :8].contiguous() for x in both])

@@ -18,12 +18,14 @@ import numpy as np
 import torch
 
 from cisdl_bench.metrics.counts import count
-from cisdl_bench.models.detectors import NetworkDetector, networked
+from cisdl_bench.models.detectors import NetworkDetector
+from cisdl_bench.models.find import open_network
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions, inference
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings, computing
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import PairSet, open_pairs
 
 
@@ -36,7 +38,7 @@ class Silent:
     def say(self, message: str) -> None: ...
 
 
-def bare(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -> float:
+def bare(network: torch.nn.Module, pairs: PairSet, n: int, settings: ScoreOptions) -> float:
     """Return seconds of the forward passes alone."""
     size = 1 if settings.device == "cpu" else settings.batch_size
     dataset = PerturbedPairs(pairs, Perturbation(), False)
@@ -44,7 +46,7 @@ def bare(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -
     for start in range(0, n, size):
         batch = dataset.__getitems__(list(range(start, min(start + size, n))))
         batches.append([batch[side].to(settings.device) for side in ("probe", "donor")])
-    with computing(settings):
+    with inference(settings):
         network.detect(*batches[0])
         begun = time.perf_counter()
         for probe, donor in batches:
@@ -53,11 +55,11 @@ def bare(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -
         return time.perf_counter() - begun
 
 
-def harness(network: torch.nn.Module, pairs: PairSet, n: int, settings: Settings) -> float:
+def harness(detector: NetworkDetector, pairs: PairSet, n: int, settings: ScoreOptions) -> float:
     """Return seconds of reading, forward passes and counting, as `score` does them."""
     dataset = PerturbedPairs(pairs, Perturbation(), False)
     begun = time.perf_counter()
-    total = sum(len(a) for a in score_batches(network, dataset, range(n), settings))
+    total = sum(len(a) for a in score_batches(detector, dataset, range(n), settings))
     assert total == n
     return time.perf_counter() - begun
 
@@ -92,23 +94,22 @@ def main() -> None:
     parser.add_argument("--counts", type=int, default=63_000)
     options = parser.parse_args()
     pairs = open_pairs(options.set)
-    settings = Settings(
+    settings = ScoreOptions(
         device=options.device, precision=options.precision, batch_size=options.batch_size
     )
-    network, name = networked(options.model)
-    network = network.to(options.device)
+    network, name = open_network(options.model)
+    detector = NetworkDetector(name, "benchmark", network).prepare(options.device)
     n = min(options.pairs, len(pairs))
     alone, whole = [], []
     for _ in range(3):
-        alone.append(bare(network, pairs, n, settings))
-        whole.append(harness(network, pairs, n, settings))
+        alone.append(bare(detector.network, pairs, n, settings))
+        whole.append(harness(detector, pairs, n, settings))
     print(f"{name}, {options.precision}, {options.device}, {n} pairs, best of 3 by turns")
     print(f"forward alone     {n / min(alone):9.2f} pairs/s")
     print(f"score's harness   {n / min(whole):9.2f} pairs/s, {min(whole) / min(alone):.3f} of it")
     folder = Path(tempfile.mkdtemp())
     begun = time.perf_counter()
-    detector = NetworkDetector(name, "benchmark", network)
-    score(detector, [Job(pairs, Perturbation())], folder, settings, Silent())
+    score(detector, [ScoreJob(pairs, Perturbation())], folder, settings, Silent())
     print(f"a whole `score`   {len(pairs) / (time.perf_counter() - begun):9.2f} pairs/s")
     shutil.rmtree(folder)
     counting(pairs, 1000)

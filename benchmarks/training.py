@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from cisdl_bench.store.torch_view import Batch, PairDataset
-from cisdl_bench.training.epoch_order import Order
+from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.experiments import load_experiment
 from cisdl_bench.training.feed import Part, feed, kinds_of
-from cisdl_bench.training.initial_weights import begin
+from cisdl_bench.training.initial_weights import make_networks
 from cisdl_bench.training.stages import Computing, make_stage
 
 
@@ -64,13 +64,13 @@ def main() -> None:
     computing = Computing(options.device, options.precision, compile=options.compile)
     networks = {
         name: network.to(options.device).to(memory_format=torch.channels_last)
-        for name, network in begin(of, 0, None, None).networks.items()
+        for name, network in make_networks(of, 0, None, None).networks.items()
     }
     torch.backends.cudnn.benchmark = True
     stage = make_stage(networks, of, computing)
 
     def batches(name: str) -> Iterator[Batch]:
-        order = Order(kinds_of(dataset), of.flip, of.swap, 0, name)
+        order = EpochOrder(kinds_of(dataset), of.flip, of.swap, 0, name)
         return feed(dataset, order, Part(of.batch), 0, options.device, options.workers)
 
     held = {name: cycle(list(islice(batches(name), 4))) for name in stage.feeds}

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.strict_json import json_text
 
 
@@ -12,13 +13,7 @@ from cisdl_bench.strict_json import json_text
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
 @click.option("--set", "sets", multiple=True, metavar="NAME", help="Only sets that begin so.")
-@click.option(
-    "--metric",
-    type=click.Choice(["iou", "mcc", "nmm", "f1"]),
-    default="iou",
-    show_default=True,
-    help="By what the most changed pairs are found.",
-)
+@shared.metric("By what the most changed pairs are found:")
 @click.option(
     "--changed",
     type=click.IntRange(min=0),
@@ -90,14 +85,8 @@ def compare(
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    import csv
-    import io
-
     from cisdl_bench.results.results import plain_cell
-    from cisdl_bench.store.atomic import write_whole
+    from cisdl_bench.store.atomic import write_csv
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["set"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "set": plain_cell(str(row["set"]))} for row in rows)
-    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    lines = [{**row, "set": plain_cell(str(row["set"]))} for row in rows]
+    write_csv(path, lines, () if lines else ("set",))

@@ -55,18 +55,21 @@ def detect(
       cisdl-bench detect probe.jpg donor.jpg --model model.pt -o found
     """
     from cisdl_bench.adapters.picture import read_picture
-    from cisdl_bench.models.detectors import find_detector
+    from cisdl_bench.models.classical.registry import untrained_methods
+    from cisdl_bench.models.find import find_detector
     from cisdl_bench.report.overlay import overlay, overlays, png_of
-    from cisdl_bench.scoring.one_pair import UNTRAINED, look_at_pair
-    from cisdl_bench.scoring.settings import Settings
+    from cisdl_bench.scoring.one_pair import detect_one
+    from cisdl_bench.scoring.options import make_options
     from cisdl_bench.store.atomic import write_whole
 
     pictures = read_picture(probe), read_picture(donor)
+    bars = Bars(settings["quiet"])
     answers = {}
-    for name in (model,) if model else UNTRAINED:
+    for name in [model] if model else untrained_methods():
         detector = find_detector(name)
-        where = _device(detector, size, device, Bars(settings["quiet"]))
-        answers[detector.name] = look_at_pair(detector, *pictures, size, Settings(device=where))
+        detector.check_side(size, "--size")
+        options = make_options(detector, device, bars)
+        answers[detector.name] = detect_one(detector, *pictures, size, options)
     best = max(answers, key=lambda name: answers[name].score or 0)
     found = {name: _answer(masks) for name, masks in answers.items()}
     for name, masks in answers.items():
@@ -93,20 +96,6 @@ def detect(
     for name, record in found.items():
         click.echo(f"{name}: {_said(record)}" if len(answers) > 1 else _said(record))
     click.echo(f"{out / 'overlay.png'}")
-
-
-def _device(detector: Any, size: int, asked: str, bars: Bars) -> str:
-    """Return where a detector computes; say it of a network."""
-    from cisdl_bench.devices import choose_device, device_name
-    from cisdl_bench.models.detectors import NetworkDetector
-    from cisdl_bench.models.networks.registry import check_side
-
-    if not isinstance(detector, NetworkDetector):
-        return "cpu"
-    check_side(detector.network, size, "--size")
-    where = choose_device(asked)
-    bars.say(f"{detector.name} on {device_name(where)}")
-    return where
 
 
 def _answer(masks: Any) -> dict[str, Any]:

@@ -40,6 +40,31 @@ canvas = click.option(
 )
 
 
+def _check_metric(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the name of a localization metric; their table is read when it is needed."""
+    from cisdl_bench.metrics.registry import LOCALIZATION
+
+    if value not in LOCALIZATION:
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(LOCALIZATION)}.")
+    return value
+
+
+def metric(purpose: str) -> Callable[..., Any]:
+    """Return the option that names a localization metric.
+
+    Args:
+        purpose: What the metric is for, a sentence of the help.
+    """
+    return click.option(
+        "--metric",
+        callback=_check_metric,
+        default="iou",
+        show_default=True,
+        metavar="NAME",
+        help=f"{purpose} iou, mcc, nmm, f1.",
+    )
+
+
 _ENGINE = (
     click.option(
         "--backend",
@@ -91,8 +116,26 @@ _LISTS = (
 )
 
 
+#: Names of the options of ``lists``: fields of ``adapters.options.ListOptions``.
+LIST_OPTIONS = ("images", "reference", "size", "skip_unusable")
+
+
 def lists(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how lists of other people's pairs are read."""
     for option in reversed(_LISTS):
         command = option(command)
     return command
+
+
+def zones(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """Return the sides of NIST's no-score zones that a word stands for.
+
+    Raises:
+        click.BadParameter: It stands for none.
+    """
+    from cisdl_bench.nist.no_score import parse_zones
+
+    try:
+        return parse_zones(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

@@ -50,13 +50,13 @@ def profile(
       cisdl-bench profile dmac --device cuda --precision bf16
     """
     from cisdl_bench.devices import choose_device, device_name
-    from cisdl_bench.models.detectors import networked
+    from cisdl_bench.models.find import open_network
     from cisdl_bench.report.published import tables
+    from cisdl_bench.scoring.options import ScoreOptions
     from cisdl_bench.scoring.profile import profile as measure
-    from cisdl_bench.scoring.settings import Settings
 
-    network, architecture = networked(model)
-    chosen = Settings(device=choose_device(device), precision=precision, compile=compiled)
+    network, architecture = open_network(model)
+    chosen = ScoreOptions(device=choose_device(device), precision=precision, compile=compiled)
     Bars(settings["quiet"]).say(f"{architecture} on {device_name(chosen.device)}, {precision}")
     found = measure(network, chosen, size, seconds)
     paper = tables()["complexity"].get(architecture, {})

@@ -9,13 +9,10 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-from cisdl_bench.cli.zones import zones
 from cisdl_bench.strict_json import json_text
 
 if TYPE_CHECKING:
-    from cisdl_bench.adapters.predictions import Predictions
-    from cisdl_bench.scoring.run import Job
-    from cisdl_bench.scoring.settings import Settings
+    from cisdl_bench.scoring.scorers import Scorer
 
 
 @click.command()
@@ -52,7 +49,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--zones",
-    callback=zones,
+    callback=shared.zones,
     default="nist",
     show_default=True,
     metavar="WORD",
@@ -81,7 +78,7 @@ if TYPE_CHECKING:
     help="What says whether a pair is related: mask, the paper's score from both masks; det, the "
     "detection network of a checkpoint that has one, beside it. Default: det where there is one.",
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile the network first.")
+@click.option("--compile", "compile", is_flag=True, help="Compile the network first.")
 @click.option(
     "--jobs",
     "--workers",
@@ -162,51 +159,58 @@ def score(
         raise click.UsageError("give either MODEL or --predictions FILE.")
     if predictions is not None and options["perturb"]:
         raise click.UsageError("--perturb changes what a detector sees; predictions are made.")
-    from cisdl_bench.adapters.predictions import Predictions, read_predictions
-    from cisdl_bench.devices import choose_device, device_name, ranked
+    from cisdl_bench.adapters.options import ListOptions
+    from cisdl_bench.adapters.predictions import read_predictions
+    from cisdl_bench.devices import ranked
     from cisdl_bench.engine import engine
-    from cisdl_bench.models.detectors import NetworkDetector, find_detector, require_det
+    from cisdl_bench.models.find import find_detector, require_detection_network
+    from cisdl_bench.results.describe import describe_result
     from cisdl_bench.results.results import write_summary
-    from cisdl_bench.scoring.orders import Lists, jobs_of, settings_of
-    from cisdl_bench.scoring.predicted import with_predictions
-    from cisdl_bench.scoring.run import score as run
+    from cisdl_bench.scoring.jobs import make_jobs
+    from cisdl_bench.scoring.options import make_options
+    from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions
+    from cisdl_bench.scoring.run import run_jobs
+    from cisdl_bench.scoring.scorers import DetectorScorer
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
-        asked = options.pop("device")
-        names = [name for name in Lists.__dataclass_fields__ if name != "pictures"]
-        asked_lists = {name: options.pop(name) for name in names}
-        lists = Lists(**asked_lists, pictures=predictions is None)
-        detector = read_predictions(predictions) if predictions else find_detector(str(model))
-        networked = isinstance(detector, NetworkDetector)
-        if options["detector"] == "det" and not isinstance(detector, Predictions):
-            require_det(detector, str(model))
-        device = choose_device(asked) if networked else "cpu"
-        chosen = settings_of(networked, device, options)
-        if isinstance(detector, Predictions):
-            chosen = replace(chosen, zones=zones, perturb_donor=False, save_masks=False)
-        jobs = jobs_of(data or (Path("cisdl-data"),), sets, options["perturb"], lists, bars)
-        if isinstance(detector, Predictions):
-            jobs = [replace(job, pairs=with_predictions(detector, job.pairs)) for job in jobs]
-        target = out or Path("cisdl-scores") / detector.name
-        if networked:
-            bars.say(f"{detector.name} on {device_name(device)}, {chosen.precision}")
-        if isinstance(detector, NetworkDetector) and detector.note:
-            bars.say(f"note: {detector.note}")
-        overwrite = options["overwrite"]
-        if networked and backend != "local":
-            raise click.UsageError("networks run on several machines by torchrun, not --backend.")
+        listed = {name: options.pop(name) for name in shared.LIST_OPTIONS}
+        lists = ListOptions(**listed, pictures=predictions is None)
+        perturb, overwrite = options.pop("perturb"), options.pop("overwrite")
+        wanted, perturb_on = options.pop("detector"), options.pop("perturb_on")
+        options["perturb_donor"] = perturb_on == "both"
+        options["own_score"] = wanted != "mask"
+        theirs = None
+        scorer: Scorer
+        if predictions is not None:
+            theirs = read_predictions(predictions)
+            scorer = PredictionScorer(theirs)
+            options |= {"zones": zones, "perturb_donor": False, "save_masks": False}
+        else:
+            detector = find_detector(str(model))
+            if wanted == "det":
+                require_detection_network(detector, str(model))
+            if detector.needs_device and backend != "local":
+                raise click.UsageError(
+                    "networks run on several machines by torchrun, not --backend."
+                )
+            scorer = DetectorScorer(detector)
+        chosen = make_options(scorer, options.pop("device"), bars, **options)
+        jobs = make_jobs(data or (Path("cisdl-data"),), sets, perturb, lists, bars)
+        if theirs is not None:
+            jobs = [replace(job, pairs=with_predictions(theirs, job.pairs)) for job in jobs]
+        target = out or Path("cisdl-scores") / scorer.name
 
         broken: dict[str, None] = {}
 
         def finished(result: dict[str, Any]) -> None:
             broken.update(dict.fromkeys(write_summary(target)))
             if not as_json:
-                click.echo(_line(target, result))
+                click.echo(f"{target / describe_result(result)}")
 
         with engine(backend, scheduler, bars.say):
-            results = run(
-                detector,
+            results = run_jobs(
+                scorer,
                 jobs,
                 target,
                 chosen,
@@ -217,8 +221,11 @@ def score(
             )
         if rank.number:
             return
-        if isinstance(detector, Predictions):
-            _nist(detector, jobs, target, chosen, bars)
+        if theirs is not None:
+            for job in jobs:
+                line = job.pairs.write_own_scores(theirs, target / job.name, chosen)
+                if line:
+                    bars.say(line)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
         for wrong in broken:
@@ -227,48 +234,3 @@ def score(
             click.echo(json_text(results))
             return
         bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {shlex.quote(str(target))}")
-
-
-def _nist(
-    predictions: "Predictions", jobs: "list[Job]", out: Path, settings: "Settings", bars: Bars
-) -> None:
-    """Write and say NIST's own numbers where the pairs are NIST's."""
-    from cisdl_bench.adapters.pairs import ListedPairs
-    from cisdl_bench.scoring.predicted import write_nist
-
-    for job in jobs:
-        if not isinstance(job.pairs, ListedPairs) or job.pairs.listed.format != "mfc":
-            continue
-        found = write_nist(predictions, job.pairs, out / job.name, settings)["all"]
-        place, roc = found["localization"], found["detection"]
-        means = ", ".join(
-            f"{kind} MCC {place[f'p{kind}MCC']:.6f}/{place[f'd{kind}MCC']:.6f}"
-            for kind in ("Optimum", "Actual")
-            if f"p{kind}MCC" in place and f"d{kind}MCC" in place
-        )
-        rates = ", ".join(f"{n} {roc[n]:.6g}" for n in ("AUC", "EER") if _told(roc[n]))
-        parts = [rates, f"probe/donor {means}" if means else "", str(out / job.name / "nist.csv")]
-        bars.say(f"NIST: {'; '.join(part for part in parts if part)}")
-
-
-def _told(value: float) -> bool:
-    return value == value  # NaN is undefined
-
-
-def _line(target: Path, result: dict[str, Any]) -> str:
-    from cisdl_bench.report.drawing import TITLES
-    from cisdl_bench.scoring.summary import has_both_labels
-
-    request, summary = result["request"], result["summary"]
-    name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")
-    localized = summary["masks_unknown"] < 2 * summary["positive_pairs"]
-    metrics = ("iou", "mcc", "nmm") if localized else ()
-    words = [f"{TITLES[name]} {summary[name]:.4f}" for name in metrics if _told(summary[name])]
-    if has_both_labels(summary):
-        for rule, ending in (("mask", ""), ("own", "-det")):
-            if _told(summary.get(f"{rule}_auc", float("nan"))):
-                auc, eer = summary[f"{rule}_auc"], summary[f"{rule}_eer"]
-                words += [f"AUC{ending} {auc:.4f}", f"EER{ending} {eer:.4f}"]
-    whole = result["data"].get("whole", summary["pairs"])
-    of = f" of {whole:,}" if summary["pairs"] < whole else ""
-    return ", ".join([f"{target / name}: {summary['pairs']:,}{of} pairs", *words])

@@ -74,28 +74,17 @@ def submit(
       cisdl-bench submit model.pt --index MFC18_Dev/indexes/MFC18_Dev-splice-index.csv \\
         --out ACME_MFC18_Dev_Splice_ImgOnly_p-dmac_1
     """
-    from cisdl_bench.scoring.submit import Request
+    from cisdl_bench.nist.submit import Request
 
     request = Request(index, images, out, size, ncid)
     request.check_name()
-    from joblib import cpu_count
-
-    from cisdl_bench.devices import choose_device, device_name
-    from cisdl_bench.models.detectors import NetworkDetector, find_detector
-    from cisdl_bench.scoring.settings import Settings
-    from cisdl_bench.scoring.submit import submit as write
+    from cisdl_bench.models.find import find_detector
+    from cisdl_bench.nist.submit import submit as write
+    from cisdl_bench.scoring.options import make_options
 
     bars = Bars(settings["quiet"])
     detector = find_detector(model)
-    networked = isinstance(detector, NetworkDetector)
-    where = choose_device(device) if networked else "cpu"
-    if networked:
-        bars.say(f"{detector.name} on {device_name(where)}")
-    chosen = Settings(
-        device=where,
-        batch_size=batch_size or (64 if where.startswith("cuda") else 8),
-        workers=jobs if jobs is not None else (0 if networked else int(cpu_count())),
-    )
+    chosen = make_options(detector, device, bars, batch_size=batch_size, workers=jobs)
     counts = write(detector, request, chosen, bars, overwrite=overwrite)
     if as_json:
         click.echo(json_text({"path": str(request.table), **counts}))

@@ -144,7 +144,7 @@ def train(
     from dataclasses import replace
 
     from cisdl_bench.devices import choose_device, ranked
-    from cisdl_bench.training.options import Choices
+    from cisdl_bench.training.options import TrainOptions
     from cisdl_bench.training.run import train as run
 
     text = name or experiment or ""
@@ -154,7 +154,7 @@ def train(
     of = replace(of, batch=batch, epochs=epochs)
     check_experiment(of, text)
     device = choose_device(options["device"])
-    choices = Choices(
+    choices = TrainOptions(
         device=device,
         compile=options["compiled"],
         **{
@@ -223,8 +223,8 @@ def _start(builds_on: str, given: Path | None) -> Path | None:
 
 def _evaluation(data: Any, options: dict[str, Any], choices: Any, bars: Bars) -> Any:
     """Return what scores a network on small fixed sets; None where there are none."""
+    from cisdl_bench.scoring.options import ScoreOptions
     from cisdl_bench.scoring.quick import quick_scores
-    from cisdl_bench.scoring.settings import Settings
 
     given = options["evaluate_on"]
     beside = data[0].absolute().parent
@@ -233,5 +233,5 @@ def _evaluation(data: Any, options: dict[str, Any], choices: Any, bars: Bars) ->
     if not sets:
         bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
         return None
-    settings = Settings(device=choices.device, precision=choices.precision)
+    settings = ScoreOptions(device=choices.device, precision=choices.precision)
     return lambda network: quick_scores(network, sets, options["evaluate_pairs"], settings)

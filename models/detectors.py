@@ -1,47 +1,151 @@
-"""From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
+"""Detectors: one protocol, and the two kinds that meet it, methods on arrays and networks."""
 
-import ast
-import hashlib
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cisdl_bench.errors import ModelError
-from cisdl_bench.models.classical.dense_field import DenseField
-from cisdl_bench.models.classical.luo_blocks import LuoBlocks
-from cisdl_bench.models.classical.reference_detectors import Empty, Oracle, Random
-from cisdl_bench.models.classical.sift_ransac import SiftRansac
-from cisdl_bench.models.classical.zernike_blocks import ZernikeBlocks
-from cisdl_bench.models.networks.registry import NETWORKS, build
-from cisdl_bench.models.pair_detector import PairDetector
+from cisdl_bench.models.detection import Detection, PairBatch, PairMethod
+from cisdl_bench.models.networks.registry import check_side
+from cisdl_bench.models.networks.sliding import SlidingWindows
 
-PAIR_DETECTORS: dict[str, Callable[[], PairDetector]] = {
-    "oracle": Oracle,
-    "empty": Empty,
-    "random": Random,
-    "luo-blocks": LuoBlocks.from_specs,
-    "zernike-blocks": ZernikeBlocks.from_specs,
-    "sift-ransac": SiftRansac.from_specs,
-    "dense-field": DenseField.from_specs,
-}
+
+class Detector(Protocol):
+    """Anything that finds spliced regions in pairs of pictures."""
+
+    @property
+    def name(self) -> str:
+        """Name that results are filed under."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Text that changes whenever its answers may, such as a checkpoint's SHA-256."""
+        ...
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Architecture and training record, for the result."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What a user must know before it is scored; empty where there is nothing."""
+        ...
+
+    @property
+    def needs_device(self) -> bool:
+        """Whether it computes with torch on a device, batch by batch; else in CPU processes."""
+        ...
+
+    @property
+    def sees_truth(self) -> bool:
+        """Whether it is given the true masks, as the oracle is."""
+        ...
+
+    @property
+    def has_detection_network(self) -> bool:
+        """Whether it has DMAC's detection network, Det, beside the network that finds masks."""
+        ...
+
+    def check_side(self, side: int, where: object) -> None:
+        """Refuse pictures of a side in px that it cannot take.
+
+        Raises:
+            ModelError: It cannot take them.
+        """
+        ...
+
+    def prepare(
+        self,
+        device: str,
+        *,
+        window: int | None = None,
+        stride: int | None = None,
+        own_score: bool = True,
+        compiled: bool = False,
+    ) -> Self:
+        """Return it ready to detect.
+
+        Args:
+            device: Torch device that it computes on, such as ``cuda:0``.
+            window: Side of sliding windows in px; None matches whole pictures.
+            stride: Distance of windows in px; None is the window.
+            own_score: Whether its own probability is asked for, where it has one.
+            compiled: Whether a network is compiled.
+        """
+        ...
+
+    def detect(self, batch: PairBatch) -> Detection[Tensor]:
+        """Return the masks of a batch of pairs."""
+        ...
+
+
+@dataclass(frozen=True)
+class PairDetector:
+    """A method on numpy arrays as a detector.
+
+    Attributes:
+        method: The method, which looks at one pair at a time.
+    """
+
+    method: PairMethod
+    note = ""
+    needs_device = False
+    has_detection_network = False
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        return self.method.name
+
+    @property
+    def identity(self) -> str:
+        """Identity of the method."""
+        return self.method.identity
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Nothing: a method's parameters are part of its identity."""
+        return {}
+
+    @property
+    def sees_truth(self) -> bool:
+        """Whether the method is given the true masks."""
+        return self.method.sees_truth
+
+    def check_side(self, side: int, where: object) -> None:
+        """Take pictures of any side."""
+
+    def prepare(self, device: str, **options: Any) -> Self:
+        """Return itself: there is nothing to place or to compile."""
+        return self
+
+    def detect(self, batch: PairBatch) -> Detection[Tensor]:
+        """Return the masks of a batch of pairs, which must have names."""
+        answers = [self.method.detect_pair(view) for view in batch.views()]
+        probe = torch.from_numpy(np.stack([answer.probe for answer in answers]))
+        donor = torch.from_numpy(np.stack([answer.donor for answer in answers]))
+        scores = [answer.score for answer in answers if answer.score is not None]
+        if not scores:
+            return Detection(probe, donor)
+        return Detection(probe, donor, torch.tensor(scores, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
 class NetworkDetector:
-    """A network that ``detect``s batches of pairs.
+    """A network as a detector.
 
     Attributes:
-        name: What results are filed under: the file's stem, or the factory's name.
+        name: Name that results are filed under: the file's stem, or the factory's name.
         identity: SHA-256 of the checkpoint, or of a program's sources and tensors.
-        network: The network in evaluation mode, on the CPU.
-        about: Architecture and training record, for the result's summary.
+        network: Network in evaluation mode, with ``detect(probe, donor)``.
+        about: Architecture and training record, for the result.
         note: What a user must know before it is scored; empty where there is nothing.
+        call: Compiled ``network.detect``; None calls it as it is.
     """
 
     name: str
@@ -49,137 +153,40 @@ class NetworkDetector:
     network: nn.Module
     about: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    call: Callable[[Tensor, Tensor], Detection[Tensor]] | None = None
+    needs_device = True
+    sees_truth = False
 
+    @property
+    def has_detection_network(self) -> bool:
+        """Whether the network has a part ``detection``."""
+        return hasattr(self.network, "detection")
 
-Detector = PairDetector | NetworkDetector
+    def check_side(self, side: int, where: object) -> None:
+        """Refuse pictures of a side in px that the network cannot take."""
+        check_side(self.network, side, where)
 
+    def prepare(
+        self,
+        device: str,
+        *,
+        window: int | None = None,
+        stride: int | None = None,
+        own_score: bool = True,
+        compiled: bool = False,
+    ) -> Self:
+        """Return the detector with its network on the device; see ``Detector.prepare``."""
+        network: Any = self.network
+        if not own_score:
+            network = getattr(network, "dmac", network)
+        network = network.to(device).to(memory_format=torch.channels_last)
+        if window:
+            network = SlidingWindows(network, window, stride or window)
+        call = torch.compile(network.detect) if compiled else None
+        return replace(self, network=network, call=call)
 
-def find_detector(text: str, device: str = "cpu") -> Detector:
-    """Return the detector that a user names.
-
-    Args:
-        text: One of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
-            ``torch.export`` file, or ``module:factory``.
-        device: Torch device that a TorchScript file is loaded to.
-
-    Raises:
-        ModelError: It is none of these, or cannot be used.
-    """
-    if text in PAIR_DETECTORS:
-        return PAIR_DETECTORS[text]()
-    path = Path(text)
-    if path.suffix == ".py":
-        raise _program(path)
-    if path.is_file():
-        return _of_file(path, device)
-    if ":" in text and not path.suffix.startswith(".pt"):
-        return _of_factory(text)
-    raise _unknown(text)
-
-
-def _program(path: Path) -> ModelError:
-    """Return the error for a Python file, naming the factory that it may mean."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        made = []
-    else:
-        made = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)]
-    factory = next((name for name in made if not name.startswith("_")), "network")
-    there = "" if path.parent == Path() else f", from the folder {path.parent}"
-    return ModelError.expected(
-        path,
-        "module:factory for a program of your own",
-        "a Python file",
-        f"Write {path.stem}:{factory}{there}; {factory}() returns the network",
-    )
-
-
-def _unknown(text: str) -> ModelError:
-    """Return the error for what is no file and no name, with the names that are near."""
-    networks = [name for name, kind in NETWORKS.items() if hasattr(kind, "detect")]
-    word = text.casefold()
-    if any(word == name or word.startswith((f"{name}-", f"{name}_")) for name in networks):
-        return ModelError(
-            f"{text}: expected a network's checkpoint, got a name alone: a network needs weights. "
-            "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
-            "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (README, Score)."
-        )
-    near = [name for name in PAIR_DETECTORS if word and (word in name or name in word)]
-    near = near or get_close_matches(word, PAIR_DETECTORS, n=3, cutoff=0.5)
-    return ModelError.expected(
-        text,
-        f"a checkpoint file, module:factory, or one of {', '.join(PAIR_DETECTORS)}",
-        "no such file",
-        f"Did you mean {' or '.join(near)}" if near else "Check the path",
-    )
-
-
-def _of_file(path: Path, device: str) -> NetworkDetector:
-    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
-    from cisdl_bench.models.checkpoints.program import file_kind, from_file
-
-    kind = file_kind(path)
-    if kind == "checkpoint":
-        loaded = load_checkpoint(path)
-        if not hasattr(loaded.network, "detect"):
-            name = loaded.about["architecture"]
-            raise ModelError.expected(
-                path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
-            )
-        note = f"{path}: {loaded.note}" if loaded.note else ""
-        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
-    network = from_file(path, kind, torch.device(device))
-    return NetworkDetector(path.stem, _sha256(path), network, {"architecture": kind})
-
-
-def _of_factory(text: str) -> NetworkDetector:
-    from cisdl_bench.models.checkpoints.program import from_factory
-    from cisdl_bench.models.checkpoints.program_identity import program_identity
-
-    network, module = from_factory(text)
-    identity, note = program_identity(text, module, network), ""
-    if identity is None:
-        identity = f"source unknown {uuid.uuid4().hex}"
-        note = (
-            f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
-            "from this one: its results are never gone on with, score it again with --overwrite"
-        )
-    about = {"architecture": text, **({"notes": [note]} if note else {})}
-    return NetworkDetector(text.replace(":", "."), identity, network, about, note)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def require_det(detector: Detector, text: str) -> None:
-    """Refuse a detector without a detection network.
-
-    Raises:
-        ModelError: It has none.
-    """
-    if hasattr(getattr(detector, "network", None), "detection"):
-        return
-    raise ModelError.expected(
-        "--detector det",
-        "a checkpoint with a detection network, such as `train dmac-adv` writes",
-        text,
-        "Leave --detector out, or use --detector mask",
-    )
-
-
-def networked(text: str) -> tuple[nn.Module, str]:
-    """Return a network and its architecture: of a detector, or fresh by the architecture's name.
-
-    Raises:
-        ModelError: The detector has no network.
-    """
-    if text in NETWORKS and hasattr(NETWORKS[text], "detect"):
-        torch.manual_seed(0)
-        return build(text).eval(), text
-    detector = find_detector(text)
-    if not isinstance(detector, NetworkDetector):
-        raise ModelError.expected(text, "a network", "a detector without one", "Name a checkpoint")
-    return detector.network, str(detector.about.get("architecture", detector.name))
+    def detect(self, batch: PairBatch) -> Detection[Tensor]:
+        """Return the masks of a batch of pairs."""
+        call: Any = self.call or self.network.detect
+        detection: Detection[Tensor] = call(batch.probe, batch.donor)
+        return detection

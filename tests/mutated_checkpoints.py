@@ -14,7 +14,7 @@ import torch
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
 from cisdl_bench.models.checkpoints.keras import LAYERS
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.models.networks.registry import build
 
 _VALUES: list[Callable[[], Any]] = [

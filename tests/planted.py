@@ -5,7 +5,7 @@ import numpy as np
 from placing import matrix_by
 from skimage import data
 
-from cisdl_bench.models.pair_detector import View
+from cisdl_bench.models.detection import View
 
 
 def planted(luminance: int = 0, **parameters: float) -> tuple[View, tuple[np.ndarray, np.ndarray]]:

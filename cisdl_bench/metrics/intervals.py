@@ -39,14 +39,14 @@ def weights(n: int, resamples: int = 2000, seed: int = 0) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=m * n).reshape(m, n).astype(np.float64)
 
 
-def mean_of(values: npt.ArrayLike) -> float:
+def mean_defined(values: npt.ArrayLike) -> float:
     """Return the mean of what is not NaN; NaN where nothing is left."""
     array = np.asarray(values, dtype=np.float64)
     there = ~np.isnan(array)
     return float(array[there].mean()) if there.any() else float("nan")
 
 
-def of_means(
+def bootstrap_means(
     values: npt.ArrayLike, *, resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> list[Interval]:
     """Return the interval of the mean of each column.
@@ -69,7 +69,7 @@ def of_means(
     return [_percentiles(column, level) for column in means.T]
 
 
-def of_auc(
+def bootstrap_auc(
     labels: npt.ArrayLike,
     scores: npt.ArrayLike,
     *,
@@ -149,7 +149,9 @@ def paired_test(
     if not n:
         return PairedTest(nan, Interval(nan, nan), nan, 0)
     mean = float(difference.mean())
-    interval = of_means(difference[:, None, None], resamples=resamples, seed=seed, level=level)[0]
+    interval = bootstrap_means(
+        difference[:, None, None], resamples=resamples, seed=seed, level=level
+    )[0]
     rng = stream(seed, "sign flips")
     extreme = 0
     rows = max(1, _BLOCK // n)

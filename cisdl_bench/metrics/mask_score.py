@@ -38,13 +38,13 @@ def share_inside(mask: npt.NDArray[np.float32], threshold: float = 0.5) -> Float
     return result
 
 
-def of_pair(of_probe: npt.ArrayLike, of_donor: npt.ArrayLike) -> Floats:
+def pair_score(of_probe: npt.ArrayLike, of_donor: npt.ArrayLike) -> Floats:
     """Return the mean of both masks' scores.
 
     Of ``mean_inside``: the paper's mask-based tampered probability, (s_a + s_b) / 2. Of
     ``share_inside``: DMVN-loc's score, which calls a pair positive above 0.
 
-    >>> float(of_pair(0.5, 1.0))
+    >>> float(pair_score(0.5, 1.0))
     0.75
     """
     result: Floats = (np.asarray(of_probe, dtype=np.float64) + np.asarray(of_donor)) / 2

@@ -9,27 +9,26 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection
+from cisdl_bench.metrics.registry import RULES
 from cisdl_bench.records import UNLABELLED
 from cisdl_bench.report.drawing import colour, new_figure, plain
 from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.summary import pair_scores
 
 Floats = npt.NDArray[np.float64]
 _STEPS = 33  # points of a slanted piece of a DET curve, twice
-_ENDINGS = {"mask": "", "share": "-loc", "own": "-det"}
 _AGAIN = "Score it again with --overwrite"
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
-def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Sequence[str]) -> Any:
+def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Sequence[str]) -> Any:
     """Return a matplotlib figure, a panel a set and a curve a method.
 
     Args:
         kind: ``roc``: TPR against FPR; ``det``: FNR against FPR, both as normal deviates.
         runs: Folders of results.
-        sets: Only sets whose name begins so; none given: all with positive and negative pairs.
-        rules: Detection scores, of ``summary.RULES``; none given: ``mask``, and ``own`` where the
+        sets: Beginnings of the names of sets; none given: all with positive and negative pairs.
+        rules: Detection scores, of ``registry.RULES``; none given: ``mask``, and ``own`` where the
             detector has one.
 
     Raises:
@@ -52,7 +51,7 @@ def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Se
         asked = rules or ("mask", "own")
         lines = [(r, k) for r in group for k in asked if f"{k}_auc" in r.record["summary"]]
         for number, (result, rule) in enumerate(lines):
-            label = plain(f"{name_of(result, names)}{_ENDINGS[rule]}")
+            label = plain(f"{name_of(result, names)}{RULES[rule].ending}")
             _curve(axis, kind, result, rule, label, colour(number))
         _dressed(axis, kind, name)
     return figure
@@ -65,7 +64,7 @@ def _chosen(name: str, sets: Sequence[str]) -> bool:
 def _curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str) -> None:
     rows = result.rows()
     rows = rows.where(rows["label"] != UNLABELLED)
-    scores, labels = pair_scores(rows, rule), rows["label"]
+    scores, labels = rows.pair_scores(rule), rows["label"]
     if np.isnan(scores).any():
         raise RunError.expected(
             result.path, f"a score of every pair by the rule {rule}", "none for some", _AGAIN

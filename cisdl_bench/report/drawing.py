@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from cisdl_bench.metrics.registry import LOCALIZATION
+
 #: Okabe and Ito's colours, told apart by the colour-blind; one for each method, in order.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")
 STYLES = ("-", "--", "-.", ":")
-TITLES = {"iou": "IoU", "mcc": "MCC", "nmm": "NMM", "f1": "F1"}
 
 
 _LONGEST = 60  # characters of a label
@@ -52,5 +53,5 @@ def legend(figure: Any, axes: Any) -> None:
 
 
 def limits(metric: str) -> tuple[float, float]:
-    """Return the ends of a metric's axis."""
-    return (-1.02 if metric in ("nmm", "mcc") else -0.02), 1.02
+    """Return the ends of a metric's axis, a little beyond its range."""
+    return LOCALIZATION[metric].low - 0.02, LOCALIZATION[metric].high + 0.02

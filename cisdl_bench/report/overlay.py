@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.models.detection import Probability
 from cisdl_bench.records import Pixels
 
 _HEIGHT = 512  # px of both pictures

@@ -10,17 +10,16 @@ import pandas as pd
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.localization import Convention
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, find_metric
+from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.summary import DETECTION, LOCALIZATION, RULES, summarise
 from cisdl_bench.specs import spec_names
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")
 MEASURED, PUBLISHED = "measured", "published"
-_LOWER_IS_BETTER = ("eer",)
-_SHOWN = ("iou", "mcc", "nmm")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Choices:
         layout: One of ``LAYOUTS``.
         published: Whether the paper's rows stand beside the measured ones.
         intervals: Whether each value carries its 95% bootstrap interval.
-        rules: Which detection scores, of ``summary.RULES``; none given: ``mask``, and ``own``
+        rules: Which detection scores, of ``RULES``; none given: ``mask``, and ``own``
             where the detector has one.
         convention: For what NIST and the DMAC release define differently.
     """
@@ -76,9 +75,10 @@ class Table:
             for column in self.values:
                 key = "/".join(column)
                 numbers = pd.to_numeric(group[key], errors="coerce").dropna()
-                if numbers.nunique() < 2 or column[-1] not in (*LOCALIZATION, *DETECTION):
+                metric = find_metric(column[-1])
+                if numbers.nunique() < 2 or metric is None:
                     continue
-                top = numbers.min() if column[-1] in _LOWER_IS_BETTER else numbers.max()
+                top = numbers.max() if metric.higher_is_better else numbers.min()
                 chosen |= {(int(line), column) for line in numbers.index[numbers == top]}
         return chosen
 
@@ -128,7 +128,9 @@ def _numbers(result: Result, choices: Choices) -> dict[str, Any]:
         ends = () if choices.intervals else ("_low", "_high")
         return {name: value for name, value in found.items() if not name.endswith(ends)}
     return summarise(
-        rows, convention=choices.convention, resamples=2000 if choices.intervals else 0
+        rows.scored_pairs(),
+        convention=choices.convention,
+        resamples=2000 if choices.intervals else 0,
     )
 
 
@@ -139,7 +141,7 @@ def _localization(
     several = len(spec["transformations"]) > 1
     labels = ("method", "transformation") if several else ("method",)
     columns = (
-        *((difficulty, metric) for difficulty in DIFFICULTIES for metric in _SHOWN),
+        *((difficulty, metric) for difficulty in DIFFICULTIES for metric in spec["metrics"]),
         *((name,) for name in parameters),
     )
     lines: dict[tuple[str, str], dict[str, Any]] = {}
@@ -155,7 +157,7 @@ def _localization(
         training = result.record["about"].get("training", {})
         line.update({key: training.get(key) for key in parameters})
         numbers = _numbers(result, choices)
-        for metric in _SHOWN:
+        for metric in spec["metrics"]:
             for ending in ("", "_low", "_high") if choices.intervals else ("",):
                 line[f"{difficulty}/{metric}{ending}"] = numbers[f"{metric}{ending}"]
     order = {name: k for k, name in enumerate(spec_names())}
@@ -174,18 +176,16 @@ def _detection(
         for rule in choices.rules or ("mask", "own"):
             if f"{rule}_auc" not in numbers:
                 continue
-            ending = "" if rule == "mask" else f"-{'loc' if rule == 'share' else 'det'}"
             line = {
                 "source": MEASURED,
-                "method": name_of(result, names) + ending,
+                "method": name_of(result, names) + RULES[rule].ending,
                 "set": result.set,
             }
             for metric in spec["metrics"]:
                 line[metric] = numbers[f"{rule}_{metric}"]
-                if choices.intervals and metric == "auc":
-                    line["auc_low"], line["auc_high"] = (
-                        numbers[f"{rule}_auc_{end}"] for end in ("low", "high")
-                    )
+                if choices.intervals and DETECTION[metric].interval:
+                    for end in ("low", "high"):
+                        line[f"{metric}_{end}"] = numbers[f"{rule}_{metric}_{end}"]
             lines.append(line)
     return ("method", "set"), tuple((metric,) for metric in spec["metrics"]), lines
 
@@ -203,7 +203,7 @@ def _with_published(
             continue
         key = tuple(row.get(name, "") for name in keys)
         line = theirs.setdefault(key, {"source": PUBLISHED, **{n: row.get(n) for n in keys}})
-        line.update({f"{row['difficulty']}/{metric}": row[metric] for metric in _SHOWN})
+        line.update({f"{row['difficulty']}/{metric}": row[metric] for metric in spec["metrics"]})
     both = [*theirs.values(), *lines]
     if "transformation" not in labels:
         return both

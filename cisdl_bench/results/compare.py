@@ -11,10 +11,10 @@ import numpy.typing as npt
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection, intervals
 from cisdl_bench.metrics.intervals import PairedTest
+from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import UNLABELLED
 from cisdl_bench.results.results import Result, find_results
 from cisdl_bench.scoring.rows import Rows
-from cisdl_bench.scoring.summary import LOCALIZATION, mask_values, pair_scores
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]
@@ -146,7 +146,7 @@ def pair_values(rows: Rows, metric: str) -> Floats:
 
     Only positive pairs have values.
     """
-    values = mask_values(rows)[:, LOCALIZATION.index(metric)]
+    values = rows.mask_values(metric)
     there = ~np.isnan(values)
     n = there.sum(axis=1)
     mean = np.where(there, values, 0).sum(axis=1) / np.maximum(n, 1)
@@ -172,7 +172,7 @@ def _detection(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
     first, second = (each.where(each["label"] != UNLABELLED) for each in rows)
     labels = first["label"]
     for rule, metric in (("mask", "auc"), ("own", "own_auc")):
-        a, b = pair_scores(first, rule), pair_scores(second, rule)
+        a, b = first.pair_scores(rule), second.pair_scores(rule)
         if np.isnan(a).any() or np.isnan(b).any():
             continue
         test = intervals.paired_auc(labels, a, b)

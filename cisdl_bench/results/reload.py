@@ -6,17 +6,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.models.detectors import PAIR_DETECTORS
-from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.detection import Probability
+from cisdl_bench.models.detectors import PairDetector
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.by_pair import look
+from cisdl_bench.scoring.by_pair import score_pair
+from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskFolder
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.settings import Settings
 from cisdl_bench.store.opening import open_pairs
 
 
@@ -36,20 +39,21 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     then = "Say where they are by --data"
     try:
         if path.is_dir():
-            pairs = open_pairs(path / result.set if (path / result.set).is_dir() else path)
+            folder = path / result.set if (path / result.set).is_dir() else path
+            pairs: Pairs = open_pairs(folder)
         else:
             images, reference = (
                 Path(where) if (where := origin.get(key)) else None
                 for key in ("images", "reference")
             )
-            opening = Opening(
-                path,
+            options = ListOptions(
                 images,
                 reference,
                 int(result.record["request"]["size"]),
+                origin.get("skip_unusable", False),
                 pictures=origin.get("pictures", True),
             )
-            pairs = open_list(opening, progress, skip_unusable=origin.get("skip_unusable", False))
+            pairs = open_list(path, options, progress)
     except (CisdlError, OSError) as error:
         raise RunError.expected(result.path, f"its pairs at {path}", f"'{error}'", then) from error
     wanted = result.record["request"]["fingerprint"]
@@ -71,7 +75,7 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     return pairs
 
 
-def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Probability] | None:
+def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Probability] | None:
     """Return what a result's detector said of one pair, on the canvas; None where that is lost.
 
     Masks saved by ``--save-masks`` are read; a detector that needs no weights looks again.
@@ -91,14 +95,16 @@ def masks_of(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Pro
     if all(path.exists() for path in saved):
         probe, donor = (_read(path, pairs.size) for path in saved)
         return probe, donor
-    made = PAIR_DETECTORS.get(result.detector)
-    detector = made() if made else None
-    if detector is None or detector.identity != result.record["request"]["identity"]:
+    if result.detector not in PAIR_DETECTORS:
         return None
+    detector = PairDetector(PAIR_DETECTORS[result.detector]())
     request = result.record["request"]
-    settings = Settings(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
-    masks, _ = look(detector, pairs, index, Perturbation.named(result.perturbation), settings)
-    return masks.probe, masks.donor
+    if detector.identity != request["identity"]:
+        return None
+    options = ScoreOptions(threshold=request["threshold"], perturb_donor=request["perturb_donor"])
+    job = ScoreJob(pairs, Perturbation.named(result.perturbation))
+    detection, _ = score_pair(detector, job, index, options)
+    return detection.probe, detection.donor
 
 
 def _read(path: Path, size: int) -> Probability:

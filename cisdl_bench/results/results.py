@@ -1,19 +1,15 @@
 """Finished results on disk: finding them, reading them, and one table over all of them."""
 
-import csv
-import hashlib
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.scoring.record import read_result
-from cisdl_bench.scoring.rows import Rows, read_rows
-from cisdl_bench.scoring.run import RESULT, ROWS
-from cisdl_bench.scoring.summary import has_both_labels
-from cisdl_bench.store.atomic import write_json, write_whole
+from cisdl_bench.metrics.summary import has_both_labels
+from cisdl_bench.scoring.record import RESULT, read_result
+from cisdl_bench.scoring.rows import ROWS, Rows, read_verified_rows
+from cisdl_bench.store.atomic import write_csv, write_json
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Result:
         Raises:
             RunError: They are not those that were scored.
         """
-        rows = _rows(self.path / ROWS, str(self.record["rows_sha256"]))
+        rows = _read_rows(self.path / ROWS, str(self.record["rows_sha256"]))
         summary = self.record["summary"]
         counts = {"pairs": len(rows)}
         for name, label in (("positive_pairs", 1), ("negative_pairs", 0)):
@@ -90,17 +86,8 @@ class Result:
         return rows
 
 
-@lru_cache(maxsize=512)  # a report asks for the same rows in every table and figure
-def _rows(path: Path, sha256: str) -> Rows:
-    rows = read_rows(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise RunError.expected(
-            path,
-            "the rows that `score` wrote",
-            f"{len(rows)} others, by their hash",
-            "Score it again with --overwrite",
-        )
-    return rows
+#: A report asks for the same rows in every table and figure.
+_read_rows = lru_cache(maxsize=512)(read_verified_rows)
 
 
 def find_results(run: Path, broken: list[str] | None = None) -> list[Result]:
@@ -166,11 +153,6 @@ def write_summary(out: Path) -> list[str]:
         }
         for result in results
     ]
-    names = list(dict.fromkeys(name for line in lines for name in line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_whole(out / "summary.csv", text.getvalue().encode("utf-8", "backslashreplace"))
+    write_csv(out / "summary.csv", lines)
     write_json(out / "summary.json", [result.record for result in results])
     return broken

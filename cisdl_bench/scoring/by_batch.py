@@ -1,146 +1,156 @@
 """Scoring a network: batches on a device, counts taken there, one synchronisation a batch."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cisdl_bench.metrics.displacement import Moments, displacement
-from cisdl_bench.models.detection import Detection
+from cisdl_bench.models.detection import Detection, PairBatch
+from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
 from cisdl_bench.scoring.masks import MaskSink
-from cisdl_bench.scoring.rows import Answer, nan_answer
-from cisdl_bench.scoring.settings import Settings, computing
+from cisdl_bench.scoring.options import ScoreOptions, inference
+from cisdl_bench.scoring.rows import PairCounts, Scored, nan_error
 from cisdl_bench.store.torch_view import Batch
 
-#: Columns of ``measured`` of each mask: TP, FP, FN, TN, the sum of probabilities above the
+#: Columns of ``measure`` for each mask: TP, FP, FN, TN, the sum of probabilities above the
 #: threshold and of all (NaN where one is), and sums of the rows and columns of the true pixels.
-_OF_MASK = 8
+_MASK_COLUMNS = 8
 
 
-def measured(found: Detection, batch: Batch, threshold: float) -> Tensor:
-    """Return a batch's answers as float64 (N, 17), on its device.
+def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Tensor:
+    """Return a batch's counts as float64 (N, 17), on its device.
 
-    Eight columns of the probe's mask, see ``_OF_MASK``, eight of the donor's; then the detector's
-    own score, 0 where it has none.
+    Eight columns of the probe's mask, see ``_MASK_COLUMNS``, eight of the donor's; then the
+    detector's own score, 0 where it has none.
     """
     columns = []
-    for mask, target in ((found.probe, batch["probe_mask"]), (found.donor, batch["donor_mask"])):
-        called, true = mask > threshold, target != 0
-        tp = (called & true).sum(dim=(1, 2))
-        positive, real = called.sum(dim=(1, 2)), true.sum(dim=(1, 2))
+    for mask, truth in (
+        (detection.probe, batch["probe_mask"]),
+        (detection.donor, batch["donor_mask"]),
+    ):
+        pred, target = mask > threshold, truth != 0
+        tp = (pred & target).sum(dim=(1, 2))
+        n_pred, n_target = pred.sum(dim=(1, 2)), target.sum(dim=(1, 2))
         size = mask.shape[1] * mask.shape[2]
-        inside = torch.where(called, mask, 0).sum(dim=(1, 2), dtype=torch.float64)
-        whole = mask.sum(dim=(1, 2), dtype=torch.float64)
-        places = [
-            (true.sum(dim=axis) * torch.arange(true.shape[3 - axis], device=true.device)).sum(dim=1)
-            for axis in (2, 1)
-        ]
-        columns += [tp, positive - tp, real - tp, size - positive - real + tp, inside, whole]
-        columns += places
-    none = torch.zeros(len(found.probe), device=found.probe.device)
-    columns.append(none if found.score is None else found.score)
+        inside = torch.where(pred, mask, 0).sum(dim=(1, 2), dtype=torch.float64)
+        total = mask.sum(dim=(1, 2), dtype=torch.float64)
+        columns += [tp, n_pred - tp, n_target - tp, size - n_pred - n_target + tp, inside, total]
+        rows = torch.arange(target.shape[1], device=target.device)
+        places = torch.arange(target.shape[2], device=target.device)
+        columns.append((target.sum(dim=2) * rows).sum(dim=1))
+        columns.append((target.sum(dim=1) * places).sum(dim=1))
+    score = detection.score
+    no_score = torch.zeros(len(detection.probe), device=detection.probe.device)
+    columns.append(score if isinstance(score, Tensor) else no_score)
     return torch.stack([column.to(torch.float64) for column in columns], dim=1)
 
 
-def answers_of(
-    measures: Tensor, numbers: Sequence[int], scored: bool, names: tuple[str, str]
-) -> list[tuple[int, Answer]]:
-    """Return the answers of what ``measured`` returned, by the pairs' numbers.
-
-    Waits for the device.
+def read_measures(
+    measures: Tensor, indices: Sequence[int], has_score: bool, names: tuple[str, str]
+) -> Scored:
+    """Return the counts of pairs from what ``measure`` returned; waits for the device.
 
     Args:
         measures: float64, (N, 17).
-        numbers: The pairs' numbers, (N,).
-        scored: Whether the detector has a score of its own.
-        names: Of the detector and of the set, for an error.
+        indices: Numbers of the pairs, (N,).
+        has_score: Whether the detector has a score of its own.
+        names: Names of the detector and of the set, for an error.
 
     Raises:
         ModelError: A mask or a score is NaN.
     """
-    answers = []
-    for number, row in zip(numbers, measures.tolist(), strict=True):
-        masks = [row[start : start + _OF_MASK] for start in (0, _OF_MASK)]
-        if any(math.isnan(value) for value in (masks[0][5], masks[1][5], row[-1])):
-            raise nan_answer(names[0], f"{names[1]}/{number}")
-        counts = tuple(int(value) for mask in masks for value in mask[:4])
-        inside = [mask[4] / called if (called := mask[0] + mask[1]) else 0.0 for mask in masks]
-        regions = [Moments(int(m[0] + m[2]), int(m[6]), int(m[7])) for m in masks]
-        moved = displacement(regions[1], regions[0])
-        own = row[-1] if scored else None
-        answers.append((number, Answer(counts, (inside[0], inside[1]), own, moved_px=moved)))
-    return answers
+    scored = []
+    for index, row in zip(indices, measures.tolist(), strict=True):
+        masks = row[:_MASK_COLUMNS], row[_MASK_COLUMNS : 2 * _MASK_COLUMNS]
+        own_score = row[-1]
+        if any(math.isnan(value) for value in (masks[0][5], masks[1][5], own_score)):
+            raise nan_error(names[0], f"{names[1]}/{index}")
+        counts: list[int] = []
+        inside: list[float] = []
+        regions: list[Moments] = []
+        for tp, fp, fn, tn, inside_sum, _, row_sum, column_sum in masks:
+            counts += [int(tp), int(fp), int(fn), int(tn)]
+            inside.append(inside_sum / (tp + fp) if tp + fp else 0.0)
+            regions.append(Moments(int(tp + fn), int(row_sum), int(column_sum)))
+        pair_counts = PairCounts(
+            tuple(counts),
+            (inside[0], inside[1]),
+            own_score if has_score else None,
+            moved_px=displacement(regions[1], regions[0]),
+        )
+        scored.append((index, pair_counts))
+    return scored
 
 
 def score_batches(
-    network: nn.Module,
+    detector: Detector,
     dataset: PerturbedPairs,
     indices: Sequence[int],
-    settings: Settings,
+    options: ScoreOptions,
     masks: MaskSink | None = None,
-) -> Iterator[list[tuple[int, Answer]]]:
-    """Yield the answers to pairs, batch by batch in order.
+) -> Iterator[Scored]:
+    """Yield the counts of pairs, batch by batch in order.
 
     On the CPU a network sees one pair at a time, which is no slower and makes a row independent
     of the batch. On a GPU the next batch is under way before the last one is waited for.
 
     Args:
-        network: On its device, in evaluation mode.
-        dataset: The pairs.
-        indices: Which of them, by their numbers.
-        settings: What a user chose.
-        masks: Where masks are written; None does not.
+        detector: Prepared detector that computes on a device.
+        dataset: Pairs as they are shown to the detector.
+        indices: Numbers of the pairs to score.
+        options: Device, precision, threshold and batch size.
+        masks: Where masks are written; None writes none.
 
     Raises:
         RunError: There is no pair of a number.
         ModelError: A mask or a score is NaN.
     """
-    plain: Any = network.detect
-    detect = torch.compile(plain) if settings.compile else plain
-    alone = settings.device == "cpu"
-    names = str(getattr(network, "architecture", type(network).__name__)), dataset.pairs.name
+    one_by_one = options.device == "cpu"
+    names = detector.name, dataset.pairs.name
     waiting: tuple[Tensor, list[int], bool] | None = None
     places = dataset.places(indices)
-    source = batches(dataset, places, settings.batch_size, settings.workers, settings.device)
-    with computing(settings), closing(source):
+    source = batches(dataset, places, options.batch_size, options.workers, options.device)
+    with inference(options), closing(source):
         for batch in source:
             numbers = batch["index"].tolist()
-            parts = range(len(numbers)) if alone else [slice(None)]
-            found, scored = [], False
-            for part in parts:
-                piece = slice(part, part + 1) if isinstance(part, int) else part
-                cut = {name: value[piece] for name, value in batch.items()}
-                detection = _detected(detect, cut, settings)
-                scored = detection.score is not None
+            step = 1 if one_by_one else len(numbers)
+            measures = []
+            has_score = False
+            for start in range(0, len(numbers), step):
+                part = slice(start, start + step)
+                shown = {name: value[part] for name, value in batch.items()}
+                detection = _detect(detector, shown, options)
+                has_score = detection.score is not None
                 if masks is not None:
-                    for side, found_masks in (
-                        ("probe", detection.probe),
-                        ("donor", detection.donor),
-                    ):
-                        for number, mask in zip(numbers[piece], found_masks.cpu(), strict=True):
-                            masks.save(number, side, mask.numpy())
-                found.append(measured(detection, cut, settings.threshold))
+                    _save(masks, numbers[part], detection)
+                measures.append(measure(detection, shown, options.threshold))
             if waiting is not None:
-                yield answers_of(*waiting, names)
-            waiting = torch.cat(found), numbers, scored
-            if alone:
-                yield answers_of(*waiting, names)
+                yield read_measures(*waiting, names)
+            waiting = torch.cat(measures), numbers, has_score
+            if one_by_one:
+                yield read_measures(*waiting, names)
                 waiting = None
         if waiting is not None:
-            yield answers_of(*waiting, names)
+            yield read_measures(*waiting, names)
 
 
-def _detected(detect: Callable[..., Detection], batch: Batch, settings: Settings) -> Detection:
-    """Return the detection of a batch; compiled ones are filled up, so that one shape is built."""
+def _save(masks: MaskSink, indices: Sequence[int], detection: Detection[Tensor]) -> None:
+    for side, maps in (("probe", detection.probe), ("donor", detection.donor)):
+        for index, mask in zip(indices, maps.cpu(), strict=True):
+            masks.save(index, side, mask.numpy())
+
+
+def _detect(detector: Detector, batch: Batch, options: ScoreOptions) -> Detection[Tensor]:
+    """Return the detection of a batch; a compiled network gets full batches, of one shape."""
     probe, donor = batch["probe"], batch["donor"]
     n = len(probe)
-    full = 1 if settings.device == "cpu" else settings.batch_size
-    if settings.compile and n < full:
+    full = 1 if options.device == "cpu" else options.batch_size
+    if options.compile and n < full:
         probe, donor = (torch.cat((x, x[-1:].expand(full - n, -1, -1, -1))) for x in (probe, donor))
-    found = detect(probe, donor)
-    score = None if found.score is None else found.score[:n]
-    return Detection(found.probe[:n].float(), found.donor[:n].float(), score)
+    detection = detector.detect(PairBatch(probe, donor))
+    score = detection.score[:n] if isinstance(detection.score, Tensor) else None
+    return Detection(detection.probe[:n].float(), detection.donor[:n].float(), score)

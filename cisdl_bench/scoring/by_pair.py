@@ -1,93 +1,103 @@
-"""Scoring a detector that looks at one pair at a time, in processes of its own."""
+"""Scoring a detector that needs no device, one pair at a time in processes of its own."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from joblib import delayed
+from torch import Tensor
 
 from cisdl_bench.engine import workers
 from cisdl_bench.metrics.counts import count
 from cisdl_bench.metrics.displacement import displacement, moments
 from cisdl_bench.metrics.mask_score import mean_inside
-from cisdl_bench.models.pair_detector import Masks, PairDetector, View
-from cisdl_bench.records import Pairs
+from cisdl_bench.models.detection import Detection, PairBatch, Probability, View
+from cisdl_bench.models.detectors import Detector
+from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
-from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.rows import Answer, nan_answer
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.rows import PairCounts, Scored, nan_error
 
 _TASK = 16  # pairs at most; a short list is shared among the processes
 
 
-def look(
-    detector: PairDetector,
-    pairs: Pairs,
-    index: int,
-    perturbation: Perturbation,
-    settings: Settings,
-) -> tuple[Masks, Answer]:
-    """Return a detector's masks of one pair, and what they are worth."""
-    pair = pairs[index]
-    name = f"{pairs.name}/{index}"
-    probe = perturbation.apply(pair.probe, f"{name}/probe")
+def score_pair(
+    detector: Detector, job: ScoreJob, index: int, options: ScoreOptions
+) -> tuple[Detection[Probability], PairCounts]:
+    """Return a detector's masks of one pair, and their counts."""
+    pair = job.pairs[index]
+    name = f"{job.pairs.name}/{index}"
+    probe = job.perturbation.apply(pair.probe, f"{name}/probe")
     donor = pair.donor
-    if settings.perturb_donor:
-        donor = perturbation.apply(donor, f"{name}/donor")
+    if options.perturb_donor:
+        donor = job.perturbation.apply(donor, f"{name}/donor")
     truth = (pair.probe_mask, pair.donor_mask)
-    masks = detector.look(View(probe, donor, name, truth if detector.sees_truth else None))
-    if any(np.isnan(mask).any() for mask in masks[:2]) or masks.score != masks.score:
-        raise nan_answer(detector.name, name)
-    called = [mask > settings.threshold for mask in (masks.probe, masks.donor)]
-    counts = [count(pred, target) for pred, target in zip(called, truth, strict=True)]
-    inside = [float(mean_inside(mask, settings.threshold)) for mask in (masks.probe, masks.donor)]
-    numbers = tuple(int(np.asarray(value)) for each in counts for value in each)
-    moved = displacement(moments(pair.donor_mask), moments(pair.probe_mask))
-    return masks, Answer(numbers, (inside[0], inside[1]), masks.score, moved_px=moved)
+    view = View(probe, donor, name, truth if detector.sees_truth else None)
+    detection = read_detection(detector.detect(PairBatch.from_view(view)), detector.name, name)
+    counts: list[int] = []
+    inside: list[float] = []
+    for mask, target in ((detection.probe, truth[0]), (detection.donor, truth[1])):
+        counts += [int(n) for n in count(mask > options.threshold, target)]
+        inside.append(float(mean_inside(mask, options.threshold)))
+    moved_px = displacement(moments(pair.donor_mask), moments(pair.probe_mask))
+    own_score = None if detection.score is None else float(detection.score)
+    pair_counts = PairCounts(tuple(counts), (inside[0], inside[1]), own_score, moved_px=moved_px)
+    return detection, pair_counts
+
+
+def read_detection(batch: Detection[Tensor], detector: str, pair: str) -> Detection[Probability]:
+    """Return the detection of a batch of one pair as arrays on the CPU.
+
+    Args:
+        batch: Masks and score of one pair, tensors on any device.
+        detector: Name of the detector, for an error.
+        pair: Name of the pair, for an error.
+
+    Raises:
+        ModelError: A mask or the score is NaN.
+    """
+    probe, donor = (mask[0].float().cpu().numpy() for mask in (batch.probe, batch.donor))
+    score = float(batch.score[0]) if isinstance(batch.score, Tensor) else None
+    if np.isnan(probe).any() or np.isnan(donor).any() or score != score:
+        raise nan_error(detector, pair)
+    return Detection(probe, donor, score)
 
 
 def score_pairs(
-    detector: PairDetector,
-    pairs: Pairs,
-    perturbation: Perturbation,
+    detector: Detector,
+    job: ScoreJob,
     indices: Sequence[int],
-    settings: Settings,
+    options: ScoreOptions,
     masks: MaskSink | None = None,
-) -> Iterator[list[tuple[int, Answer]]]:
-    """Yield the answers to pairs, some at a time, in order.
+) -> Iterator[Scored]:
+    """Yield the counts of pairs, some at a time, in order.
 
     Args:
-        detector: What looks at them.
-        pairs: The set.
-        perturbation: What happens to the pictures before.
-        indices: Which pairs, by their numbers.
-        settings: What a user chose; ``workers`` 0 and 1 are this process.
-        masks: Where masks are written; None does not.
+        detector: Prepared detector; it pickles.
+        job: Set and perturbation.
+        indices: Numbers of the pairs to score.
+        options: Threshold and ``workers``; 0 and 1 are this process.
+        masks: Where masks are written; None writes none.
     """
-    size = min(_TASK, -(-len(indices) // (2 * max(1, settings.workers)))) or 1
+    size = min(_TASK, -(-len(indices) // (2 * max(1, options.workers)))) or 1
     tasks = [indices[start : start + size] for start in range(0, len(indices), size)]
-    jobs = (delayed(_task)(detector, pairs, perturbation, t, settings, masks) for t in tasks)
     parallel = workers(
-        max(1, settings.workers),
-        return_as="generator",
-        pre_dispatch="3*n_jobs",
-        batch_size=1,
+        max(1, options.workers), return_as="generator", pre_dispatch="3*n_jobs", batch_size=1
     )
-    yield from parallel(jobs)
+    yield from parallel(delayed(_score_task)(detector, job, task, options, masks) for task in tasks)
 
 
-def _task(
-    detector: PairDetector,
-    pairs: Pairs,
-    perturbation: Perturbation,
+def _score_task(
+    detector: Detector,
+    job: ScoreJob,
     indices: Sequence[int],
-    settings: Settings,
+    options: ScoreOptions,
     masks: MaskSink | None,
-) -> list[tuple[int, Answer]]:
-    answers = []
+) -> Scored:
+    scored = []
     for index in indices:
-        found, answer = look(detector, pairs, index, perturbation, settings)
+        detection, pair_counts = score_pair(detector, job, index, options)
         if masks is not None:
-            masks.save(index, "probe", found.probe)
-            masks.save(index, "donor", found.donor)
-        answers.append((index, answer))
-    return answers
+            masks.save(index, "probe", detection.probe)
+            masks.save(index, "donor", detection.donor)
+        scored.append((index, pair_counts))
+    return scored

@@ -8,18 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cisdl_bench.models.networks.registry import check_side, parameters_of
-from cisdl_bench.scoring.settings import Settings, computing
+from cisdl_bench.models.networks.registry import check_side, count_parameters
+from cisdl_bench.scoring.options import ScoreOptions, inference
 
 _BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 2, 4, 8, 16, 32, 64, 128, 256)}
 
 
-def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -> dict[str, Any]:
+def profile(network: nn.Module, options: ScoreOptions, size: int, seconds: float) -> dict[str, Any]:
     """Return what a network costs on pictures of one size, filled with noise.
 
     Args:
         network: With ``detect``; it is moved to the device.
-        settings: Device, precision, compilation.
+        options: Device, precision, compilation.
         size: Side of the pictures in px.
         seconds: Shortest time that each batch size is measured for.
 
@@ -30,28 +30,28 @@ def profile(network: nn.Module, settings: Settings, size: int, seconds: float) -
         system does not say (only Linux does).
     """
     check_side(network, size, "--size")
-    network = network.to(settings.device).eval()
-    kind = torch.device(settings.device).type
+    network = network.to(options.device).eval()
+    kind = torch.device(options.device).type
     plain: Any = network.detect
-    detect = torch.compile(plain) if settings.compile else plain
+    detect = torch.compile(plain) if options.compile else plain
     timed: dict[int, float] = {}
     if kind == "cuda":
-        torch.cuda.reset_peak_memory_stats(settings.device)
-    with computing(settings):
-        pair = _noise(1, size, settings.device)
+        torch.cuda.reset_peak_memory_stats(options.device)
+    with inference(options):
+        pair = _noise(1, size, options.device)
         with FlopCounterMode(display=False) as counter:
             plain(*pair)
         for batch in _BATCHES[kind]:
             try:
-                timed[batch] = _seconds(detect, _noise(batch, size, settings.device), seconds)
+                timed[batch] = _seconds(detect, _noise(batch, size, options.device), seconds)
             except torch.cuda.OutOfMemoryError:
                 break
     return {
-        "parameters": parameters_of(network),
+        "parameters": count_parameters(network),
         "gflop": counter.get_total_flops() / 1e9,
         "seconds": {batch: spent / batch for batch, spent in timed.items()},
         "best_batch": min(timed, key=lambda batch: timed[batch] / batch),
-        "peak_mb": _peak_mb(settings.device),
+        "peak_mb": _peak_mb(options.device),
     }
 
 

@@ -7,10 +7,13 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from msgspec import Meta
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, Metric
+from cisdl_bench.metrics.summary import detection_names, summarise
 from cisdl_bench.scoring.perturb import STEPS, Perturbation
-from cisdl_bench.scoring.summary import LOCALIZATION, RULES, detection_names
+from cisdl_bench.scoring.rows import ROWS, read_verified_rows
 from cisdl_bench.strict_json import conforming, decoded
 
+RESULT = "result.json"
 FORMAT = "cisdl-bench result"
 _THEN = "Score it again with --overwrite"
 
@@ -114,6 +117,8 @@ _COUNTED = (
 def read_result(path: Path) -> dict[str, Any]:
     """Return what a ``result.json`` holds; numbers that are null there are NaN.
 
+    Numbers of metrics that it lacks are computed from its rows.
+
     Raises:
         RunError: It cannot be read, or a value that is used is not of its type.
     """
@@ -130,6 +135,9 @@ def read_result(path: Path) -> dict[str, Any]:
         conforming(record, Finished, path, _THEN, RunError)
         summary = record["summary"]
         record["summary"] = {k: float("nan") if v is None else v for k, v in summary.items()}
+        if not set(_expected_values(summary)) <= set(summary):  # metrics were added since
+            rows = read_verified_rows(path.parent / ROWS, record["rows_sha256"])
+            record["summary"] = {**summarise(rows.scored_pairs()), **record["summary"]}
         _check_summary(record["summary"], path)
     _check_perturbation(record["request"]["perturbation"], path)
     return record
@@ -142,10 +150,7 @@ def _check_summary(summary: dict[str, Any], path: Path) -> None:
         RunError: It is so.
     """
     counts = [*_COUNTED, *(f"{name}_undefined" for name in LOCALIZATION)]
-    values = [f"{name}{end}" for name in LOCALIZATION for end in ("", "_low", "_high")]
-    for rule in RULES:  # all of a rule's numbers, or none where nothing was scored by it
-        names = [*detection_names(rule), f"{rule}_auc_low", f"{rule}_auc_high"]
-        values += names if any(name in summary for name in names) else []
+    values = _expected_values(summary)
     for name in (*counts, *values):
         if name not in summary:
             where = f"{path}: summary"
@@ -155,12 +160,15 @@ def _check_summary(summary: dict[str, Any], path: Path) -> None:
         if not (isinstance(value, int) and value >= 0):
             where = f"{path}: summary.{name}"
             raise RunError.expected(where, "a whole number, 0 or more", value, _THEN)
-    for name in values:
-        low = -1 if name.startswith(("mcc", "nmm")) else 0
-        if not (math.isnan(summary[name]) or low <= summary[name] <= 1):
-            where = f"{path}: summary.{name}"
-            raise RunError.expected(where, f"a number from {low} to 1", summary[name], _THEN)
-    parts = sum(summary[f"{each}_pairs"] for each in ("positive", "negative", "unlabelled"))
+    for name, metric in values.items():
+        value = summary[name]
+        if not (math.isnan(value) or metric.low <= value <= metric.high):
+            where, expected = (
+                f"{path}: summary.{name}",
+                f"a number from {metric.low:g} to {metric.high:g}",
+            )
+            raise RunError.expected(where, expected, value, _THEN)
+    parts = sum(summary[f"{kind}_pairs"] for kind in ("positive", "negative", "unlabelled"))
     if parts != summary["pairs"]:
         raise RunError.expected(
             f"{path}: summary",
@@ -168,6 +176,26 @@ def _check_summary(summary: dict[str, Any], path: Path) -> None:
             parts,
             _THEN,
         )
+
+
+def _expected_values(summary: dict[str, Any]) -> dict[str, Metric]:
+    """Return the names of a summary's numbers with their metrics.
+
+    All numbers of a rule are expected, or none where nothing was scored by it.
+    """
+    values = {
+        f"{name}{end}": metric
+        for name, metric in LOCALIZATION.items()
+        for end in ("", "_low", "_high")
+    }
+    for rule in RULES:
+        numbers = dict(zip(detection_names(rule), DETECTION.values(), strict=True))
+        for name, metric in DETECTION.items():
+            if metric.interval:
+                numbers |= {f"{rule}_{name}_{end}": metric for end in ("low", "high")}
+        if any(name in summary for name in numbers):
+            values |= numbers
+    return values
 
 
 def _check_perturbation(name: str, path: Path) -> None:

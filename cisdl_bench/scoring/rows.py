@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.counts import Counts
+from cisdl_bench.metrics.summary import ScoredPairs, mask_values, pair_scores
 from cisdl_bench.records import (
     DIFFICULTIES,
     KINDS,
@@ -26,6 +28,8 @@ from cisdl_bench.store.atomic import write_whole
 
 Value = int | float | str | None
 
+#: Name of the file.
+ROWS = "pairs.csv"
 _MOST_PX = 1 << 40  # of a mask: sums of counts stay far from 64 bits
 _THEN = "Score it again with --overwrite"
 
@@ -72,7 +76,7 @@ def _parameters(columns: Sequence[str]) -> list[str]:
     return list(columns[len(ABOUT) : len(columns) - len(ANSWER)])
 
 
-class Answer(NamedTuple):
+class PairCounts(NamedTuple):
     """What a detector said of one pair.
 
     Attributes:
@@ -91,7 +95,11 @@ class Answer(NamedTuple):
     moved_px: float | None = None
 
 
-def nan_answer(detector: str, pair: str) -> ModelError:
+#: Pairs by their numbers with their counts.
+Scored = list[tuple[int, PairCounts]]
+
+
+def nan_error(detector: str, pair: str) -> ModelError:
     """Return the error for a detector whose masks or score hold NaN.
 
     Args:
@@ -106,9 +114,9 @@ def nan_answer(detector: str, pair: str) -> ModelError:
     )
 
 
-def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
+def format_row(pairs: Pairs, index: int, counts: PairCounts) -> str:
     """Return a pair's line of ``pairs.csv``."""
-    label, known = pairs.label(index), answer.known or pairs.known(index)
+    label, known = pairs.label(index), counts.known or pairs.known(index)
     about: Mapping[str, Value] = {
         **pairs.about(index),
         "index": index,
@@ -117,14 +125,23 @@ def row_of(pairs: Pairs, index: int, answer: Answer) -> str:
         "probe_known": int(known[0]),
         "donor_known": int(known[1]),
     }
-    values = [about.get(name) for name in (*ABOUT, *pairs.parameters)]
-    cells = [*values, answer.moved_px, *answer.counts, *answer.inside, answer.own_score]
-    return ",".join("" if cell is None else _quoted(cell) for cell in cells) + "\n"
+    cells = [
+        " ".join(cell.splitlines()) if isinstance(cell, str) else cell  # a row is a line
+        for cell in map(about.get, (*ABOUT, *pairs.parameters))
+    ]
+    answer = [counts.moved_px, *counts.counts, *counts.inside, counts.own_score]
+    line: str = _LINES.writerow([*cells, *answer])
+    return line
 
 
-def _quoted(cell: int | float | str) -> str:
-    text = " ".join(str(cell).splitlines())  # a row is a line
-    return f'"{text.replace(chr(34), 2 * chr(34))}"' if '"' in text or "," in text else text
+class _Echo:
+    """A file whose ``write`` returns the text: ``csv`` then formats a line at a time."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+_LINES: Any = csv.writer(_Echo(), lineterminator="\n")
 
 
 class Rows:
@@ -149,11 +166,28 @@ class Rows:
         """Return the rows where a mask (n,) is True."""
         return Rows({name: column[chosen] for name, column in self.columns.items()})
 
-    def counts(self) -> Counts:
-        """Return the counts of both masks, each (n, 2), probe first."""
-        return Counts(
-            *(np.stack([self[f"{mask}_{name}"] for mask in MASKS], axis=1) for name in COUNTS)
+    def scored_pairs(self) -> ScoredPairs:
+        """Return what metrics need of the pairs."""
+        counts = (self._of_masks(name) for name in COUNTS)
+        return ScoredPairs(
+            self["label"],
+            Counts(*counts),
+            self._of_masks("known") == 1,
+            self._of_masks("inside"),
+            self["own_score"],
         )
+
+    def _of_masks(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of both masks, (n, 2), probe first."""
+        return np.stack([self[f"{mask}_{name}"] for mask in MASKS], axis=1)
+
+    def mask_values(self, metric: str) -> npt.NDArray[np.float64]:
+        """Return a localization metric of both masks, float64 (n, 2); NaN where undefined."""
+        return mask_values(self.scored_pairs(), metric)
+
+    def pair_scores(self, rule: str) -> npt.NDArray[np.float64]:
+        """Return the detection scores by one of ``RULES``, float64 (n,); NaN where none is."""
+        return pair_scores(self.scored_pairs(), rule)
 
 
 def read_rows(path: Path) -> Rows:
@@ -187,6 +221,20 @@ def read_rows(path: Path) -> Rows:
         got = f"'{_first_line(error)}'"
         raise RunError.expected(path, "numbers in every row", got, _THEN) from error
     _check(rows, path)
+    return rows
+
+
+def read_verified_rows(path: Path, sha256: str) -> Rows:
+    """Return the rows of a ``pairs.csv`` whose hash a result holds.
+
+    Raises:
+        RunError: They cannot be read, or are not those that were scored.
+    """
+    rows = read_rows(path)
+    if hash_file(path) != sha256:
+        raise RunError.expected(
+            path, "the rows that `score` wrote", f"{len(rows)} others, by their hash", _THEN
+        )
     return rows
 
 
@@ -226,7 +274,7 @@ def _check(rows: Rows, path: Path) -> None:
 
 
 def read_lines(pairs: Pairs, lines: Sequence[str]) -> Rows:
-    """Return the rows of some pairs' lines as ``row_of`` gives them."""
+    """Return the rows of some pairs' lines as ``format_row`` gives them."""
     columns = row_columns(pairs.parameters)
     table = _table(io.StringIO("".join([",".join(columns) + "\n", *lines])))
     return Rows({name: _typed(table[name], kind) for name, kind in columns.items()})
@@ -257,26 +305,26 @@ def partial_file(folder: Path, writer: int = 0) -> Path:
     return folder / f"partial-{writer}.csv"
 
 
-def _whole(line: str, cells: int) -> bool:
-    """Return whether a line is one that ``row_of`` gave, not what a kill or a full disk left."""
+def _is_whole(line: str, cells: int) -> bool:
+    """Return whether a line is one that ``format_row`` gave, not a cut one."""
     values = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
     return len(values) == cells and values[0].isdecimal()
 
 
-def whole_lines(pairs: Pairs, path: Path) -> dict[int, str]:
+def read_lines_by_pair(pairs: Pairs, path: Path) -> dict[int, str]:
     """Return the whole lines of a writer's file by pair; none where there is no file."""
     text = path.read_text("utf-8", "replace") if path.exists() else ""
     cells = len(row_columns(pairs.parameters))
-    lines = (line for line in text.splitlines(True) if _whole(line, cells))
+    lines = (line for line in text.splitlines(True) if _is_whole(line, cells))
     return {int(line.split(",", 1)[0]): line for line in lines}
 
 
-def gathered(pairs: Pairs, folder: Path) -> dict[int, str]:
+def gather_lines(pairs: Pairs, folder: Path) -> dict[int, str]:
     """Return the whole lines that earlier runs left, by pair, and leave them in one clean file."""
     lines: dict[int, str] = {}
     paths = sorted(folder.glob("partial-*.csv"))
     for path in paths:
-        lines.update(whole_lines(pairs, path))
+        lines.update(read_lines_by_pair(pairs, path))
     if paths:
         write_whole(partial_file(folder), "".join(lines.values()).encode())
         for path in paths:

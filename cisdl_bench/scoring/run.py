@@ -1,78 +1,48 @@
-"""A scoring run: one detector on sets, resumed where it stopped, refused where it is stale."""
+"""A scoring run: detectors on sets, resumed where it stopped, refused where it is stale."""
 
-import csv
-import hashlib
-import io
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from cisdl_bench import __version__
-from cisdl_bench.adapters.predictions import Predictions
-from cisdl_bench.devices import Rank, device_name
+from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
-from cisdl_bench.models.detectors import Detector, NetworkDetector
-from cisdl_bench.models.networks.registry import check_side
-from cisdl_bench.models.networks.sliding import SlidingWindows
+from cisdl_bench.models.detectors import Detector
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Pairs
-from cisdl_bench.scoring.batches import PerturbedPairs
-from cisdl_bench.scoring.by_batch import score_batches
-from cisdl_bench.scoring.by_pair import score_pairs
+from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskFolder, MaskSink
-from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import NIST_ROWS, NIST_SUMMARY, score_predictions
-from cisdl_bench.scoring.record import FORMAT, About, read_result
+from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.record import RESULT, About, read_result
+from cisdl_bench.scoring.result_folder import ResultFolder, finish
 from cisdl_bench.scoring.rows import (
-    Answer,
-    gathered,
+    Scored,
+    format_row,
+    gather_lines,
     partial_file,
-    read_rows,
-    row_of,
-    whole_lines,
-    write_rows,
+    read_lines_by_pair,
 )
-from cisdl_bench.scoring.settings import Settings
-from cisdl_bench.scoring.summary import summarise
-from cisdl_bench.store.atomic import locked, write_json, write_whole
+from cisdl_bench.scoring.scorers import DetectorScorer, Scorer
+from cisdl_bench.store.atomic import locked
 from cisdl_bench.strict_json import conforming
-
-ROWS, RESULT, LEFT_OUT = "pairs.csv", "result.json", "left-out.csv"
-
-_OURS = (ROWS, RESULT, LEFT_OUT, NIST_ROWS, NIST_SUMMARY, "masks")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One set under one perturbation.
-
-    Attributes:
-        pairs: The set.
-        perturbation: What happens to its pictures.
-    """
-
-    pairs: Pairs
-    perturbation: Perturbation
-
-    @property
-    def name(self) -> str:
-        """Return the folder of its results, such as ``rotation-easy@jpeg-70``."""
-        name = self.pairs.name
-        return f"{name}@{self.perturbation.name}" if self.perturbation.steps else name
 
 
 def score(
-    detector: Detector | Predictions,
-    jobs: Sequence[Job],
+    detector: Detector,
+    jobs: Sequence[ScoreJob],
     out: Path,
-    settings: Settings,
+    options: ScoreOptions,
+    progress: Progress,
+    **more: Any,
+) -> list[dict[str, Any]]:
+    """Score a detector on sets; see ``run_jobs``."""
+    return run_jobs(DetectorScorer(detector), jobs, out, options, progress, **more)
+
+
+def run_jobs(
+    scorer: Scorer,
+    jobs: Sequence[ScoreJob],
+    out: Path,
+    options: ScoreOptions,
     progress: Progress,
     *,
     overwrite: bool = False,
@@ -80,22 +50,22 @@ def score(
     masks: Callable[[Path], MaskSink] = MaskFolder,
     finished: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Score a detector on sets; return each one's result, as ``result.json`` holds it.
+    """Score sets; return each one's result, as ``result.json`` holds it.
 
     What is finished already is kept, unless ``overwrite`` asks for it again; masks that were not
     saved then are made.
 
     Args:
-        detector: What is scored, or what it said.
-        jobs: On what, each of another name.
-        out: Where results go: a folder for each job.
-        settings: What a user chose.
-        progress: Hears how it goes on.
+        scorer: Detector or predictions to score.
+        jobs: Sets with their perturbations, each of another name.
+        out: Folder of the results; each job gets a folder in it.
+        options: Device, precision, threshold and so on.
+        progress: Receives progress updates and messages.
         overwrite: Score again what is finished, and throw away results of another checkpoint, data
-            set or setting. What was interrupted goes on.
+            set or setting. What was interrupted is resumed.
         rank: This process among several.
-        masks: Where masks go, by the result's folder, if they are saved.
-        finished: Called with each result as it is there, in the process that writes.
+        masks: Returns where masks go, by the result's folder, if they are saved.
+        finished: Called with each result when it is complete, in the process that writes.
 
     Raises:
         RunError: Two jobs have one name, or there are results of something else.
@@ -107,251 +77,105 @@ def score(
         raise RunError.expected(
             out, "sets of different names", f"{twice[0]} twice", "Score them into two folders"
         )
-    if isinstance(detector, NetworkDetector):  # before hours of work, not after them
-        then = "Export it again"
-        conforming(detector.about, About, f"{detector.name}: about", then, ModelError)
-    runner = _runner(detector, settings)
-    if not settings.own_score:
-        runner = _without_own_score(runner)
+    # Before hours of work, not after them.
+    conforming(scorer.about, About, f"{scorer.name}: about", "Export it again", ModelError)
+    run = _Run(scorer, options, progress, rank)
     if rank.number:
-        return [
-            _one(runner, detector, job, out, settings, progress, rank, False, masks) for job in jobs
-        ]
+        return [run.job(job, ResultFolder(out / job.name), False, masks) for job in jobs]
     results = []
     with locked(out):
         for job in jobs:
-            results.append(
-                _one(runner, detector, job, out, settings, progress, rank, overwrite, masks)
-            )
-            finished(results[-1])
+            result = run.job(job, ResultFolder(out / job.name), overwrite, masks)
+            finished(result)
+            results.append(result)
     return results
 
 
-Runner = Callable[[Job, Sequence[int], MaskSink | None], Iterator[list[tuple[int, Answer]]]]
+class _Run:
+    """What stays the same from job to job."""
 
+    def __init__(
+        self, scorer: Scorer, options: ScoreOptions, progress: Progress, rank: Rank
+    ) -> None:
+        self.scorer, self.options, self.progress, self.rank = scorer, options, progress, rank
 
-def _runner(detector: Detector | Predictions, settings: Settings) -> Runner:
-    """Return what yields answers to pairs of a job."""
-    if isinstance(detector, Predictions):
-        return lambda job, indices, _: score_predictions(detector, job.pairs, indices, settings)
-    if not isinstance(detector, NetworkDetector):
-        return lambda job, indices, masks: score_pairs(
-            detector, job.pairs, job.perturbation, indices, settings, masks
-        )
-    network: Any = detector.network
-    if not settings.own_score:
-        network = getattr(network, "dmac", network)
-    network = network.to(settings.device).to(memory_format=torch.channels_last)
-    if settings.window:
-        network = SlidingWindows(network, settings.window, settings.stride or settings.window)
-    return lambda job, indices, masks: score_batches(
-        network,
-        PerturbedPairs(job.pairs, job.perturbation, settings.perturb_donor),
-        indices,
-        settings,
-        masks,
-    )
+    def job(
+        self,
+        job: ScoreJob,
+        folder: ResultFolder,
+        overwrite: bool,
+        masks_in: Callable[[Path], MaskSink],
+    ) -> dict[str, Any]:
+        """Score one job; return its result."""
+        rank, options, pairs = self.rank, self.options, job.pairs
+        self.scorer.check(job, options)
+        if rank.number == 0:
+            folder.begin(self._request(job), overwrite)
+        rank.wait()
+        current = folder.current
+        record = read_result(current / RESULT)
+        masks = masks_in(current) if options.save_masks else None
+        if record["complete"]:
+            if not self._make_missing_masks(job, masks):
+                self.progress.say(f"{current}: already scored, kept; --overwrite scores it again")
+            return record
+        lines = gather_lines(pairs, current) if rank.number == 0 else {}
+        rank.wait()
+        done = lines if rank.number == 0 else read_lines_by_pair(pairs, partial_file(current))
+        todo = [index for index in pairs.indices if index not in done]
+        self.progress.start("pairs", len(pairs), len(done))
+        begun, mine = time.perf_counter(), rank.share(todo, options.batch_size)
+        rank.wait()
+        with partial_file(current, rank.number).open("a", encoding="utf-8") as file:
+            for scored in self._scored(job, mine, masks):
+                file.write("".join(format_row(pairs, index, counts) for index, counts in scored))
+                file.flush()
+                self.progress.advance(len(scored) * rank.total)
+        seconds = time.perf_counter() - begun
+        self.progress.stop()
+        rank.wait()
+        self._make_missing_masks(job, masks)
+        if rank.number == 0:
+            speed = len(todo) / seconds if todo and seconds else None
+            finish(current, record, pairs, self.scorer.about, options, rank, speed)
+            folder.replace(pairs.own_files)
+        rank.wait()
+        return read_result(folder.final / RESULT)
 
+    def _scored(
+        self, job: ScoreJob, indices: Sequence[int], masks: MaskSink | None
+    ) -> Iterator[Scored]:
+        for scored in self.scorer.score(job, indices, self.options, masks):
+            if self.options.own_score:
+                yield scored
+            else:
+                yield [(index, counts._replace(own_score=None)) for index, counts in scored]
 
-def _without_own_score(runner: Runner) -> Runner:
-    def run(
-        job: Job, indices: Sequence[int], masks: MaskSink | None
-    ) -> Iterator[list[tuple[int, Answer]]]:
-        for answers in runner(job, indices, masks):
-            yield [(index, answer._replace(own_score=None)) for index, answer in answers]
+    def _make_missing_masks(self, job: ScoreJob, masks: MaskSink | None) -> bool:
+        """Write masks of pairs that were scored without them; return whether there were any."""
+        if not isinstance(masks, MaskFolder):
+            return False
+        lacking = [index for index in job.pairs.indices if not masks.has(index)]
+        self.rank.wait()
+        if not lacking:
+            return False
+        self.progress.start("masks", len(lacking))
+        for scored in self._scored(job, self.rank.share(lacking, self.options.batch_size), masks):
+            self.progress.advance(len(scored) * self.rank.total)
+        self.progress.stop()
+        self.progress.say(f"{masks.path}: masks of {len(lacking):,} pairs that were scored without")
+        self.rank.wait()
+        return True
 
-    return run
-
-
-def _one(
-    runner: Runner,
-    detector: Detector | Predictions,
-    job: Job,
-    out: Path,
-    settings: Settings,
-    progress: Progress,
-    rank: Rank,
-    overwrite: bool,
-    masks_in: Callable[[Path], MaskSink],
-) -> dict[str, Any]:
-    final, pairs = out / job.name, job.pairs
-    if isinstance(detector, NetworkDetector):
-        check_side(detector.network, settings.window or pairs.size, pairs.name)
-    request = _request(detector, job, pairs, settings)
-    if rank.number == 0:
-        _begin(final, request, overwrite)
-    rank.wait()
-    folder = _beside(final, "new") if _beside(final, "new").exists() else final
-    kept = read_result(folder / RESULT)
-    masks = masks_in(folder) if settings.save_masks else None
-    if kept["complete"]:
-        if not _masks_made(runner, job, masks, settings, progress, rank):
-            progress.say(f"{folder}: already scored, kept; --overwrite scores it again")
-        return kept
-    lines = gathered(pairs, folder) if rank.number == 0 else {}
-    rank.wait()
-    done = lines if rank.number == 0 else whole_lines(pairs, partial_file(folder))
-    todo = [index for index in pairs.indices if index not in done]
-    progress.start("pairs", len(pairs), len(done))
-    begun, mine = time.perf_counter(), rank.share(todo, settings.batch_size)
-    rank.wait()
-    with partial_file(folder, rank.number).open("a", encoding="utf-8") as file:
-        for answers in runner(job, mine, masks):
-            file.write("".join(row_of(pairs, index, answer) for index, answer in answers))
-            file.flush()
-            progress.advance(len(answers) * rank.total)
-    seconds = time.perf_counter() - begun
-    progress.stop()
-    rank.wait()
-    _masks_made(runner, job, masks, settings, progress, rank)
-    if rank.number == 0:
-        kept = _finish(folder, kept, pairs, len(todo), seconds, detector, settings, rank)
-        if folder != final:
-            _replace(final, folder)
-    rank.wait()
-    return read_result(final / RESULT)
-
-
-def _masks_made(
-    runner: Runner,
-    job: Job,
-    masks: MaskSink | None,
-    settings: Settings,
-    progress: Progress,
-    rank: Rank,
-) -> bool:
-    """Write masks of pairs that were scored without them; return whether there were any."""
-    if not isinstance(masks, MaskFolder):
-        return False
-    lacking = [index for index in job.pairs.indices if not masks.has(index)]
-    rank.wait()
-    if not lacking:
-        return False
-    progress.start("masks", len(lacking))
-    for answers in runner(job, rank.share(lacking, settings.batch_size), masks):
-        progress.advance(len(answers) * rank.total)
-    progress.stop()
-    progress.say(f"{masks.path}: masks of {len(lacking):,} pairs that were scored without")
-    rank.wait()
-    return True
-
-
-def _request(
-    detector: Detector | Predictions, job: Job, pairs: Pairs, settings: Settings
-) -> dict[str, Any]:
-    """Return what decides the rows of a job."""
-    return {
-        "detector": detector.name,
-        "identity": detector.identity,
-        "set": pairs.name,
-        "fingerprint": pairs.fingerprint,
-        "size": pairs.size,
-        "perturbation": job.perturbation.name,
-        "perturb_donor": settings.perturb_donor and bool(job.perturbation.steps),
-        **settings.request(),
-    }
-
-
-def _begin(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
-    """Make a folder ready: of this request, or refused.
-
-    A finished result that is scored again stays until the new one is whole.
-    """
-    new, old = _beside(folder, "new"), _beside(folder, "old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)  # a run ended between the two renames
-    shutil.rmtree(old, ignore_errors=True)
-    path = folder / RESULT
-    if not (overwrite and path.exists()):
-        shutil.rmtree(new, ignore_errors=True)
-    if path.exists():
-        there, complete = {}, False
-        with suppress(RunError) if overwrite else nullcontext():
-            record = read_result(path)
-            there, complete = record["request"], record["complete"]
-        if not complete:
-            shutil.rmtree(new, ignore_errors=True)
-        differing = [key for key in request if there.get(key) != request[key]]
-        if not differing and not (overwrite and complete):
-            return
-        if differing and not overwrite:
-            key = differing[0]
-            raise RunError.expected(
-                folder,
-                f"results of this command ({key}: {request[key]})",
-                f"others ({key}: {there.get(key)})",
-                "Use --overwrite to replace them, or choose another --out",
-            )
-        if complete:
-            with suppress(RunError):
-                if read_result(new / RESULT)["request"] == request:
-                    return
-            shutil.rmtree(new, ignore_errors=True)
-            folder = new
-    old_files = (*folder.glob("partial-*.csv"), *folder.glob("masks/*.png"))
-    for each in (*old_files, folder / ROWS, folder / LEFT_OUT):
-        each.unlink(missing_ok=True)
-    first = {"format": FORMAT, "complete": False, "request": dict(request)}
-    write_json(folder / RESULT, first)
-
-
-def _replace(final: Path, new: Path) -> None:
-    """Give new results the folder of old ones; what a user put beside those stays."""
-    old = _beside(final, "old")
-    final.rename(old)
-    new.rename(final)
-    for path in old.iterdir():
-        if path.name not in _OURS and not path.name.startswith("partial-"):
-            path.rename(final / path.name)
-    shutil.rmtree(old)
-
-
-def _beside(folder: Path, word: str) -> Path:
-    return folder.parent / f".{folder.name}.{word}"
-
-
-def _finish(
-    folder: Path,
-    result: dict[str, Any],
-    pairs: Pairs,
-    scored: int,
-    seconds: float,
-    detector: Detector | Predictions,
-    settings: Settings,
-    rank: Rank,
-) -> dict[str, Any]:
-    write_rows(pairs, folder / ROWS, gathered(pairs, folder))
-    if pairs.left_out:
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows(
-            [("index", "reason"), *sorted(pairs.left_out.items())]
-        )
-        write_whole(folder / LEFT_OUT, table.getvalue().encode())
-    about = detector.about if isinstance(detector, NetworkDetector) else {}
-    rows, facts = read_rows(folder / ROWS), pairs.facts
-    summary = summarise(rows)
-    if summary["masks_empty"]:
-        said = f"{summary['masks_empty']:,} true masks of positive pairs hold no tampered pixel"
-        facts = {**facts, "notes": [*facts["notes"], f"{pairs.name}: {said}"]}
-    result = {
-        **result,
-        "complete": True,
-        "rows_sha256": hashlib.sha256((folder / ROWS).read_bytes()).hexdigest(),
-        "summary": summary,
-        "about": about,
-        "data": facts,
-        "origin": pairs.origin,
-        "settings": asdict(settings),
-        "device": device_name(settings.device),
-        "processes": rank.total,
-        "pairs_per_second": scored / seconds if scored and seconds else None,
-        "versions": {
-            "cisdl-bench": __version__,
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-        },
-    }
-    write_json(folder / RESULT, result)
-    for partial in folder.glob("partial-*.csv"):
-        partial.unlink()
-    return result
+    def _request(self, job: ScoreJob) -> dict[str, Any]:
+        """Return what decides the rows of a job."""
+        return {
+            "detector": self.scorer.name,
+            "identity": self.scorer.identity,
+            "set": job.pairs.name,
+            "fingerprint": job.pairs.fingerprint,
+            "size": job.pairs.size,
+            "perturbation": job.perturbation.name,
+            "perturb_donor": self.options.perturb_donor and bool(job.perturbation.steps),
+            **self.options.request(),
+        }

@@ -4,11 +4,12 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.scratch import scratch_file, sweep
 from cisdl_bench.strict_json import decoded, json_text
@@ -96,6 +97,14 @@ def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
         f"'{cause(error)}'",
         next_step(error, "Choose another place to write to"),
     )
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> None:
+    """Write a table, whole or not at all; see ``csv_text.format_csv``.
+
+    Bytes of a path that are no UTF-8 come out as escapes.
+    """
+    write_whole(path, format_csv(rows, names).encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

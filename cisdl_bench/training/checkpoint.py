@@ -2,46 +2,27 @@
 
 import io
 import time
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Required, TypedDict
+from typing import Any
 
 import torch
-from msgspec import Meta
 from torch import Tensor, nn
 
 from cisdl_bench import __version__
 from cisdl_bench.devices import Rank
-from cisdl_bench.errors import CisdlError, ModelError, RunError
+from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.checkpoints.checkpoint import load_tensors, save_checkpoint
 from cisdl_bench.models.networks.dmac_det import DmacDet
 from cisdl_bench.store.atomic import write_json, write_whole
-from cisdl_bench.store.torch_view import PairDataset
-from cisdl_bench.strict_json import decoded
 from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.feed import Part
-from cisdl_bench.training.history import EVALUATION, HISTORY
-from cisdl_bench.training.options import Choices
+from cisdl_bench.training.options import TrainOptions
+from cisdl_bench.training.record import FORMAT, RECORD, STATE, TRAIN_ANEW
 from cisdl_bench.training.stages import Stage
-
-RECORD, STATE = "training.json", "state.torch"
-FORMAT = "cisdl-bench training"
-_ANEW = "Use --overwrite to train anew, or choose another --out"
 
 
 class TrainingError(CisdlError):
     """Training cannot go on: a loss or a weight is not finite."""
-
-
-class Record(TypedDict, total=False):
-    """What ``training.json`` holds, as far as it is read back."""
-
-    format: Required[str]
-    complete: Required[bool]
-    request: Required[dict[str, Any]]
-    step: Annotated[int, Meta(ge=0, le=2**53)]
-    checkpoint: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^/\\0]*$")]
 
 
 @dataclass
@@ -50,7 +31,7 @@ class Run:
 
     Attributes:
         experiment: What is done.
-        choices: What a user chose.
+        options: What a user chose.
         out: Its folder.
         name: Name of its checkpoint, without an ending.
         record: What ``training.json`` holds.
@@ -65,7 +46,7 @@ class Run:
     """
 
     experiment: Experiment
-    choices: Choices
+    options: TrainOptions
     out: Path
     name: str
     record: dict[str, Any]
@@ -91,100 +72,6 @@ class Run:
     def spent(self) -> float:
         """Return the seconds spent on all steps."""
         return self.seconds + time.perf_counter() - self.begun
-
-
-def request_of(
-    experiment: Experiment,
-    dataset: PairDataset,
-    choices: Choices,
-    identity: str,
-    part: Part,
-    left_out: int,
-) -> dict[str, Any]:
-    """Return what decides the weights.
-
-    Args:
-        experiment: What is done.
-        dataset: What is learnt from.
-        choices: What a user chose.
-        identity: What decides the first weights.
-        part: How each batch is divided.
-        left_out: Number of unlabelled pairs that are left out.
-    """
-    return {
-        "experiment": experiment.name,
-        "experiment_sha256": experiment.sha256,
-        "seed": choices.seed,
-        "data": [pairs.fingerprint for pairs in dataset.sets],
-        **({"unlabelled_left_out": left_out} if left_out else {}),
-        "begins_with": identity,
-        "precision": choices.precision,
-        "parts_of_a_batch": part.pieces * part.ranks,
-    }
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Return what a ``training.json`` holds.
-
-    Raises:
-        RunError: It is missing, or no training record.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RunError.expected(path, "a training record", error.strerror, _ANEW) from error
-    record: dict[str, Any] = decoded(data, Record, path, _ANEW, RunError)
-    if record["format"] != FORMAT:
-        raise RunError.expected(path, f"the format {FORMAT!r}", repr(record["format"]), _ANEW)
-    return record
-
-
-def opened(out: Path, name: str, request: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Return a folder's record: of this request, begun or there already.
-
-    Args:
-        out: The run's folder.
-        name: Name of the checkpoint, without an ending.
-        request: What decides the weights.
-        overwrite: Remove what another run left, its network too.
-
-    Raises:
-        RunError: It holds another run, or its record or state is broken or gone.
-    """
-    path = out / RECORD
-    there: dict[str, Any] = {}
-    if path.exists():
-        with suppress(CisdlError) if overwrite else nullcontext():
-            there = read_record(path)
-        if not overwrite:
-            return _of_request(out, there, request)
-    old = {f"{name}.pt", str(there.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
-    for each in old:
-        (out / each).unlink(missing_ok=True)
-    record = {"format": FORMAT, "complete": False, "request": request}
-    write_json(path, record)
-    return record
-
-
-def _of_request(out: Path, there: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Return a record that is there, if it is of the same request and can be gone on from."""
-    was = there["request"]
-    differing = [key for key in {**was, **request} if was.get(key) != request.get(key)]
-    if differing:
-        key = differing[0]
-        raise RunError.expected(
-            out,
-            f"the run of this command ({key}: {request.get(key)})",
-            f"another one ({key}: {was.get(key)})",
-            "Use --overwrite to replace it, or choose another --out",
-        )
-    if there["complete"] and (out / there.get("checkpoint", ".")).is_file():
-        return there
-    if there.get("step") and not (out / STATE).is_file():
-        raise RunError.expected(
-            out / STATE, f"the state of step {there['step']:,}", "no such file", _ANEW
-        )
-    return {**there, "complete": False}
 
 
 def scored_network(run: Run) -> nn.Module:
@@ -310,7 +197,9 @@ def restore(run: Run) -> None:
         OverflowError,
     ) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError.expected(run.out / STATE, "the state of this run", said, _ANEW) from error
+        raise ModelError.expected(
+            run.out / STATE, "the state of this run", said, TRAIN_ANEW
+        ) from error
     run.logged, run.saved = run.seconds, run.step
 
 

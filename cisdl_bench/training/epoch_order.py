@@ -29,7 +29,7 @@ class Draw(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class EpochOrder:
     """An endless order of pairs, epoch after epoch, each shuffled anew.
 
     The kinds take turns, so that they have equal shares in every batch; where one has fewer
@@ -66,7 +66,7 @@ class Order:
 
 
 @lru_cache(maxsize=4)
-def _epoch(order: Order, epoch: int) -> Draw:
+def _epoch(order: EpochOrder, epoch: int) -> Draw:
     longest = max(len(kind) for kind in order.kinds)
     columns = []
     for number, kind in enumerate(order.kinds):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.records import UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
-from cisdl_bench.training.epoch_order import Draw, Order
+from cisdl_bench.training.epoch_order import Draw, EpochOrder
 
 SIDES = ("probe", "donor")
 
@@ -89,7 +89,7 @@ class Part:
 
 
 def feed(
-    dataset: PairDataset, order: Order, part: Part, first: int, device: str, workers: int = 0
+    dataset: PairDataset, order: EpochOrder, part: Part, first: int, device: str, workers: int = 0
 ) -> Generator[Batch, None, None]:
     """Yield this process's pieces of batch ``first`` and of all that follow, on the device.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
 from cisdl_bench.models.checkpoints.content import checked_tensor
 from cisdl_bench.models.networks.registry import build
@@ -23,7 +24,7 @@ _GIVE_VGG = "Give vgg16-397923af.pth, see `cisdl-bench fetch vgg16`, and width 1
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 
-class Beginning(NamedTuple):
+class InitialNetworks(NamedTuple):
     """Networks before their first step.
 
     Attributes:
@@ -37,7 +38,9 @@ class Beginning(NamedTuple):
     identity: str
 
 
-def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | None) -> Beginning:
+def make_networks(
+    experiment: Experiment, seed: int, vgg: Path | None, start: Path | None
+) -> InitialNetworks:
     """Return an experiment's networks with the weights that it begins with.
 
     Args:
@@ -94,12 +97,12 @@ def begin(experiment: Experiment, seed: int, vgg: Path | None, start: Path | Non
                 )
             networks["detection"].load_state_dict(whole.detection.state_dict())
         origin = f"{start} ({loaded.note})" if loaded.note else f"{start}"
-        return Beginning(networks, origin, f"checkpoint {loaded.sha256}")
+        return InitialNetworks(networks, origin, f"checkpoint {loaded.sha256}")
     if vgg is not None:
         digest = load_vgg(network, vgg)
         origin = f"VGG-16's weights {vgg}, the rest He initialisation"
-        return Beginning(networks, origin, f"VGG-16 {digest}, He {seed}")
-    return Beginning(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
+        return InitialNetworks(networks, origin, f"VGG-16 {digest}, He {seed}")
+    return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
 
 
 def he_initialise(network: nn.Module) -> None:
@@ -149,8 +152,7 @@ def load_vgg(network: nn.Module, path: Path) -> str:
     weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
     state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
     features.load_state_dict(state)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hash_file(path)
 
 
 def _our_input(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

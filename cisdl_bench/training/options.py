@@ -1,20 +1,10 @@
-"""What a user chooses for a training run, and what hears and scores it on its way."""
+"""What a user chooses for a training run, beside the experiment and the data."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from torch import nn
-
-METRICS = ("iou", "mcc", "nmm")
-
-
-#: Scores a network on its fixed sets: a set's name and its metrics each.
-Evaluate = Callable[[nn.Module], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Choices:
+class TrainOptions:
     """What a user chooses beside the experiment and the data.
 
     Attributes:

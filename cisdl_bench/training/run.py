@@ -18,24 +18,23 @@ from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
-from cisdl_bench.training.account import evaluate_now, log_of, write_history
-from cisdl_bench.training.checkpoint import (
-    RECORD,
-    STATE,
-    Run,
-    finish,
-    opened,
-    read_record,
-    request_of,
-    restore,
-    save,
-)
-from cisdl_bench.training.epoch_order import Order
+from cisdl_bench.training.checkpoint import Run, finish, restore, save
+from cisdl_bench.training.epoch_order import EpochOrder
+from cisdl_bench.training.evaluation import Evaluate, evaluate_now
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part, feed, kinds_of, unlabelled
-from cisdl_bench.training.history import EVALUATION, HISTORY
-from cisdl_bench.training.initial_weights import begin, seed_step
-from cisdl_bench.training.options import Choices, Evaluate
+from cisdl_bench.training.initial_weights import make_networks, seed_step
+from cisdl_bench.training.log import open_log, write_history
+from cisdl_bench.training.options import TrainOptions
+from cisdl_bench.training.record import (
+    EVALUATION,
+    HISTORY,
+    RECORD,
+    STATE,
+    make_request,
+    open_record,
+    read_record,
+)
 from cisdl_bench.training.stages import Computing, make_stage
 
 Kinds = list[npt.NDArray[np.int64]]
@@ -45,7 +44,7 @@ def train(
     experiment: Experiment,
     data: Sequence[Path],
     out: Path,
-    choices: Choices,
+    options: TrainOptions,
     progress: Progress,
     *,
     name: str | None = None,
@@ -64,7 +63,7 @@ def train(
         experiment: What is done.
         data: Sets of pairs to learn from.
         out: The folder.
-        choices: What a user chose.
+        options: What a user chose.
         progress: Receives progress updates and messages.
         name: Name of the checkpoint; the experiment's own where none is given.
         vgg: VGG-16's published weights to begin with.
@@ -81,8 +80,8 @@ def train(
         StoreError: The data or the folder cannot be used.
     """
     dataset, name = PairDataset(data), name or experiment.name
-    kinds, left_out = _learnable(dataset, choices.skip_unlabelled)
-    part = Part(experiment.batch, choices.pieces, rank.number, rank.total)
+    kinds, left_out = _learnable(dataset, options.skip_unlabelled)
+    part = Part(experiment.batch, options.pieces, rank.number, rank.total)
     if experiment.batch % (part.pieces * part.ranks):
         raise RunError.expected(
             f"batch {experiment.batch}",
@@ -91,10 +90,10 @@ def train(
             "Choose another --pieces or number of processes",
         )
     with locked(out) if rank.number == 0 else nullcontext():
-        found = begin(experiment, choices.seed, vgg, start)
+        found = make_networks(experiment, options.seed, vgg, start)
         check_side(found.networks["network"], dataset.size, data[0])
-        request = request_of(experiment, dataset, choices, found.identity, part, left_out)
-        record = opened(out, name, request, overwrite) if rank.number == 0 else {}
+        request = make_request(experiment, dataset, options, found.identity, part, left_out)
+        record = open_record(out, name, request, overwrite) if rank.number == 0 else {}
         rank.wait()
         if rank.number:
             record = read_record(out / RECORD)
@@ -104,8 +103,8 @@ def train(
         if left_out:
             notes.append(f"{left_out:,} of {len(dataset):,} pairs left out: no label or true mask")
         record = {**record, "notes": notes}
-        with float32_rule(choices.precision == "fp32", benchmark=True):
-            run = _prepared(experiment, choices, out, name, record, found.networks, kinds, rank)
+        with float32_rule(options.precision == "fp32", benchmark=True):
+            run = _prepared(experiment, options, out, name, record, found.networks, kinds, rank)
             if rank.number == 0:
                 _announce(run, dataset, kinds, found.origin, progress)
             _go(run, dataset, kinds, part, progress, evaluate, rank)
@@ -136,7 +135,7 @@ def _learnable(dataset: PairDataset, skip_unlabelled: bool) -> tuple[Kinds, int]
 
 def _prepared(
     experiment: Experiment,
-    choices: Choices,
+    options: TrainOptions,
     out: Path,
     name: str,
     record: dict[str, Any],
@@ -145,40 +144,40 @@ def _prepared(
     rank: Rank,
 ) -> Run:
     for key, network in networks.items():
-        networks[key] = network.to(choices.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        networks[key] = network.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     computing = Computing(
-        choices.device, choices.precision, choices.pieces, choices.compile, rank.total > 1
+        options.device, options.precision, options.pieces, options.compile, rank.total > 1
     )
     stage = make_stage(networks, experiment, computing)
-    pairs = experiment.epochs * _order(experiment, kinds, choices.seed, "pairs").epoch_pairs
+    pairs = experiment.epochs * _order(experiment, kinds, options.seed, "pairs").epoch_pairs
     steps = -(-pairs // experiment.batch)
-    run = Run(experiment, choices, out, name, record, stage, steps)
+    run = Run(experiment, options, out, name, record, stage, steps)
     run.record = {
         **record,
         "experiment": experiment.as_dict(),
         "steps": steps,
-        "device": device_name(choices.device),
+        "device": device_name(options.device),
         "processes": rank.total,
     }
     if (out / STATE).exists():
         restore(run)
     if rank.number == 0:
-        log_of(run, HISTORY).cut(run.step)
-        log_of(run, EVALUATION).cut(run.step)
+        open_log(run, HISTORY).cut(run.step)
+        open_log(run, EVALUATION).cut(run.step)
     return run
 
 
-def _order(experiment: Experiment, kinds: Kinds, seed: int, name: str) -> Order:
-    return Order(kinds, experiment.flip, experiment.swap, seed, name)
+def _order(experiment: Experiment, kinds: Kinds, seed: int, name: str) -> EpochOrder:
+    return EpochOrder(kinds, experiment.flip, experiment.swap, seed, name)
 
 
 def _announce(
     run: Run, dataset: PairDataset, kinds: Kinds, origin: str, progress: Progress
 ) -> None:
-    of, choices = run.experiment, run.choices
+    of, options = run.experiment, run.options
     progress.say(
         f"{run.name}: {of.title}; {len(dataset):,} pairs of {dataset.size} px, {of.epochs} epochs, "
-        f"{run.steps:,} steps of {of.batch} on {device_name(choices.device)}, {choices.precision}"
+        f"{run.steps:,} steps of {of.batch} on {device_name(options.device)}, {options.precision}"
     )
     progress.say(f"begins with {origin}")
     sizes = [len(kind) for kind in kinds]
@@ -199,17 +198,17 @@ def _go(
     evaluate: Evaluate | None,
     rank: Rank,
 ) -> None:
-    of, choices, stage = run.experiment, run.choices, run.stage
+    of, options, stage = run.experiment, run.options, run.stage
     seen: list[int] = []
     feeds = {
         name: _watched(
             feed(
                 dataset,
-                _order(of, kinds, choices.seed, name),
+                _order(of, kinds, options.seed, name),
                 part,
                 run.step * count,
-                choices.device,
-                choices.workers,
+                options.device,
+                options.workers,
             ),
             seen,
         )
@@ -227,19 +226,19 @@ def _go(
                 save(run, rank)
             stopped = rank.any(bool(asked))
             while run.step < run.steps and not (stopped or late):
-                seed_step(choices.seed, run.step, rank.number)
+                seed_step(options.seed, run.step, rank.number)
                 seen.clear()
                 terms = stage.step(feeds)
                 run.recent.append((list(seen), terms))
                 run.step += 1
                 progress.advance(of.batch)
                 minutes = (time.perf_counter() - started) / 60
-                late = choices.max_minutes is not None and minutes > choices.max_minutes
+                late = options.max_minutes is not None and minutes > options.max_minutes
                 late, stopped = rank.any(late), rank.any(bool(asked))
                 ends = run.step == run.steps or late or stopped
                 scored = evaluate is not None and (late or _due(run))
-                kept = ends or scored or run.step % choices.save_every == 0
-                if kept or run.step % choices.log_every == 0:
+                kept = ends or scored or run.step % options.save_every == 0
+                if kept or run.step % options.log_every == 0:
                     write_history(run, dataset, progress, rank)
                 if kept:
                     save(run, rank)
@@ -249,7 +248,7 @@ def _go(
             if run.step == run.steps and not stopped:
                 finish(run, rank)
             elif stopped or late:
-                why = "stopped" if stopped else f"{choices.max_minutes:g} minutes are over"
+                why = "stopped" if stopped else f"{options.max_minutes:g} minutes are over"
                 progress.say(
                     f"{run.out}: {why} at step {run.step:,} of {run.steps:,}; saved, the same "
                     f"command goes on. {run.checkpoint} is the network so far."
@@ -264,7 +263,7 @@ def _go(
 
 def _due(run: Run) -> bool:
     """Return whether the network is evaluated after the step that was just made."""
-    return run.step == run.steps or run.step % run.choices.evaluate_every == 0
+    return run.step == run.steps or run.step % run.options.evaluate_every == 0
 
 
 def _evaluation(
@@ -278,7 +277,7 @@ def _evaluation(
 
     def evaluation(at_once: bool = False) -> None:
         wanted = evaluate is not None and (at_once or _due(run))
-        written = rank.number == 0 and wanted and log_of(run, EVALUATION).has(run.step)
+        written = rank.number == 0 and wanted and open_log(run, EVALUATION).has(run.step)
         if evaluate is not None and wanted and not rank.any(written):
             evaluate_now(run, evaluate, progress, rank, stopped)
 

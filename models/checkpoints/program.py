@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.program_identity import imported_files
-from cisdl_bench.models.detection import Detection, full_size
+from cisdl_bench.models.detection import Detection
+from cisdl_bench.models.networks.upsample import resize_masks
 
 
 class ForeignNetwork(nn.Module):
@@ -37,7 +38,7 @@ class ForeignNetwork(nn.Module):
         self._program = program
         self.architecture = where
 
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return what the callable says of uint8 pictures (N, 3, H, W).
 
         Raises:
@@ -83,7 +84,7 @@ class ForeignNetwork(nn.Module):
         mask = mask.unsqueeze(1) if mask.ndim == 3 else mask
         if mask.ndim != 4 or mask.shape[:2] != (n, 1):
             raise self._wrong(f"masks ({n}, h, w) or ({n}, 1, h, w)", tuple(mask.shape))
-        return full_size(mask, size)
+        return resize_masks(mask, size)
 
     def _wrong(self, what: str, got: object) -> ModelError:
         return ModelError.expected(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.models.pair_detector import Probability
+from cisdl_bench.models.detection import Probability
 
 Points = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.models.classical.specified import specified
+from cisdl_bench.models.classical.parameters import read_parameters
 from cisdl_bench.models.classical.zernike import zernike_magnitudes
-from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.models.detection import Detection, Probability, View
 from cisdl_bench.records import Mask, Pixels
 from cisdl_bench.seeding import stream
 
@@ -44,11 +44,11 @@ class DenseField:
     sees_truth: bool = False
 
     @classmethod
-    def from_specs(cls) -> "DenseField":
+    def from_spec(cls) -> "DenseField":
         """Return it with the parameters in ``data_specs``."""
-        return cls(**specified("dense-field"))
+        return cls(**read_parameters("dense-field"))
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks: 1 where the field is affine, and where it points to."""
         donor, offsets = self.copied(*self.field(view.donor, view.probe))
         y, x = np.nonzero(donor)
@@ -59,7 +59,7 @@ class DenseField:
         probe[to_y, to_x] = 1
         disc = _disc(self.close_px // 2)
         probe = np.asarray(cv2.morphologyEx(probe, cv2.MORPH_CLOSE, disc))
-        return Masks(probe.astype(np.float32), donor.astype(np.float32))
+        return Detection(probe.astype(np.float32), donor.astype(np.float32))
 
     def field(self, donor: Pixels, probe: Pixels) -> tuple[tuple[Floats, Floats], Mask]:
         """Return each donor pixel's offset (x, y) to its match in the probe, and which count.

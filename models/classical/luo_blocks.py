@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.models.classical.block_matching import Floats, grid, nearest, painted
-from cisdl_bench.models.classical.specified import specified
-from cisdl_bench.models.pair_detector import Masks, View, nothing
+from cisdl_bench.models.classical.parameters import read_parameters
+from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 from cisdl_bench.records import Pixels
 
 
@@ -37,29 +37,29 @@ class LuoBlocks:
     sees_truth: bool = False
 
     @classmethod
-    def from_specs(cls) -> "LuoBlocks":
+    def from_spec(cls) -> "LuoBlocks":
         """Return it with the parameters in ``data_specs``."""
-        return cls(**specified("luo-blocks"))
+        return cls(**read_parameters("luo-blocks"))
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks, empty where too few blocks have one shift."""
         donor_at, donor, texture = self.blocks(view.donor, self.donor_step_px)
         probe_at, probe, _ = self.blocks(view.probe, 1)
         keep = texture > self.min_texture
         donor_at, donor = donor_at[keep], donor[keep]
         if not len(donor) or len(probe) < self.most_alike:
-            return nothing(view)
+            return empty_detection(view)
         _, indices = nearest(donor, probe, self.most_alike)
         # Features are in units of their thresholds: alike is less than 1 in each.
         alike = np.abs(probe[indices] - donor[:, None]).max(axis=2) < 1
         which, choice = np.nonzero(alike)
         if not len(which):
-            return nothing(view)
+            return empty_detection(view)
         source, target = donor_at[which], probe_at[indices[which, choice]]
         inliers = self._common_shift(target - source)
         if len(np.unique(which[inliers])) < self.min_blocks:
-            return nothing(view)
-        return Masks(
+            return empty_detection(view)
+        return Detection(
             painted(target[inliers].astype(np.float64), self.side_px, view.probe.shape),
             painted(source[inliers].astype(np.float64), self.side_px, view.donor.shape),
         )

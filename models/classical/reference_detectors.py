@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cisdl_bench.models.pair_detector import Masks, View, nothing
+from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 from cisdl_bench.seeding import stream
 
 
@@ -16,11 +16,11 @@ class Oracle:
     identity: str = "oracle 1"
     sees_truth: bool = True
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return the true masks; the score is 1 where they hold anything."""
         assert view.truth is not None
         probe, donor = (mask.astype(np.float32) for mask in view.truth)
-        return Masks(probe, donor, float(probe.any() or donor.any()))
+        return Detection(probe, donor, float(probe.any() or donor.any()))
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Empty:
     identity: str = "empty 1"
     sees_truth: bool = False
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return empty masks and the score 0."""
-        return nothing(view, 0.0)
+        return empty_detection(view, 0.0)
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Random:
     identity: str = "random 1"
     sees_truth: bool = False
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return noise keyed by the pair's name: the same in any order and on any machine."""
         rng = stream(0, "random detector", view.name)
         probe, donor = (
             rng.random(p.shape[:2]).astype(np.float32) for p in (view.probe, view.donor)
         )
-        return Masks(probe, donor, float(rng.random()))
+        return Detection(probe, donor, float(rng.random()))

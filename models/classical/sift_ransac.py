@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.models.classical.parameters import read_parameters
 from cisdl_bench.models.classical.ransac import Ransac
-from cisdl_bench.models.classical.specified import specified
-from cisdl_bench.models.pair_detector import Masks, Probability, View, nothing
+from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 from cisdl_bench.records import Pixels
 
 Points = npt.NDArray[np.float64]
@@ -40,11 +40,11 @@ class SiftRansac:
     sees_truth: bool = False
 
     @classmethod
-    def from_specs(cls) -> "SiftRansac":
+    def from_spec(cls) -> "SiftRansac":
         """Return it with the parameters in ``data_specs``."""
-        return cls(**specified("sift-ransac"))
+        return cls(**read_parameters("sift-ransac"))
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks, empty where no region of four matches or more is found."""
         donor_points, probe_points = self.matched(view.donor, view.probe)
         ransac = Ransac(
@@ -52,12 +52,12 @@ class SiftRansac:
         )
         found = ransac.affine(donor_points, probe_points, "sift-ransac")
         if found is None:
-            return nothing(view)
+            return empty_detection(view)
         matrix, inliers = found
         donor = self.alike(view.donor, view.probe, matrix, donor_points[inliers])
         height, width = view.probe.shape[:2]
         taken = cv2.warpAffine(donor, matrix, (width, height), flags=cv2.INTER_LINEAR)
-        return Masks(taken.astype(np.float32), donor)
+        return Detection(taken.astype(np.float32), donor)
 
     def matched(self, donor: Pixels, probe: Pixels) -> tuple[Points, Points]:
         """Return the matched key points of two pictures, float64 (M, 2) each: x and y in px."""

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from cisdl_bench.models.classical.block_matching import agreeing, grid, nearest, painted
+from cisdl_bench.models.classical.parameters import read_parameters
 from cisdl_bench.models.classical.ransac import Ransac
-from cisdl_bench.models.classical.specified import specified
 from cisdl_bench.models.classical.zernike import zernike_magnitudes
-from cisdl_bench.models.pair_detector import Masks, View, nothing
+from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class ZernikeBlocks:
     sees_truth: bool = False
 
     @classmethod
-    def from_specs(cls) -> "ZernikeBlocks":
+    def from_spec(cls) -> "ZernikeBlocks":
         """Return it with the parameters in ``data_specs``."""
-        return cls(**specified("zernike-blocks"))
+        return cls(**read_parameters("zernike-blocks"))
 
-    def look(self, view: View) -> Masks:
+    def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks, empty where too few blocks have one affine map."""
         found = []
         for picture, step in (
@@ -57,7 +57,7 @@ class ZernikeBlocks:
             found.append((at.astype(np.float64), moments[at[:, 1], at[:, 0]]))
         (donor_at, donor), (probe_at, probe) = found
         if not len(donor) or not len(probe):
-            return nothing(view)
+            return empty_detection(view)
         length = np.linalg.norm(donor, axis=1)
         distances, indices = nearest(donor, probe, 1)
         alike = (length > self.min_texture) & (distances[:, 0] < self.max_distance * length)
@@ -70,10 +70,10 @@ class ZernikeBlocks:
         )
         result = ransac.affine(donor_at[kept], target[kept], self.name)
         if result is None:
-            return nothing(view)
+            return empty_detection(view)
         inliers = result[1]
         side = 2 * self.radius_px + 1
-        return Masks(
+        return Detection(
             painted(target[kept][inliers], side, view.probe.shape),
             painted(donor_at[kept][inliers], side, view.donor.shape),
         )

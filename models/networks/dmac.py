@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.detection import Detection, upsampled
+from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.correlation import MAPS, correlate
+from cisdl_bench.models.networks.upsample import upsample
 from cisdl_bench.models.networks.vgg import AtrousFeatures, Prepare
 
 RATES = (6, 12, 18, 24)
@@ -102,9 +103,9 @@ class Dmac(nn.Module):
         Softmax over two classes is the sigmoid of their difference; the logits are upsampled,
         as in the release.
         """
-        return upsampled(logits[:, 1:] - logits[:, :1], size).sigmoid().squeeze(1)
+        return upsample(logits[:, 1:] - logits[:, :1], size).sigmoid().squeeze(1)
 
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return both masks' probabilities at the pictures' own size."""
         size = probe.shape[-2:]
         return Detection(*(self.probability(logits, size) for logits in self(probe, donor)))

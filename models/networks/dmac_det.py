@@ -72,7 +72,7 @@ class DmacDet(nn.Module):
         self.pictures = pictures
         self.configuration = {**self.dmac.configuration, "pictures": pictures}
 
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return both masks' probabilities at the pictures' own size, and Det's of each pair."""
         size, side = probe.shape[-2:], self.detection.side
         logits = self.dmac(probe, donor)

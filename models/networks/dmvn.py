@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cisdl_bench.models.detection import Detection, upsampled
+from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.correlation import correlate
 from cisdl_bench.models.networks.inception import MaskDecoder, Matching, PooledInception
+from cisdl_bench.models.networks.upsample import upsample
 from cisdl_bench.models.networks.vgg import DmvnFeatures, Prepare
 
 #: Keras's own constants for VGG-16, which the original subtracts.
@@ -73,8 +74,6 @@ class Dmvn(nn.Module):
     """
 
     architecture = "dmvn"
-    #: Sides of the input; the dense layers of the detection branch fix them.
-    side = 256
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,9 +104,9 @@ class Dmvn(nn.Module):
         classes: Tensor = self.classes(self.validator(masks, (of_donor, of_probe)))
         return first, second, classes
 
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return both masks' probabilities and the detection branch's probability."""
         size = probe.shape[-2:]
         first, second, classes = self(probe, donor)
-        of_probe, of_donor = (upsampled(x, size).sigmoid().squeeze(1) for x in (first, second))
+        of_probe, of_donor = (upsample(x, size).sigmoid().squeeze(1) for x in (first, second))
         return Detection(of_probe, of_donor, classes.float().softmax(dim=1)[:, 1])

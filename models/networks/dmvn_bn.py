@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.detection import Detection, upsampled
+from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.correlation import correlate
 from cisdl_bench.models.networks.inception import MaskDecoder, Matching
+from cisdl_bench.models.networks.upsample import upsample
 from cisdl_bench.models.networks.vgg import DmvnFeatures, Prepare
 
 
@@ -19,8 +20,6 @@ class DmvnBn(nn.Module):
     """
 
     architecture = "dmvn-bn"
-    #: Sides of the input are any multiple of this number.
-    multiple = 16
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,9 +54,9 @@ class DmvnBn(nn.Module):
     @staticmethod
     def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:
         """Return a mask's probabilities (N, H, W) from its logits."""
-        return upsampled(logits, size).sigmoid().squeeze(1)
+        return upsample(logits, size).sigmoid().squeeze(1)
 
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return both masks' probabilities at the pictures' own size."""
         size = probe.shape[-2:]
         return Detection(*(self.probability(logits, size) for logits in self(probe, donor)))

@@ -1,26 +1,82 @@
-"""The networks by the name that checkpoints and commands know them by."""
+"""The networks by the name that checkpoints, experiments and commands know them by.
+
+A new network is a file beside this one and an entry in ``NETWORKS``. Classes are named by their
+place, ``module:name``, so that reading this table does not import torch.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
-
-from torch import nn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.networks.detection_network import DetectionNetwork
-from cisdl_bench.models.networks.discriminative_network import DiscriminativeNetwork
-from cisdl_bench.models.networks.dmac import Dmac
-from cisdl_bench.models.networks.dmac_det import DmacDet
-from cisdl_bench.models.networks.dmvn import Dmvn
-from cisdl_bench.models.networks.dmvn_bn import DmvnBn
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "dmac": Dmac,
-    "dmac-det": DmacDet,
-    "dmvn-bn": DmvnBn,
-    "dmvn": Dmvn,
-    "detection": DetectionNetwork,
-    "discriminative": DiscriminativeNetwork,
+if TYPE_CHECKING:
+    from torch import nn
+
+_HERE = "cisdl_bench.models.networks"
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What the toolkit must know of a network before it is built.
+
+    Attributes:
+        path: Its class, ``module:name``. The class has the name of its entry as ``architecture``
+            and, if it takes arguments, theirs as ``configuration``.
+        finds_masks: Whether it can be scored: it has ``detect(probe, donor)``.
+        trainable: Whether an experiment can train it by itself: called with both pictures it
+            returns the logits of both masks.
+        has_width: Whether it takes ``width``, the share of its channels.
+        side: Only side in px of pictures that it takes; None where any will do.
+        multiple: Number that divides the side of the pictures.
+        initialise: Function that draws its first weights, ``module:name``.
+        vgg_blocks: Whether its ``features`` take VGG-16's published weights.
+        with_detection: Network that holds it together with its detection network; empty where
+            there is none, so that it cannot be trained adversarially.
+    """
+
+    path: str
+    finds_masks: bool = True
+    trainable: bool = False
+    has_width: bool = False
+    side: int | None = None
+    multiple: int = 1
+    initialise: str = f"{_HERE}.initialise:he_initialise"
+    vgg_blocks: bool = False
+    with_detection: str = ""
+
+    def load(self) -> "type[nn.Module]":
+        """Return the class."""
+        kind: type[nn.Module] = _load(self.path)
+        return kind
+
+    def draw_weights(self, network: "nn.Module") -> None:
+        """Draw the weights that training begins with, from torch's stream."""
+        _load(self.initialise)(network)
+
+
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+NETWORKS: dict[str, NetworkSpec] = {
+    "dmac": NetworkSpec(
+        f"{_HERE}.dmac:Dmac",
+        trainable=True,
+        has_width=True,
+        vgg_blocks=True,
+        with_detection="dmac-det",
+    ),
+    "dmac-det": NetworkSpec(f"{_HERE}.dmac_det:DmacDet", has_width=True),
+    "dmvn-bn": NetworkSpec(f"{_HERE}.dmvn_bn:DmvnBn", trainable=True, multiple=16, vgg_blocks=True),
+    "dmvn": NetworkSpec(f"{_HERE}.dmvn:Dmvn", side=256),
+    "detection": NetworkSpec(f"{_HERE}.detection_network:DetectionNetwork", finds_masks=False),
+    "discriminative": NetworkSpec(
+        f"{_HERE}.discriminative_network:DiscriminativeNetwork", finds_masks=False
+    ),
 }
 
 
@@ -28,12 +84,12 @@ def build(
     architecture: str,
     where: object = "architecture",
     configuration: Mapping[str, Any] | None = None,
-) -> nn.Module:
+) -> "nn.Module":
     """Return a network with weights not yet meant for anything.
 
     Args:
         architecture: One of ``NETWORKS``.
-        where: What an error names.
+        where: The file or option that an error names.
         configuration: Arguments of the network.
 
     Raises:
@@ -44,28 +100,36 @@ def build(
         then = f"Did you mean {near[0]}" if near else "Choose one of those"
         raise ModelError.expected(where, f"one of {', '.join(NETWORKS)}", architecture, then)
     try:
-        return NETWORKS[architecture](**(configuration or {}))
+        return NETWORKS[architecture].load()(**(configuration or {}))
     except TypeError as error:
         raise ModelError.expected(
-            where, f"a configuration of {architecture}", configuration, "Use the version it is of"
+            where,
+            f"a configuration of {architecture}",
+            configuration,
+            "Use the version of cisdl-bench that wrote it",
         ) from error
 
 
-def parameters_of(network: nn.Module) -> int:
+def count_parameters(network: "nn.Module") -> int:
     """Return the number of trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def check_side(network: nn.Module, side: int, where: object) -> None:
+def check_side(network: "nn.Module", side: int, where: object) -> None:
     """Refuse pictures of a side that a network cannot take.
 
     Raises:
         ModelError: The original DMVN takes 256 px alone, DMVN-BN multiples of 16.
     """
-    name = getattr(network, "architecture", "")
-    fixed, multiple = getattr(network, "side", side), getattr(network, "multiple", 1)
-    if side != fixed or side % multiple:
-        what = f"pictures of {fixed} px" if side != fixed else f"a side that {multiple} divides"
-        raise ModelError.expected(
-            where, f"{what} for {name}", f"{side} px", "Generate the set at that size"
-        )
+    spec = NETWORKS.get(str(getattr(network, "architecture", "")))
+    if spec is None:  # a network of the user's own
+        return
+    if spec.side not in (None, side):
+        what = f"pictures of {spec.side} px"
+    elif side % spec.multiple:
+        what = f"a side that {spec.multiple} divides"
+    else:
+        return
+    raise ModelError.expected(
+        where, f"{what} for {network.architecture}", f"{side} px", "Generate the set at that size"
+    )

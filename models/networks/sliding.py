@@ -37,7 +37,7 @@ class SlidingWindows(nn.Module):
         self.window, self.stride = window, stride
         self.architecture = network.architecture
 
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection:
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return both masks' probabilities at the pictures' own size.
 
         Args:

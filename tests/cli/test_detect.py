@@ -9,8 +9,8 @@ from planted import planted
 
 from cisdl_bench.cli.main import main
 from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
+from cisdl_bench.models.classical.registry import untrained_methods
 from cisdl_bench.models.networks.registry import build
-from cisdl_bench.scoring.one_pair import UNTRAINED
 
 
 def typed(*words: object) -> Result:
@@ -59,9 +59,9 @@ def test_without_a_model_every_untrained_method_is_shown(pair: Path, tmp_path: P
     shown = typed(*words)
     assert shown.exit_code == 0, shown.output
     lines = shown.stdout.splitlines()
-    assert [line.split(": probability")[0] for line in lines[:4]] == list(UNTRAINED)
+    assert [line.split(": probability")[0] for line in lines[:4]] == untrained_methods()
     result = json.loads(typed(*words, "--json").stdout)
-    assert set(result["methods"]) == set(UNTRAINED)
+    assert set(result["methods"]) == set(untrained_methods())
     best = max(result["methods"].values(), key=lambda answer: answer["probability"])
     assert result["probability"] == best["probability"] > 0.5
     assert result["methods"][result["method"]]["probability"] == best["probability"]

@@ -1,12 +1,18 @@
 """The commands that score: what they say, and how they refuse."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from cisdl_bench.cli.main import main
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.detection import Detection, View
+from cisdl_bench.scoring.rows import read_rows
 
 
 def typed(*words: object) -> Result:
@@ -33,6 +39,36 @@ def test_detection_shows_where_there_are_negatives(made: Path, tmp_path: Path) -
     out = tmp_path / "run"
     shown = typed("score", "oracle", "--data", made, "--set", "training", "-o", out)
     assert "AUC 1.0000, EER 0.0000" in shown.stdout
+
+
+@dataclass(frozen=True)
+class LeftHalf:
+    """A made-up method: the left half of both pictures, by a score of its own."""
+
+    name: str = "left-half"
+    identity: str = "left-half 1"
+    sees_truth: bool = False
+
+    def detect_pair(self, view: View) -> Detection:
+        mask = np.zeros(view.probe.shape[:2], np.float32)
+        mask[:, : mask.shape[1] // 2] = 1
+        return Detection(mask, mask, 0.75)
+
+
+def test_a_new_method_is_one_entry(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PAIR_DETECTORS, "left-half", LeftHalf)
+    words = ("--data", made, "-o", tmp_path / "run", "--jobs", 1, "--save-masks", "--json")
+    (result,) = json.loads(typed("-q", "score", "left-half", *words).stdout)
+    rows = read_rows(tmp_path / "run" / "combination-normal" / "pairs.csv")
+    assert (rows["probe_tp"] + rows["probe_fp"] == 256 * 128).all()
+    assert (rows["own_score"] == 0.75).all()
+    assert 0 < result["summary"]["iou"] < 1
+    picture = tmp_path / "photo.png"
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(picture)
+    shown = typed("detect", picture, picture, "-o", tmp_path / "found", "--json")
+    assert "left-half" in json.loads(shown.stdout)["methods"]
 
 
 def test_a_table_goes_to_a_file_of_its_ending(made: Path, tmp_path: Path) -> None:
@@ -114,17 +150,17 @@ def test_masks_are_made_when_they_are_asked_for_later(made: Path, tmp_path: Path
 def test_each_set_is_said_and_summed_up_as_it_finishes(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cisdl_bench.cli import score as command
+    from cisdl_bench.results import describe
 
     seen: list[tuple[int, int]] = []
-    line = command._line
+    line = describe.describe_result
 
-    def watched(target: Path, result: dict) -> str:
-        summary = (target / "summary.csv").read_text().splitlines()
+    def watched(result: dict) -> str:
+        summary = (tmp_path / "r" / "summary.csv").read_text().splitlines()
         seen.append((len(seen) + 1, len(summary) - 1))
-        return line(target, result)
+        return line(result)
 
-    monkeypatch.setattr(command, "_line", watched)
+    monkeypatch.setattr(describe, "describe_result", watched)
     names = ("--set", "combination", "--set", "training", "--perturb", "none,jpeg:70")
     shown = typed("score", "empty", "--data", made, "-o", tmp_path / "r", "--jobs", 1, *names)
     assert seen == [(1, 1), (2, 2), (3, 3), (4, 4)]

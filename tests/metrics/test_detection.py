@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from references import table
 from sklearn import metrics as reference
 
-from cisdl_bench.metrics import detection, intervals, mask_score, nist_detection
+from cisdl_bench.metrics import detection, intervals, mask_score
+from cisdl_bench.nist import detection as nist_detection
 
 EXPECTED = {row["set"]: row for row in table("nist-detection-expected.csv", "|")}
 
@@ -109,7 +110,7 @@ def test_of_nothing_nothing_is_defined() -> None:
         assert np.isnan(detection.eer([], [], vertices))
     assert np.isnan(detection.average_precision([], []))
     assert all(np.isnan(value) for value in detection.at_threshold([], []))
-    assert np.isnan(intervals.of_auc([], [], resamples=3)).all()
+    assert np.isnan(intervals.bootstrap_auc([], [], resamples=3)).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -157,7 +158,7 @@ def test_mask_scores_by_hand() -> None:
     mask[1, 1] = 0.5  # not above
     assert mask_score.mean_inside(mask) == pytest.approx(0.7)
     assert mask_score.share_inside(mask) == 2 / 16
-    assert mask_score.of_pair(0.7, 0.0) == pytest.approx(0.35)
+    assert mask_score.pair_score(0.7, 0.0) == pytest.approx(0.35)
 
 
 def test_of_two_nearest_vertices_the_first_counts() -> None:

@@ -7,7 +7,7 @@ from cisdl_bench.metrics import detection, intervals
 
 def test_an_interval_of_means_is_near_the_normal_one() -> None:
     values = np.random.default_rng(0).normal(0.6, 0.2, 3000)
-    (span,) = intervals.of_means(values[:, None, None])
+    (span,) = intervals.bootstrap_means(values[:, None, None])
     half = 1.96 * values.std() / np.sqrt(3000)
     assert span.low == pytest.approx(values.mean() - half, abs=0.1 * half)
     assert span.high == pytest.approx(values.mean() + half, abs=0.1 * half)
@@ -17,7 +17,7 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     rng = np.random.default_rng(1)
     hits = 0
     for _ in range(200):
-        (span,) = intervals.of_means(rng.random((60, 1, 1)), resamples=400)
+        (span,) = intervals.bootstrap_means(rng.random((60, 1, 1)), resamples=400)
         hits += span.low <= 0.5 <= span.high
     # 95% nominal; a binomial of 200 at 93% lies above 175 with chance 0.999.
     assert hits >= stats.binom.ppf(1e-3, 200, 0.93)
@@ -27,17 +27,17 @@ def test_a_pair_is_drawn_with_both_masks() -> None:
     # Masks that mirror each other: whatever pairs are drawn, the mean is one half.
     first = np.random.default_rng(2).random(50)
     both = np.stack([first, 1 - first], axis=1)[:, None, :]
-    (span,) = intervals.of_means(both)
+    (span,) = intervals.bootstrap_means(both)
     assert span == pytest.approx((0.5, 0.5))
 
 
 def test_undefined_values_are_left_out() -> None:
     values = np.array([0.25, 0.25, np.nan, 0.25])[:, None, None]
-    (span,) = intervals.of_means(values)
+    (span,) = intervals.bootstrap_means(values)
     assert span == (0.25, 0.25)
-    assert intervals.mean_of(values) == 0.25
-    assert np.isnan(intervals.mean_of([np.nan]))
-    (span,) = intervals.of_means(np.full((3, 1, 1), np.nan))
+    assert intervals.mean_defined(values) == 0.25
+    assert np.isnan(intervals.mean_defined([np.nan]))
+    (span,) = intervals.bootstrap_means(np.full((3, 1, 1), np.nan))
     assert np.isnan(span.low)
 
 
@@ -45,7 +45,7 @@ def test_the_interval_of_the_auc_is_that_of_resampled_aucs() -> None:
     rng = np.random.default_rng(3)
     labels = rng.random(40) < 0.5
     scores = np.round(rng.random(40) + 0.3 * labels, 1)  # with ties
-    span = intervals.of_auc(labels, scores, resamples=50)
+    span = intervals.bootstrap_auc(labels, scores, resamples=50)
     found = []
     for block in intervals.weights(40, 50):
         for row in block.astype(int):
@@ -92,6 +92,6 @@ def test_p_values_count_the_sample_itself() -> None:
 
 
 def test_intervals_of_few_values() -> None:
-    assert np.isnan(intervals.of_means([[[0.5]]], resamples=1)).all()
-    assert intervals.of_means([[[0.5, np.nan]]])[0] == (0.5, 0.5)
-    assert np.isnan(intervals.of_means([[[np.nan, np.nan]]])[0]).all()
+    assert np.isnan(intervals.bootstrap_means([[[0.5]]], resamples=1)).all()
+    assert intervals.bootstrap_means([[[0.5, np.nan]]])[0] == (0.5, 0.5)
+    assert np.isnan(intervals.bootstrap_means([[[np.nan, np.nan]]])[0]).all()

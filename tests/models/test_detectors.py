@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.classical.sift_ransac import SiftRansac
-from cisdl_bench.models.detectors import NetworkDetector, find_detector
-from cisdl_bench.models.pair_detector import View
+from cisdl_bench.models.detection import PairBatch, View
+from cisdl_bench.models.detectors import NetworkDetector
+from cisdl_bench.models.find import find_detector
 
 FACTORY = """
 import torch
@@ -100,15 +101,37 @@ def view(probe: np.ndarray, donor: np.ndarray, name: str = "x/1") -> View:
 
 def test_reference_detectors() -> None:
     black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    pair, other_pair = (PairBatch.from_view(view(white, black, name)) for name in ("x/1", "x/2"))
     oracle, empty, random = (find_detector(n) for n in ("oracle", "empty", "random"))
-    told = oracle.look(view(white, black))
-    assert (told.probe.min(), told.donor.max(), told.score) == (1, 0, 1)
-    assert empty.look(view(white, black)).probe.max() == 0
-    first, again = (random.look(view(white, black)) for _ in range(2))
-    other = random.look(view(white, black, "x/2"))
-    assert (first.probe == again.probe).all()
+    answer = oracle.detect(pair)
+    assert (answer.probe.min(), answer.donor.max(), answer.score) == (1, 0, 1)
+    assert empty.detect(pair).probe.max() == 0
+    first, second, other = (random.detect(shown) for shown in (pair, pair, other_pair))
+    assert (first.probe == second.probe).all()
     assert (first.probe != other.probe).any()
     assert 0.3 < first.probe.mean() < 0.7
+
+
+def test_a_batch_is_its_pairs_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    views = [view(*rng.integers(0, 256, (2, 8, 6, 3), dtype=np.uint8), f"x/{k}") for k in range(3)]
+    single = [PairBatch.from_view(each) for each in views]
+    batch = PairBatch(
+        torch.cat([pair.probe for pair in single]),
+        torch.cat([pair.donor for pair in single]),
+        tuple(each.name for each in views),
+        tuple(torch.cat([pair.truth[side] for pair in single]) for side in (0, 1)),
+    )
+    for shown, expected in zip(batch.views(), views, strict=True):
+        assert shown.name == expected.name
+        assert (shown.probe == expected.probe).all()
+        assert (shown.truth[1] == expected.truth[1]).all()
+    for name in ("oracle", "random"):
+        together = find_detector(name).detect(batch)
+        for k, pair in enumerate(single):
+            alone = find_detector(name).detect(pair)
+            assert torch.equal(together.donor[k], alone.donor[0])
+            assert together.score[k] == alone.score[0]
 
 
 def photograph(seed: int) -> np.ndarray:
@@ -131,15 +154,15 @@ def test_a_planted_copy_is_found(angle: float, scale: float, shift: tuple[int, i
     moved = cv2.warpAffine(mask, matrix, (256, 256))
     pasted = cv2.warpAffine(donor, matrix, (256, 256))
     probe = np.where(moved[..., None] > 0, pasted, background)
-    found = SiftRansac.from_specs().look(View(probe, donor, "planted"))
+    found = SiftRansac.from_spec().detect_pair(View(probe, donor, "planted"))
     for answer, truth in ((found.probe, moved), (found.donor, mask)):
         called = answer > 0.5
         assert (called & (truth > 0)).sum() / (called | (truth > 0)).sum() > 0.7
 
 
 def test_nothing_planted_and_flat_pictures_are_empty_answers() -> None:
-    detector = SiftRansac.from_specs()
+    detector = SiftRansac.from_spec()
     flat = np.full((256, 256, 3), 128, np.uint8)
-    assert detector.look(View(flat, flat, "flat")).probe.max() == 0
-    unrelated = detector.look(View(photograph(0), photograph(1), "unrelated"))
+    assert detector.detect_pair(View(flat, flat, "flat")).probe.max() == 0
+    unrelated = detector.detect_pair(View(photograph(0), photograph(1), "unrelated"))
     assert (unrelated.probe > 0.5).mean() < 0.02

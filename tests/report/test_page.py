@@ -11,12 +11,13 @@ import pytest
 from conftest import Heard
 from lists import write_plain
 
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.page import page
 from cisdl_bench.results.results import find_results
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -150,8 +151,10 @@ def test_a_browser_sorts_and_filters_without_complaint(report: Path, tmp_path: P
 
 def test_a_picture_that_cannot_be_read_is_said_not_shown(tmp_path: Path) -> None:
     data = write_plain(tmp_path / "data")
-    jobs = jobs_of([data], [], None, Lists(), Heard())
-    score(find_detector("random"), jobs, tmp_path / "random", Settings(save_masks=True), Heard())
+    jobs = make_jobs([data], [], None, ListOptions(), Heard())
+    score(
+        find_detector("random"), jobs, tmp_path / "random", ScoreOptions(save_masks=True), Heard()
+    )
     (tmp_path / "random" / "pairs" / "masks" / "000000-donor.png").write_bytes(b"no picture")
     text = page([tmp_path / "random"], tmp_path / "r.html", Heard(), worst=9)
     assert "000000-donor.png: expected a mask of 256 x 256 px, got a broken file" in text

@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 from conftest import Heard, make
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,9 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
-        jobs = [j for n in chosen for j in jobs_of([root / "data"], n, None, Lists(), Heard())]
-        score(find_detector(name), jobs, root / name, Settings(), Heard())
+        data, lists = [root / "data"], ListOptions()
+        jobs = [job for names in chosen for job in make_jobs(data, names, None, lists, Heard())]
+        score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         found.append(root / name)
     return found
 

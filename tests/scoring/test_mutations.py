@@ -9,11 +9,12 @@ from typing import Any
 
 from conftest import REPOSITORY, Heard, make
 
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
-from cisdl_bench.scoring.settings import Settings
 
 
 def campaign_of(name: str) -> Any:
@@ -38,8 +39,8 @@ def test_no_mutation_ends_in_another_exception(coco: Path, tmp_path: Path) -> No
     make(coco, tmp_path / "data", "combination", pairs=4)
     make(coco, tmp_path / "data", "training", pairs=6)
     sets = ["combination", "training"]
-    jobs = jobs_of([tmp_path / "data"], sets, "none,jpeg:70", Lists(), Heard())
-    score(find_detector("random"), jobs, tmp_path / "random", Settings(), Heard())
+    jobs = make_jobs([tmp_path / "data"], sets, "none,jpeg:70", ListOptions(), Heard())
+    score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
     write_summary(tmp_path / "random")
     ended, wrong = module.campaign(tmp_path / "random", 240, seed=0, readers_each=1)
     assert wrong == {}

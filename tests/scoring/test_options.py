@@ -9,10 +9,9 @@ import pytest
 CODE = """
 import os
 os.sched_setaffinity(0, {next(iter(os.sched_getaffinity(0)))})
-from cisdl_bench.scoring.orders import settings_of
-options = dict.fromkeys(["workers", "detector", "precision", "window", "stride", "batch_size"])
-options |= {"threshold": 0.5, "compiled": False, "save_masks": False, "perturb_on": "probe"}
-print(settings_of(False, "cpu", options).workers)
+from cisdl_bench.scoring.options import make_options
+from cisdl_bench.models.find import find_detector
+print(make_options(find_detector("empty"), "auto", None, workers=None).workers)
 """
 
 

@@ -11,11 +11,12 @@ import torch
 from conftest import REPOSITORY, Heard
 from torch.nn import functional
 
-from cisdl_bench.models.detection import full_size
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
+from cisdl_bench.models.networks.upsample import resize_masks
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 from cisdl_bench.store.torch_view import PairDataset, pair_loader
 
@@ -71,7 +72,7 @@ def test_a_loop_of_ones_own_agrees_with_score(
             for mask, side in zip(masks, ("probe", "donor"), strict=True):
                 truth = batch[f"{side}_mask"].float()
                 weight = 1 + 2.5 * truth  # tampered pixels are few
-                called = full_size(mask, (256, 256))
+                called = resize_masks(mask, (256, 256))
                 loss = loss + functional.binary_cross_entropy(called, truth, weight)
             optimizer.zero_grad()
             loss.backward()
@@ -85,14 +86,14 @@ def test_a_loop_of_ones_own_agrees_with_score(
         with torch.no_grad():
             answer = network(seen["probe"], seen["donor"])
         for side, mask in zip(("probe", "donor"), answer, strict=True):
-            called = full_size(mask, (256, 256))[0].numpy() > 0.5
+            called = resize_masks(mask, (256, 256))[0].numpy() > 0.5
             true = batch[f"{side}_mask"][0].numpy() != 0
             ious.append((called & true).sum() / (called | true).sum())
     assert len(set(ious)) > 10
     assert mask.shape[-1] == 16  # coarse: that it is upsampled in one way matters
-    job = Job(open_pairs(data), Perturbation())
+    job = ScoreJob(open_pairs(data), Perturbation())
     detector = find_detector("coarse_net:network")
-    (result,) = score(detector, [job], tmp_path / "scores", Settings(), Heard())
+    (result,) = score(detector, [job], tmp_path / "scores", ScoreOptions(), Heard())
     assert result["summary"]["iou"] == pytest.approx(np.mean(ious), abs=1e-9)
     sys.modules.pop("coarse_net")
 
@@ -103,7 +104,7 @@ def test_masks_are_upsampled_corner_to_corner() -> None:
     y, x = np.meshgrid(np.linspace(0, 4, 33), np.linspace(0, 6, 40), indexing="ij")
     places = [each.astype(np.float32) for each in (x, y)]
     for shape in (mask, mask.unsqueeze(1)):
-        found = full_size(shape, (33, 40))
+        found = resize_masks(shape, (33, 40))
         assert found.shape == (2, 33, 40)
         for k in range(2):
             expected = cv2.remap(
@@ -114,4 +115,4 @@ def test_masks_are_upsampled_corner_to_corner() -> None:
         ends = found[:, [0, 0, -1, -1], [0, -1, 0, -1]]
         torch.testing.assert_close(ends, mask[:, [0, 0, -1, -1], [0, -1, 0, -1]])
     same = torch.rand(2, 8, 8).double()
-    assert torch.equal(full_size(same, (8, 8)), same.float())
+    assert torch.equal(resize_masks(same, (8, 8)), same.float())

@@ -9,14 +9,16 @@ from conftest import Heard
 from lists import save, sized, write_table
 from torch import Tensor, nn
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
+from cisdl_bench.models.detectors import NetworkDetector
 from cisdl_bench.scoring import quick
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.settings import Settings
 
 
 class Left(nn.Module):
@@ -47,11 +49,11 @@ def numbered(tmp_path: Path) -> Path:
 def test_pairs_are_the_first_ones_by_their_numbers(
     numbered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pairs = open_list(Opening(numbered, size=64), Heard(), skip_unusable=True)
+    pairs = open_list(numbered, ListOptions(size=64, skip_unusable=True), Heard())
     assert list(pairs.indices) == [1, 2, 3, 4]
     monkeypatch.setattr(quick, "open_pairs", lambda _: pairs)
     network = ForeignNetwork(Left().eval(), "left")
-    settings = Settings(batch_size=3)
+    settings = ScoreOptions(batch_size=3)
     # Of the probe's half, k/8 of the width is true: IoU k/4; of the donor's nothing is found: 0.
     for n, shares in ((3, (1, 2, 3)), (4, (1, 2, 3, 4)), (99, (1, 2, 3, 4))):
         (found,) = quick.quick_scores(network, [numbered], n, settings)
@@ -60,15 +62,17 @@ def test_pairs_are_the_first_ones_by_their_numbers(
 
 
 def test_rows_carry_their_own_pair(numbered: Path) -> None:
-    pairs = open_list(Opening(numbered, size=64), Heard(), skip_unusable=True)
+    pairs = open_list(numbered, ListOptions(size=64, skip_unusable=True), Heard())
     dataset = PerturbedPairs(pairs, Perturbation(), False)
-    network = ForeignNetwork(Left().eval(), "left")
+    detector = NetworkDetector("left", "1", ForeignNetwork(Left().eval(), "left"))
     found = dict(
-        pair for answers in score_batches(network, dataset, [4, 2], Settings()) for pair in answers
+        pair
+        for answers in score_batches(detector, dataset, [4, 2], ScoreOptions())
+        for pair in answers
     )
     # Pair k is of grey 50 k, and its true mask has 8 k columns of 64 pixels.
     for k in (2, 4):
         assert found[k].own_score == pytest.approx(50 * k / 255, abs=1e-6)
         assert found[k].counts[:4] == (512 * k, 64 * 32 - 512 * k, 0, 64 * 32)
     with pytest.raises(RunError, match="got pair 0"):
-        list(score_batches(network, dataset, [0, 1], Settings()))
+        list(score_batches(detector, dataset, [0, 1], ScoreOptions()))

@@ -12,13 +12,14 @@ import pytest
 from conftest import Heard
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
 from cisdl_bench.results.results import find_results, write_summary
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 
 
@@ -27,7 +28,7 @@ def run(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The empty answer on foreground pairs alone: precision and more are undefined."""
     out = tmp_path_factory.mktemp("run")
     pairs = open_pairs(made / "combination-normal")
-    score(find_detector("empty"), [Job(pairs, Perturbation())], out, Settings(), Heard())
+    score(find_detector("empty"), [ScoreJob(pairs, Perturbation())], out, ScoreOptions(), Heard())
     write_summary(out)
     return out
 
@@ -49,8 +50,8 @@ def test_results_are_strict_json_and_nan_when_read(run: Path) -> None:
 def test_detection_without_negatives_is_undefined(made: Path, tmp_path: Path) -> None:
     pairs = open_pairs(made / "combination-normal")
     for name in ("oracle", "empty", "random"):
-        job = Job(pairs, Perturbation())
-        (result,) = score(find_detector(name), [job], tmp_path / name, Settings(), Heard())
+        job = ScoreJob(pairs, Perturbation())
+        (result,) = score(find_detector(name), [job], tmp_path / name, ScoreOptions(), Heard())
         summary = result["summary"]
         assert (summary["positive_pairs"], summary["negative_pairs"]) == (20, 0)
         for number in ("precision", "f1", "auc", "eer", "ap", "auc_low", "auc_high"):
@@ -74,8 +75,9 @@ CHANGES = {
     "rate": (lambda r: r.update(about={"training": {"lambda_det": "x"}}), "lambda_det"),
     "speed": (lambda r: r.update(pairs_per_second="fast"), "pairs_per_second"),
     "number": (lambda r: r["summary"].update(iou="high"), "summary"),
-    "lacking": (lambda r: r["summary"].pop("nmm"), "the number nmm, got none"),
-    "half": (lambda r: r["summary"].pop("mask_eer"), "the number mask_eer, got none"),
+    "lacking": (lambda r: r["summary"].pop("masks_empty"), "the number masks_empty, got none"),
+    "low": (lambda r: r["summary"].update(iou=-0.5), r"summary.iou: expected .* 0 to 1"),
+    "lowest": (lambda r: r["summary"].update(mcc=-1.5), r"summary.mcc: expected .* -1 to 1"),
     "count": (lambda r: r["summary"].update(pairs=20.5), "summary.pairs"),
     "sum": (lambda r: r["summary"].update(pairs=21), "21 pairs, positive, negative"),
 }
@@ -96,6 +98,22 @@ def test_wrong_results_are_refused_by_name(run: Path, tmp_path: Path, change: st
     assert "\n" not in str(refused.value)
 
 
+def test_metrics_that_a_result_lacks_come_from_its_rows(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    folder = tmp_path / "run" / "combination-normal"
+    record = json.loads((folder / "result.json").read_text())
+    (whole,) = find_results(run)
+    for name in ("nmm", "nmm_low", "mask_eer"):
+        del record["summary"][name]
+    (folder / "result.json").write_text(json.dumps(record))
+    (found,) = find_results(tmp_path / "run")
+    assert found.record["summary"] == pytest.approx(whole.record["summary"], nan_ok=True, abs=0)
+    rows = folder / "pairs.csv"
+    rows.write_text(rows.read_text().replace(",0,", ",1,", 1))
+    with pytest.raises(RunError, match="expected the rows that `score` wrote"):
+        find_results(tmp_path / "run")
+
+
 def test_nan_is_no_json(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     path = tmp_path / "run" / "combination-normal" / "result.json"
@@ -108,7 +126,9 @@ def test_paths_that_are_no_utf_8_are_written_as_escapes(made: Path, tmp_path: Pa
     folder = tmp_path / "caf\udce9"
     shutil.copytree(made, folder)
     pairs = open_pairs(folder / "combination-normal")
-    score(find_detector("empty"), [Job(pairs, Perturbation())], folder, Settings(), Heard())
+    score(
+        find_detector("empty"), [ScoreJob(pairs, Perturbation())], folder, ScoreOptions(), Heard()
+    )
     (result,) = find_results(folder)
     assert r"caf\udce9" in result.record["origin"]["path"]
     assert np.isnan(result.record["summary"]["mask_auc"])

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION
+from cisdl_bench.metrics.summary import has_both_labels, mask_values, summarise
 from cisdl_bench.scoring.rows import (
-    Answer,
-    gathered,
+    PairCounts,
+    format_row,
+    gather_lines,
     partial_file,
     read_lines,
     read_rows,
     row_columns,
-    row_of,
     write_rows,
 )
-from cisdl_bench.scoring.summary import has_both_labels, mask_values, pair_scores, summarise
 
 
 class Listed:
@@ -42,20 +43,21 @@ class Listed:
 
 # Of masks of 10 px. Pair 0: 2 of 4 found and 1 wrong; the donor right. Pair 1: nothing found.
 ANSWERS = (
-    Answer((2, 1, 2, 5, 4, 0, 0, 6), (0.9, 0.7), 0.6, moved_px=5.5),
-    Answer((0, 0, 4, 6, 0, 0, 5, 5), (0.0, 0.0), 0.3),
-    Answer((4, 0, 0, 6, 0, 9, 0, 1), (0.8, 0.6), 0.9),
-    Answer((0, 2, 0, 8, 0, 0, 0, 10), (0.6, 0.0), 0.4),
-    Answer((0, 10, 0, 0, 0, 10, 0, 0), (1.0, 1.0), 1.0),
+    PairCounts((2, 1, 2, 5, 4, 0, 0, 6), (0.9, 0.7), 0.6, moved_px=5.5),
+    PairCounts((0, 0, 4, 6, 0, 0, 5, 5), (0.0, 0.0), 0.3),
+    PairCounts((4, 0, 0, 6, 0, 9, 0, 1), (0.8, 0.6), 0.9),
+    PairCounts((0, 2, 0, 8, 0, 0, 0, 10), (0.6, 0.0), 0.4),
+    PairCounts((0, 10, 0, 0, 0, 10, 0, 0), (1.0, 1.0), 1.0),
 )
 
 
 def lines(*numbers: int) -> list[str]:
-    return [row_of(Listed(), k, ANSWERS[k]) for k in numbers]
+    return [format_row(Listed(), k, ANSWERS[k]) for k in numbers]
 
 
 def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     write_rows(
+        Listed(),
         Listed(),
         tmp_path / "pairs.csv",
         dict(zip((4, 0, 2, 1, 3), lines(4, 0, 2, 1, 3), strict=True)),
@@ -73,11 +75,11 @@ def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     assert rows["moved_px"][0] == 5.5
     assert np.isnan(rows["moved_px"][1:]).all()
     assert np.isnan(rows["scale"]).all()
-    counts = rows.counts()
+    counts = rows.scored_pairs().counts
     assert counts.tp.tolist()[:2] == [[2, 4], [0, 0]]
     assert counts.fn.tolist()[:2] == [[2, 0], [4, 5]]
     answer = ANSWERS[0]._replace(known=(False, True), inside=(None, 0.7), own_score=None)
-    rows = read_lines(Listed(), [row_of(Listed(), 0, answer)])
+    rows = read_lines(Listed(), [format_row(Listed(), 0, answer)])
     assert (rows["probe_known"][0], rows["donor_known"][0]) == (0, 1)
     assert np.isnan(rows["probe_inside"][0])
     assert np.isnan(rows["own_score"][0])
@@ -85,7 +87,7 @@ def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
 
 def test_a_summary_by_hand() -> None:
     rows = read_lines(Listed(), lines(0, 1, 2, 3, 4))
-    found = summarise(rows, resamples=0)
+    found = summarise(rows.scored_pairs(), resamples=0)
     counts = {
         k: v for k, v in found.items() if k.endswith(("pairs", "unknown", "empty", "undefined"))
     }
@@ -107,9 +109,9 @@ def test_a_summary_by_hand() -> None:
     assert found["nmm"] == pytest.approx((-0.25 + 1 - 1 - 1 + 1) / 5)
     mcc = (2 * 5 - 1 * 2) / math.sqrt(3 * 4 * 6 * 7)
     assert found["mcc"] == pytest.approx((mcc + 1 + 0 + 0 + 1) / 5)
-    assert pair_scores(rows, "mask") == pytest.approx([0.8, 0, 0.7, 0.3, 1])
-    assert pair_scores(rows, "share") == pytest.approx([0.35, 0, 0.65, 0.1, 1])
-    assert pair_scores(rows, "own").tolist() == [0.6, 0.3, 0.9, 0.4, 1]
+    assert rows.pair_scores("mask") == pytest.approx([0.8, 0, 0.7, 0.3, 1])
+    assert rows.pair_scores("share") == pytest.approx([0.35, 0, 0.65, 0.1, 1])
+    assert rows.pair_scores("own").tolist() == [0.6, 0.3, 0.9, 0.4, 1]
     # Labelled pairs alone: above 0.5 are two of three positive ones and no negative one.
     assert (found["mask_precision"], found["mask_recall"]) == (1, pytest.approx(2 / 3))
     assert (found["own_precision"], found["own_recall"]) == (1, pytest.approx(2 / 3))
@@ -118,23 +120,28 @@ def test_a_summary_by_hand() -> None:
     for rule, auc in (("mask", 2 / 3), ("share", 2 / 3), ("own", 2 / 3)):
         assert found[f"{rule}_auc"] == pytest.approx(auc)
     assert has_both_labels(found)
-    assert not has_both_labels(summarise(read_lines(Listed(), lines(0, 1)), resamples=0))
-    assert not has_both_labels(summarise(read_lines(Listed(), lines(3, 4)), resamples=0))
+    assert not has_both_labels(
+        summarise(read_lines(Listed(), lines(0, 1)).scored_pairs(), resamples=0)
+    )
+    assert not has_both_labels(
+        summarise(read_lines(Listed(), lines(3, 4)).scored_pairs(), resamples=0)
+    )
 
 
 def test_conventions_and_what_is_undefined() -> None:
-    empty = Answer((0, 0, 0, 10, 0, 3, 0, 7), (0.0, 0.9), None)
-    rows = read_lines(Listed(), [row_of(Listed(), 0, empty), *lines(2)])
-    nist, release = mask_values(rows), mask_values(rows, "release")
-    assert np.isnan(nist[0, 0]).tolist() == [True, False]  # IoU where both are empty
-    assert np.isnan(nist[0, 2]).all()  # NMM of an empty reference
-    assert release[0, 2].tolist() == [0, 0]
-    assert np.isnan(release[1, :, 1]).all()  # the truth is not known
-    found = summarise(rows, resamples=0)
+    empty = PairCounts((0, 0, 0, 10, 0, 3, 0, 7), (0.0, 0.9), None)
+    rows = read_lines(Listed(), [format_row(Listed(), 0, empty), *lines(2)])
+    release = {name: mask_values(rows.scored_pairs(), name, "release") for name in LOCALIZATION}
+    assert np.isnan(rows.mask_values("iou")[0]).tolist() == [True, False]  # both are empty
+    assert np.isnan(rows.mask_values("nmm")[0]).all()  # an empty reference
+    assert release["nmm"][0].tolist() == [0, 0]
+    for values in release.values():
+        assert np.isnan(values[1, 1])  # the truth is not known
+    found = summarise(rows.scored_pairs(), resamples=0)
     assert (found["iou_undefined"], found["nmm_undefined"], found["masks_unknown"]) == (1, 2, 1)
     assert "own_auc" not in found  # one pair has no such score
     assert found["iou"] == pytest.approx((0 + 1) / 2)
-    spans = summarise(read_lines(Listed(), lines(0, 1, 2, 3)), resamples=200)
+    spans = summarise(read_lines(Listed(), lines(0, 1, 2, 3)).scored_pairs(), resamples=200)
     assert spans["iou_low"] < spans["iou"] < spans["iou_high"]
 
 
@@ -143,7 +150,7 @@ def test_lines_that_are_cut_or_broken_are_scored_again(tmp_path: Path) -> None:
     broken = ["7,positive\n", "\0" * 40 + "\n", "x" + whole[2][1:], whole[2][:-1]]
     partial_file(tmp_path, 0).write_text("".join([*whole[:2], *broken]))
     partial_file(tmp_path, 3).write_text(whole[2])
-    assert gathered(Listed(), tmp_path) == dict(enumerate(whole))
+    assert gather_lines(Listed(), tmp_path) == dict(enumerate(whole))
     assert [path.name for path in tmp_path.iterdir()] == ["partial-0.csv"]
 
 

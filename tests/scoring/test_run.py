@@ -10,19 +10,20 @@ import torch
 from conftest import Heard
 from torch import Tensor, nn
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, StoreError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
-from cisdl_bench.models.detection import Detection
-from cisdl_bench.models.detectors import NetworkDetector, find_detector
-from cisdl_bench.models.pair_detector import Masks, View
+from cisdl_bench.models.detection import Detection, View
+from cisdl_bench.models.detectors import NetworkDetector, PairDetector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import find_results, write_summary
-from cisdl_bench.scoring import run as run_module
-from cisdl_bench.scoring.orders import Lists, jobs_of
+from cisdl_bench.scoring import scorers
+from cisdl_bench.scoring.jobs import ScoreJob, make_jobs
+from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.record import read_result
 from cisdl_bench.scoring.rows import read_rows
-from cisdl_bench.scoring.run import Job, score
-from cisdl_bench.scoring.settings import Settings
+from cisdl_bench.scoring.run import score
 from cisdl_bench.store import open_pairs
 from cisdl_bench.strict_json import json_text
 
@@ -48,8 +49,8 @@ def rows_of(out: Path, name: str) -> str:
 
 
 def test_the_oracle_is_right_everywhere(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "training"), Perturbation())]
-    (result,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())]
+    (result,) = score(find_detector("oracle"), jobs, tmp_path, ScoreOptions(), Heard())
     summary = result["summary"]
     assert summary["pairs"] == 60
     assert summary["positive_pairs"] == 40
@@ -60,8 +61,8 @@ def test_the_oracle_is_right_everywhere(made: Path, tmp_path: Path) -> None:
 
 
 def test_empty_answers_have_known_scores(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "training"), Perturbation())]
-    (result,) = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())]
+    (result,) = score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
     summary = result["summary"]
     assert (summary["iou"], summary["mcc"], summary["nmm"]) == (0, 0, -1)
     assert (summary["mask_auc"], summary["mask_eer"]) == (0.5, 0.5)
@@ -70,8 +71,8 @@ def test_empty_answers_have_known_scores(made: Path, tmp_path: Path) -> None:
 
 
 def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "training"), Perturbation())]
-    score(network(), jobs, tmp_path, Settings(batch_size=7), Heard())
+    jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())]
+    score(network(), jobs, tmp_path, ScoreOptions(batch_size=7), Heard())
     rows, pairs = read_rows(tmp_path / "training" / "pairs.csv"), open_pairs(made / "training")
     assert rows["index"].tolist() == list(range(60))
     for k, pair in enumerate(pairs):
@@ -90,9 +91,9 @@ def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
 
 def test_rows_say_how_far_the_region_lies_from_its_origin(made: Path, tmp_path: Path) -> None:
     pairs = open_pairs(made / "training")
-    jobs = [Job(pairs, Perturbation())]
-    score(network(), jobs, tmp_path / "batches", Settings(batch_size=7), Heard())
-    score(find_detector("empty"), jobs, tmp_path / "pairs", Settings(), Heard())
+    jobs = [ScoreJob(pairs, Perturbation())]
+    score(network(), jobs, tmp_path / "batches", ScoreOptions(batch_size=7), Heard())
+    score(find_detector("empty"), jobs, tmp_path / "pairs", ScoreOptions(), Heard())
     moved, other = (
         read_rows(tmp_path / name / "training" / "pairs.csv")["moved_px"]
         for name in ("batches", "pairs")
@@ -126,19 +127,19 @@ class Undefined(nn.Module):
 
 @pytest.mark.parametrize("place", range(3))
 def test_nan_answers_are_refused(made: Path, tmp_path: Path, place: int) -> None:
-    jobs = [Job(open_pairs(made / "training"), Perturbation())]
+    jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())]
     detector = NetworkDetector("mine", "1", Undefined(place))
-    with pytest.raises(ModelError, match=r"Undefined: pair training/0: .*got NaN\. Look for NaN"):
-        score(detector, jobs, tmp_path, Settings(), Heard())
+    with pytest.raises(ModelError, match=r"mine: pair training/0: .*got NaN\. Look for NaN"):
+        score(detector, jobs, tmp_path, ScoreOptions(), Heard())
 
     class Half:
         name, identity, sees_truth = "half", "1", False
 
-        def look(self, view: View) -> Masks:
-            return Masks(*([np.zeros((256, 256), np.float32)] * 2), float("nan"))
+        def detect_pair(self, view: View) -> Detection:
+            return Detection(*([np.zeros((256, 256), np.float32)] * 2), float("nan"))
 
     with pytest.raises(ModelError, match=r"half: pair training/0: .*got NaN"):
-        score(Half(), jobs, tmp_path / "b", Settings(), Heard())
+        score(PairDetector(Half()), jobs, tmp_path / "b", ScoreOptions(), Heard())
 
 
 def test_a_network_of_ones_own_hears_of_its_nan() -> None:
@@ -149,16 +150,16 @@ def test_a_network_of_ones_own_hears_of_its_nan() -> None:
 
 
 def test_batches_and_workers_change_no_row(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation((("noise", 5.0),)))]
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation((("noise", 5.0),)))]
     texts = set()
     for k, (batch, workers) in enumerate([(1, 0), (7, 0), (64, 2)]):
-        settings = Settings(batch_size=batch, workers=workers)
+        settings = ScoreOptions(batch_size=batch, workers=workers)
         score(network(), jobs, tmp_path / str(k), settings, Heard())
         texts.add(rows_of(tmp_path / str(k), jobs[0].name))
     assert len(texts) == 1
     texts = set()
     for k in (1, 2):
-        settings = Settings(workers=k)
+        settings = ScoreOptions(workers=k)
         score(find_detector("random"), jobs, tmp_path / f"r{k}", settings, Heard())
         texts.add(rows_of(tmp_path / f"r{k}", jobs[0].name))
     assert len(texts) == 1
@@ -171,8 +172,8 @@ class StoppedError(Exception):
 def test_an_interrupted_run_goes_on(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [Job(open_pairs(made / "training"), Perturbation())]
-    score(network(), jobs, tmp_path / "whole", Settings(batch_size=4), Heard())
+    jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())]
+    score(network(), jobs, tmp_path / "whole", ScoreOptions(batch_size=4), Heard())
 
     class Impatient(Heard):
         def advance(self, n: int) -> None:
@@ -181,14 +182,14 @@ def test_an_interrupted_run_goes_on(
                 raise StoppedError
 
     with pytest.raises(StoppedError):
-        score(network(), jobs, tmp_path / "cut", Settings(batch_size=4), Impatient())
+        score(network(), jobs, tmp_path / "cut", ScoreOptions(batch_size=4), Impatient())
     partial = tmp_path / "cut" / "training" / "partial-0.csv"
     kept = partial.read_text()
     assert kept.count("\n") >= 20
     partial.write_text(kept[:-7])  # as a kill in the middle of a line leaves it
     assert not (tmp_path / "cut" / "training" / "pairs.csv").exists()
     heard = Heard()
-    (result,) = score(network(), jobs, tmp_path / "cut", Settings(batch_size=4), heard)
+    (result,) = score(network(), jobs, tmp_path / "cut", ScoreOptions(batch_size=4), heard)
     assert heard.counts[0][:1] == ["pairs"]
     assert rows_of(tmp_path / "cut", "training") == rows_of(tmp_path / "whole", "training")
     assert not list((tmp_path / "cut" / "training").glob("partial-*"))
@@ -198,36 +199,38 @@ def test_an_interrupted_run_goes_on(
 def test_a_finished_run_is_not_scored_again(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
-    first = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
-    monkeypatch.setattr(run_module, "score_pairs", lambda *_: pytest.fail("scored again"))
-    again = score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
+    first = score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
+    monkeypatch.setattr(scorers, "score_pairs", lambda *_: pytest.fail("scored again"))
+    again = score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
     assert json_text(again) == json_text(first)
 
 
 def test_a_stale_result_is_refused(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
-    score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
+    score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
     with pytest.raises(RunError, match=r"\(detector: oracle\), got others \(detector: empty\)"):
-        score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
+        score(find_detector("oracle"), jobs, tmp_path, ScoreOptions(), Heard())
     with pytest.raises(RunError, match=r"\(threshold: 0\.4\).*Use --overwrite"):
-        score(find_detector("empty"), jobs, tmp_path, Settings(threshold=0.4), Heard())
-    (result,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard(), overwrite=True)
+        score(find_detector("empty"), jobs, tmp_path, ScoreOptions(threshold=0.4), Heard())
+    (result,) = score(
+        find_detector("oracle"), jobs, tmp_path, ScoreOptions(), Heard(), overwrite=True
+    )
     assert result["summary"]["iou"] == 1
 
 
 def test_finished_results_stay_until_the_new_ones_are_whole(made, tmp_path, monkeypatch) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
-    (old,) = score(find_detector("oracle"), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
+    (old,) = score(find_detector("oracle"), jobs, tmp_path, ScoreOptions(), Heard())
     folder = tmp_path / "combination-normal"
     (folder / "mine.txt").write_text("a user's own file")
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    again = {"settings": Settings(threshold=0.4), "progress": Heard(), "overwrite": True}
+    again = {"options": ScoreOptions(threshold=0.4), "progress": Heard(), "overwrite": True}
     with monkeypatch.context() as patch:
-        patch.setattr("cisdl_bench.scoring.run._finish", stop)
+        patch.setattr("cisdl_bench.scoring.run.finish", stop)
         with pytest.raises(KeyboardInterrupt):
             score(find_detector("oracle"), jobs, tmp_path, **again)
     assert [result.record["rows_sha256"] for result in find_results(tmp_path)] == [
@@ -242,8 +245,8 @@ def test_finished_results_stay_until_the_new_ones_are_whole(made, tmp_path, monk
 
 
 def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
-    score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
+    score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
     folder = tmp_path / "combination-normal"
     rows = (folder / "pairs.csv").read_text()
     (folder / "pairs.csv").write_text("".join(rows.splitlines(keepends=True)[:-3]))
@@ -254,23 +257,23 @@ def test_broken_results_are_refused_and_overwritten(made: Path, tmp_path: Path) 
         find_results(tmp_path)[0].rows()
     (folder / "result.json").write_text("{")
     with pytest.raises(RunError, match=r"expected JSON.*Score it again with --overwrite"):
-        score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
-    score(find_detector("empty"), jobs, tmp_path, Settings(), Heard(), overwrite=True)
+        score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
+    score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard(), overwrite=True)
     assert rows_of(tmp_path, "combination-normal") == rows
 
 
 def test_two_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "training"), Perturbation())] * 2
+    jobs = [ScoreJob(open_pairs(made / "training"), Perturbation())] * 2
     with pytest.raises(RunError, match="expected sets of different names, got training twice"):
-        score(find_detector("empty"), jobs, tmp_path, Settings(), Heard())
+        score(find_detector("empty"), jobs, tmp_path, ScoreOptions(), Heard())
 
 
 def test_masks_are_saved(made: Path, tmp_path: Path) -> None:
     from PIL import Image
 
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
     for name, detector in (("oracle", find_detector("oracle")), ("mine", network())):
-        score(detector, jobs, tmp_path / name, Settings(save_masks=True), Heard())
+        score(detector, jobs, tmp_path / name, ScoreOptions(save_masks=True), Heard())
         masks = tmp_path / name / "combination-normal" / "masks"
         assert len(list(masks.iterdir())) == 40
         mask = np.asarray(Image.open(masks / "000003-probe.png"))
@@ -282,8 +285,8 @@ def test_masks_are_saved(made: Path, tmp_path: Path) -> None:
 
 
 def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation((("jpeg", 70.0),)))]
-    score(network(), jobs, tmp_path, Settings(), Heard())
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation((("jpeg", 70.0),)))]
+    score(network(), jobs, tmp_path, ScoreOptions(), Heard())
     write_summary(tmp_path)
     (result,) = find_results(tmp_path)
     assert (result.detector, result.set, result.perturbation) == (
@@ -306,7 +309,7 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
 
 def test_which_sets_are_scored(made: Path) -> None:
     def names(chosen: list[str], perturb: str | None = None) -> list[str]:
-        return [job.name for job in jobs_of([made], chosen, perturb, Lists(), Heard())]
+        return [job.name for job in make_jobs([made], chosen, perturb, ListOptions(), Heard())]
 
     assert names([]) == ["combination-normal"]
     assert names(["training"]) == ["training"]
@@ -317,9 +320,9 @@ def test_which_sets_are_scored(made: Path) -> None:
 
 
 def test_lower_precision_is_near(made: Path, tmp_path: Path) -> None:
-    jobs = [Job(open_pairs(made / "combination-normal"), Perturbation())]
-    (exact,) = score(network(), jobs, tmp_path / "a", Settings(), Heard())
-    (half,) = score(network(), jobs, tmp_path / "b", Settings(precision="bf16"), Heard())
+    jobs = [ScoreJob(open_pairs(made / "combination-normal"), Perturbation())]
+    (exact,) = score(network(), jobs, tmp_path / "a", ScoreOptions(), Heard())
+    (half,) = score(network(), jobs, tmp_path / "b", ScoreOptions(precision="bf16"), Heard())
     assert half["request"]["precision"] == "bf16"
     assert half["summary"]["iou"] == pytest.approx(exact["summary"]["iou"], abs=0.02)
 

@@ -1,11 +1,11 @@
 import numpy as np
 
-from cisdl_bench.training.epoch_order import Order
+from cisdl_bench.training.epoch_order import EpochOrder
 
 
-def order(**changes) -> Order:
+def order(**changes) -> EpochOrder:
     kinds = [np.arange(k, 90, 3) for k in range(3)]
-    return Order(
+    return EpochOrder(
         **{"kinds": kinds, "flip": 0.5, "swap": 0.25, "seed": 4, "name": "pairs"} | changes
     )
 

@@ -9,7 +9,7 @@ from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
 from cisdl_bench.models.networks.registry import build
 from cisdl_bench.training.experiments import load_experiment
-from cisdl_bench.training.initial_weights import IMAGENET_DEVIATION, IMAGENET_MEAN, begin
+from cisdl_bench.training.initial_weights import IMAGENET_DEVIATION, IMAGENET_MEAN, make_networks
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["dmac", "dmvn-bn"])
 def test_published_vgg_gives_the_same_features_but_at_the_border(vgg: Path, name: str) -> None:
     """Against the published convention: RGB in 0 to 1, less a mean, by a deviation."""
-    network = begin(load_experiment(name), 0, vgg, None).networks["network"]
+    network = make_networks(load_experiment(name), 0, vgg, None).networks["network"]
     state = torch.load(vgg, weights_only=True)
     picture = torch.randint(0, 256, (1, 3, 24, 24), generator=torch.Generator().manual_seed(1))
     mean, deviation = (
@@ -43,12 +43,12 @@ def test_published_vgg_gives_the_same_features_but_at_the_border(vgg: Path, name
 
 
 def test_without_vgg_he_and_said(tmp_path: Path) -> None:
-    found = begin(small("dmac"), 3, None, None)
+    found = make_networks(small("dmac"), 3, None, None)
     assert found.origin == "He initialisation (no --init: VGG-16 not used)"
     weight = found.networks["network"].features.conv3_2.weight
     assert weight.std().item() == pytest.approx((2 / (9 * weight.shape[1])) ** 0.5, rel=0.1)
-    again = begin(small("dmac"), 3, None, None).networks["network"].state_dict()
-    other = begin(small("dmac"), 4, None, None).networks["network"].state_dict()
+    again = make_networks(small("dmac"), 3, None, None).networks["network"].state_dict()
+    other = make_networks(small("dmac"), 4, None, None).networks["network"].state_dict()
     key = "features.conv3_2.weight"
     assert torch.equal(again[key], weight)
     assert not torch.equal(other[key], weight)
@@ -56,18 +56,18 @@ def test_without_vgg_he_and_said(tmp_path: Path) -> None:
 
 def test_files_of_other_networks_are_refused(vgg: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"features.0.weight: expected the shape .* of conv1_1"):
-        begin(small("dmac"), 0, vgg, None)
+        make_networks(small("dmac"), 0, vgg, None)
     torch.save({"features.0.bias": torch.zeros(64)}, tmp_path / "cut.pth")
     with pytest.raises(ModelError, match=r"features.0.weight: expected .*, got none"):
-        begin(load_experiment("dmac"), 0, tmp_path / "cut.pth", None)
+        make_networks(load_experiment("dmac"), 0, tmp_path / "cut.pth", None)
     with pytest.raises(ModelError, match=r"gone.pth: expected a torch file, got No such file"):
-        begin(load_experiment("dmac"), 0, tmp_path / "gone.pth", None)
+        make_networks(load_experiment("dmac"), 0, tmp_path / "gone.pth", None)
     save_checkpoint(tmp_path / "bn.pt", build("dmvn-bn"), {})
     with pytest.raises(ModelError, match="expected a checkpoint of dmac, width 0.125"):
-        begin(small("dmac-star"), 0, None, tmp_path / "bn.pt")
+        make_networks(small("dmac-star"), 0, None, tmp_path / "bn.pt")
     with pytest.raises(ModelError, match="--init .*: expected VGG-16's weights for an experiment"):
-        begin(load_experiment("dmac-star"), 0, vgg, tmp_path / "bn.pt")
+        make_networks(load_experiment("dmac-star"), 0, vgg, tmp_path / "bn.pt")
     narrow = build("dmac", configuration={"width": 0.125})
     save_checkpoint(tmp_path / "narrow.pt", narrow, {})
     with pytest.raises(ModelError, match="with its detection network, got one of DMAC alone"):
-        begin(small("adv-det-dagger"), 0, None, tmp_path / "narrow.pt")
+        make_networks(small("adv-det-dagger"), 0, None, tmp_path / "narrow.pt")

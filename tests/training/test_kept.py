@@ -16,11 +16,13 @@ from training.test_run import FAST, Ears, same
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
-from cisdl_bench.report.growth import growth_figure
+from cisdl_bench.report.figures.growth import draw_growth
 from cisdl_bench.training import checkpoint as state
+from cisdl_bench.training import record as record_module
 from cisdl_bench.training import run as module
 from cisdl_bench.training.checkpoint import TrainingError
-from cisdl_bench.training.history import EVALUATION, Log, read_log
+from cisdl_bench.training.log import Log, read_log
+from cisdl_bench.training.record import EVALUATION
 from cisdl_bench.training.run import train
 
 OF = small("dmac", batch=11, epochs=1)  # three steps
@@ -74,6 +76,9 @@ def test_killed_after_any_write_it_ends_in_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr(state, "write_whole", counted(state.write_whole, lambda w: w[0]))
         patch.setattr(state, "write_json", counted(state.write_json, lambda w: w[0]))
+        patch.setattr(
+            record_module, "write_json", counted(record_module.write_json, lambda w: w[0])
+        )
         patch.setattr(state, "save_checkpoint", counted(state.save_checkpoint, lambda w: w[0]))
         patch.setattr(Log, "add", counted(Log.add, lambda w: w[0].path))
         try:
@@ -378,7 +383,7 @@ def test_a_log_that_was_edited_is_refused_in_a_line(
 ) -> None:
     (tmp_path / EVALUATION).write_text(text)
     with pytest.raises(RunError, match=message):
-        growth_figure([tmp_path])
+        draw_growth([tmp_path])
     (tmp_path / EVALUATION).write_bytes(b"\xff\xfe,\n")
     with pytest.raises(RunError, match="expected a log of"):
-        growth_figure([tmp_path])
+        draw_growth([tmp_path])

@@ -13,7 +13,7 @@ from training.test_run import FAST, Ears
 
 from cisdl_bench.devices import float32_rule
 from cisdl_bench.models.networks.discriminative_network import DiscriminativeNetwork, spectral_norm
-from cisdl_bench.scoring.settings import Settings, computing
+from cisdl_bench.scoring.options import ScoreOptions, inference
 from cisdl_bench.training import run as module
 from cisdl_bench.training.run import train
 
@@ -39,8 +39,8 @@ def test_the_rule_holds_within_and_is_undone(before: tuple[bool, ...], exact: bo
         with pytest.raises(ZeroDivisionError):
             fails()
         assert flags() == before
-        settings = Settings(precision="fp32" if exact else "bf16")
-        with computing(settings):
+        settings = ScoreOptions(precision="fp32" if exact else "bf16")
+        with inference(settings):
             assert flags() == (not exact, not exact, not exact)
         assert flags() == before
     finally:

@@ -16,14 +16,14 @@ from training.conftest import ADAM, SIDE, small
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.store.torch_view import PairDataset
-from cisdl_bench.training.account import TrainingError
+from cisdl_bench.training.checkpoint import TrainingError
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import target
-from cisdl_bench.training.history import read_log
-from cisdl_bench.training.options import Choices
+from cisdl_bench.training.log import read_log
+from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.run import train
 
-FAST = Choices(log_every=1, save_every=2)
+FAST = TrainOptions(log_every=1, save_every=2)
 
 
 class Ears(Heard):
@@ -65,7 +65,7 @@ def learnt(pairs64: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """DMAC after it has learnt 33 pairs by heart."""
     out = tmp_path_factory.mktemp("learnt")
     by_heart = small("dmac", batch=11, epochs=130, flip=0.0, swap=0.0, optimizer=ADAM)
-    record = train(by_heart, [pairs64], out, Choices(), Ears())
+    record = train(by_heart, [pairs64], out, TrainOptions(), Ears())
     assert record["complete"]
     return out / "dmac.pt"
 

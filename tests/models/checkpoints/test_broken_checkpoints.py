@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints import published
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from cisdl_bench.models.detectors import NetworkDetector, find_detector
+from cisdl_bench.models.detectors import NetworkDetector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.models.networks.dmac_det import DmacDet
 from cisdl_bench.models.networks.registry import build
 

@@ -11,7 +11,7 @@ from torch import nn
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from cisdl_bench.models.checkpoints.keras import LAYERS
-from cisdl_bench.models.detectors import find_detector
+from cisdl_bench.models.find import find_detector
 from cisdl_bench.models.networks.registry import build
 
 

@@ -12,7 +12,8 @@ from torch import nn
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.checkpoints.program_identity import program_identity
-from cisdl_bench.models.detectors import NetworkDetector, find_detector
+from cisdl_bench.models.detectors import NetworkDetector
+from cisdl_bench.models.find import find_detector
 
 PAIR = torch.randint(0, 256, (2, 1, 3, 8, 8), dtype=torch.uint8)
 

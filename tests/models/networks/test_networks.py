@@ -13,7 +13,7 @@ from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.models.networks.dmac import Dmac
 from cisdl_bench.models.networks.dmvn import Dmvn
 from cisdl_bench.models.networks.dmvn_bn import DmvnBn
-from cisdl_bench.models.networks.registry import NETWORKS, build, parameters_of
+from cisdl_bench.models.networks.registry import NETWORKS, build, count_parameters
 from cisdl_bench.models.networks.sliding import SlidingWindows
 
 
@@ -48,23 +48,23 @@ def test_outputs_are_those_of_the_authors_networks(name: str, tmp_path: Path) ->
     ],
 )
 def test_parameters_are_the_papers(name: str, parameters: int) -> None:
-    assert parameters_of(build(name)) == parameters
+    assert count_parameters(build(name)) == parameters
 
 
 def test_the_original_dmvn_has_the_layers_of_its_summary() -> None:
     network = Dmvn()
-    counts = {name: parameters_of(part) for name, part in network.named_children()}
+    counts = {name: count_parameters(part) for name, part in network.named_children()}
     assert counts["features"] == 7_635_264
     assert counts["matching"] == 72_928
     assert counts["decoder"] == 11_682
     assert counts["validator"] == 2_753_848
     assert counts["classes"] == 66
-    assert [parameters_of(block) for block in network.decoder.blocks] == [8972, 1269, 636, 213]
-    assert parameters_of(network.decoder.last) == 588
-    assert parameters_of(network.decoder.mask) == 4
-    assert parameters_of(network.validator.features) == 2_683_008
-    assert parameters_of(network.validator.f1) == 66_688
-    assert parameters_of(network.validator.f2) == 4_128
+    assert [count_parameters(block) for block in network.decoder.blocks] == [8972, 1269, 636, 213]
+    assert count_parameters(network.decoder.last) == 588
+    assert count_parameters(network.decoder.mask) == 4
+    assert count_parameters(network.validator.features) == 2_683_008
+    assert count_parameters(network.validator.f1) == 66_688
+    assert count_parameters(network.validator.f2) == 4_128
 
 
 @pytest.mark.parametrize("size", [(64, 64), (80, 80), (128, 128), (64, 96)])

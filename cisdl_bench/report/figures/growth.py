@@ -1,0 +1,82 @@
+"""The growth curves of Fig. 6: a network's scores while it was trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION, headline_metrics
+from cisdl_bench.report import published
+from cisdl_bench.report.drawing import STYLES, limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
+from cisdl_bench.training.log import read_log
+from cisdl_bench.training.record import EVALUATION
+
+#: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
+COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
+
+
+def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
+    """Return a matplotlib figure: the headline metrics against pairs seen, a curve a set and run.
+
+    Args:
+        runs: Folders that `cisdl-bench train` wrote; a line style each.
+        baseline: Method of Table I whose published scores are drawn as thin level lines.
+
+    Raises:
+        RunError: A run was not evaluated.
+    """
+    metrics = headline_metrics()
+    figure, grid = new_figure(1 + 3 * len(metrics), 3.4, 1, len(metrics))
+    axes = grid[0]
+    for run, style in zip(runs, STYLES * len(runs), strict=False):
+        for name, lines in _by_set(run).items():
+            label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
+            colour = COLOURS.get(name.rpartition("-")[2])
+            for axis, metric in zip(axes, metrics, strict=True):
+                x = [float(line["pairs"]) for line in lines]
+                y = [float(line[metric]) for line in lines]
+                axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
+    if baseline:
+        _baseline(axes, baseline)
+    for axis, metric in zip(axes, metrics, strict=True):
+        axis.set(title=LOCALIZATION[metric].title, xlabel="pairs seen")
+        axis.grid(alpha=0.3)
+        axis.set_ylim(limits(metric))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=7, ncols=3, loc="outside lower center")
+    return figure
+
+
+def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
+    lines = read_log(run / EVALUATION, ("pairs", *headline_metrics()))
+    if not lines:
+        raise RunError.expected(
+            run / EVALUATION,
+            "at least one evaluation",
+            "none",
+            "Train with --evaluate-on SET and a small --evaluate-every",
+        )
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in lines:
+        found.setdefault(line.get("set") or "unnamed", []).append(line)
+    return found
+
+
+def _baseline(axes: Any, method: str) -> None:
+    rows = [row for row in published.rows("paper-1") if row["method"] == method]
+    if not rows:
+        known = ", ".join(dict.fromkeys(row["method"] for row in published.rows("paper-1")))
+        raise RunError.expected(
+            f"--published {method}", f"a method of Table I: {known}", "another", "Name one"
+        )
+    for row in rows[: len(COLOURS)]:
+        for axis, metric in zip(axes, headline_metrics(), strict=True):
+            if metric not in row:  # the paper has none
+                continue
+            colour = COLOURS[row["difficulty"]]
+            label = plain(f"{method} (published), {row['difficulty']}")
+            axis.axhline(float(row[metric]), color=colour, linewidth=0.6, label=label)
+
+
+FIGURE = Figure(lambda runs, options, _: draw_growth(runs, options.published))

@@ -1,0 +1,75 @@
+"""One number for each set and method, as colours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION
+from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.report.drawing import limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
+from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.specs import spec_names
+
+
+def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
+    """Return a matplotlib figure: a row a set, a column a method, the mean written in each cell.
+
+    Args:
+        runs: Folders of results.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
+
+    Raises:
+        RunError: Nothing was localized.
+    """
+    results, names = gathered(runs)
+    values = {
+        (result.set, name_of(result, names)): result.record["summary"][metric] for result in results
+    }
+    values = {key: value for key, value in values.items() if value == value}
+    if not values:
+        raise RunError.expected(
+            ", ".join(map(str, runs)),
+            f"results with {LOCALIZATION[metric].title}",
+            "none",
+            "Score sets with masks",
+        )
+    sets = sorted(dict.fromkeys(name for name, _ in values), key=_order)
+    methods = list(dict.fromkeys(name for _, name in values))
+    words = [list(map(plain, each)) for each in (methods, sets)]
+    table = np.array([[values.get((s, m), np.nan) for m in methods] for s in sets])
+    long = [max(0, max(map(len, each)) - 16) for each in words]  # longer labels need room
+    figure, axes = new_figure(
+        2.2 + 0.9 * len(methods) + 0.07 * long[1] + 0.05 * long[0],
+        1.4 + 0.27 * len(sets) + 0.04 * long[0],
+    )
+    axis, shown = axes[0, 0], LOCALIZATION[metric]
+    image = axis.pcolormesh(
+        table, cmap="viridis", vmin=shown.low, vmax=shown.high
+    )  # no raster, for PGF
+    axis.invert_yaxis()
+    axis.set_xticks(np.arange(len(methods)) + 0.5, words[0], rotation=30, ha="right", fontsize=8)
+    axis.set_yticks(np.arange(len(sets)) + 0.5, words[1], fontsize=8)
+    middle = (shown.low + limits(metric)[1]) / 2
+    for (row, column), value in np.ndenumerate(table):
+        text = "-" if np.isnan(value) else f"{value:.3f}"
+        ink = "black" if value > middle else "white"
+        axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7, color=ink)
+    figure.colorbar(image, ax=axis, label=LOCALIZATION[metric].title).solids.set_rasterized(False)
+    return figure
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    transformation, _, difficulty = name.rpartition("-")
+    sets = spec_names()
+    if transformation not in sets or difficulty not in DIFFICULTIES:
+        return len(sets), 0, name
+    return sets.index(transformation), DIFFICULTIES.index(difficulty), name
+
+
+FIGURE = Figure(
+    lambda runs, options, _: draw_heatmap(runs, options.metric), "Mean IoU by set", place=1
+)

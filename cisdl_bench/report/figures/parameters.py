@@ -1,0 +1,206 @@
+"""Where a method breaks: its scores against what was done to the pasted region."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics import intervals
+from cisdl_bench.metrics.registry import LOCALIZATION
+from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
+from cisdl_bench.report.methods import gathered, sets_of
+from cisdl_bench.results.results import Result
+from cisdl_bench.scoring.rows import Rows
+from cisdl_bench.transforms.registry import all_parameters
+
+Floats = npt.NDArray[np.float64]
+
+BINS = 10
+_LEAST = 5  # pairs of a bin that is shown
+_HALF = 0.5  # of the best bin: where a method is said to break
+
+_MEASURED = {
+    "area": "pasted area, share of the probe",
+    "shift": "displacement of the region's centroid, px",
+}
+#: Columns of parameters by the word that stands for them, without their unit.
+_COLUMNS = {
+    name.removesuffix("_deg").removesuffix("_factor"): name
+    for name, parameter in all_parameters().items()
+    if parameter.title
+}
+#: What a panel can be against, and its label.
+PARAMETERS: dict[str, str] = {
+    **_MEASURED,
+    **{word: all_parameters()[name].title for word, name in _COLUMNS.items()},
+}
+
+
+def parameter(rows: Rows, name: str, size: int) -> Floats:
+    """Return a parameter of each row, float64 (n,); NaN where the pair has none.
+
+    Args:
+        rows: A set's.
+        name: One of ``PARAMETERS``.
+        size: Side of the canvas in px.
+    """
+    if name == "area":
+        return np.asarray(rows["probe_area_px"] / size**2)
+    if name == "shift":
+        # Not the drawn shift: scale and rotation about the canvas' centre move a region too.
+        return np.asarray(rows["moved_px"])
+    column = _COLUMNS[name]
+    if column not in rows.columns:  # a transformation that this set does not have
+        return np.full(len(rows), all_parameters()[column].neutral)
+    return np.asarray(rows[column], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Binned:
+    """A metric's mean in bins of a parameter.
+
+    Attributes:
+        edges: float64, (BINS + 1,).
+        mean: float64, (BINS,), NaN where too few pairs are.
+        low: Lower ends of the 95% bootstrap intervals over pairs.
+        high: Upper ends.
+        pairs: int64, (BINS,).
+    """
+
+    edges: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    pairs: npt.NDArray[np.int64]
+
+    @property
+    def centres(self) -> Floats:
+        """Return the bins' middles."""
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
+    def broken(self) -> list[tuple[float, float]]:
+        """Return the ranges where the mean is below half of the best bin's, joined."""
+        if np.isnan(self.mean).all() or np.nanmax(self.mean) <= 0:
+            return []
+        bad = self.mean < _HALF * np.nanmax(self.mean)
+        found: list[tuple[float, float]] = []
+        for k in np.flatnonzero(bad):
+            low, high = float(self.edges[k]), float(self.edges[k + 1])
+            if found and found[-1][1] == low:
+                found[-1] = (found[-1][0], high)
+            else:
+                found.append((low, high))
+        return found
+
+
+def binned(values: Floats, x: Floats, edges: Floats) -> Binned:
+    """Return a metric's means in bins.
+
+    Args:
+        values: float64, (n, 2), of both masks; NaN is left out.
+        x: float64, (n,), the parameter.
+        edges: float64, (BINS + 1,), rising.
+    """
+    place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    rows: list[tuple[float, float, float, int]] = []
+    for k in range(len(edges) - 1):
+        part = values[place == k]
+        if len(part) < _LEAST:
+            rows.append((np.nan, np.nan, np.nan, len(part)))
+            continue
+        span = intervals.bootstrap_means(part[:, None, :], resamples=500)[0]
+        rows.append((intervals.mean_defined(part), span.low, span.high, len(part)))
+    mean, low, high, pairs = (np.array(column) for column in zip(*rows, strict=True))
+    return Binned(edges, mean, low, high, pairs)
+
+
+def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, Binned]:
+    """Return each run's binned means of a parameter over all of its sets in which that varies.
+
+    Perturbed results are left out. Bins are the same for all runs.
+    """
+    columns: dict[Path, list[tuple[Floats, Floats]]] = {}
+    for result in results:
+        if result.perturbation:
+            continue
+        rows = result.rows()
+        rows = rows.where(rows["label"] == 1)
+        x = parameter(rows, name, int(result.record["request"]["size"]))
+        if not len(x) or np.isnan(x).any() or np.ptp(x) == 0:
+            continue
+        values = rows.mask_values(metric)
+        columns.setdefault(result.path.parent, []).append((values, x))
+    if not columns:
+        return {}
+    every = np.concatenate([x for parts in columns.values() for _, x in parts])
+    edges = np.linspace(every.min(), every.max(), BINS + 1)
+    found = {}
+    for run, parts in columns.items():
+        values, x = (np.concatenate(each) for each in zip(*parts, strict=True))
+        found[run] = binned(values, x, edges)
+    return found
+
+
+def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> Any:
+    """Return a matplotlib figure: a metric against parameters, a panel each, a line a run.
+
+    Bands are 95% bootstrap intervals over pairs; bins of fewer than five pairs are left out.
+
+    Args:
+        runs: Folders of results.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
+        names: Of ``PARAMETERS``; none given: all that vary.
+
+    Raises:
+        RunError: No parameter varies in any of the results.
+    """
+    results, methods = gathered(runs)
+    panels = {name: breakdowns(results, name, metric) for name in names or PARAMETERS}
+    panels = {name: found for name, found in panels.items() if found}
+    if not panels:
+        raise RunError.expected(
+            ", ".join(map(str, runs)),
+            "results on generated sets whose parameters vary",
+            sets_of(results),
+            "Score such a set, for instance combination",
+        )
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = new_figure(4 * columns, 3 * rows + 0.6, rows, columns)
+    numbers = {run: k for k, run in enumerate(methods)}
+    for axis, (name, found) in zip(axes.ravel(), panels.items(), strict=False):
+        _panel(axis, name, metric, found, methods, numbers)
+    for axis in axes.ravel()[len(panels) :]:
+        axis.set_axis_off()
+    legend(figure, axes)
+    return figure
+
+
+def _panel(
+    axis: Any,
+    name: str,
+    metric: str,
+    found: Mapping[Path, Binned],
+    methods: Mapping[Path, str],
+    numbers: Mapping[Path, int],
+) -> None:
+    for run, means in found.items():
+        ink = colour(numbers[run])
+        axis.plot(
+            means.centres, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
+        )
+        axis.fill_between(means.centres, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
+    axis.set(xlabel=PARAMETERS[name], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
+    axis.grid(alpha=0.3)
+
+
+FIGURE = Figure(
+    lambda runs, options, _: draw_breakdown(runs, options.metric, options.by),
+    "Where it breaks: IoU against what was done to the pasted region",
+    place=2,
+)

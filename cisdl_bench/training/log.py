@@ -1,0 +1,171 @@
+"""``history.csv`` and ``evaluation.csv``: how a training run went, a line at a time."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cisdl_bench.devices import Rank
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import headline_metrics
+from cisdl_bench.progress import Progress
+from cisdl_bench.store.atomic import write_whole
+from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training.checkpoint import Run, TrainingError
+from cisdl_bench.training.record import EVALUATION, HISTORY
+
+TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")
+
+
+class Log:
+    """A CSV file that grows; after an interruption it is cut back to the state's step.
+
+    Args:
+        path: The file.
+        columns: Its columns, ``step`` among them.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path, self.columns = path, tuple(columns)
+
+    def cut(self, step: int) -> None:
+        """Begin, or keep the whole lines up to a step alone."""
+        lines = [",".join(self.columns) + "\n"]
+        if self.path.exists() and step:
+            text = self.path.read_text("utf-8", "replace").splitlines(keepends=True)[1:]
+            at = self.columns.index("step")
+            whole = [line for line in text if line.endswith("\n")]
+            lines += [line for line in whole if 0 <= self._step(line, at) <= step]
+        write_whole(self.path, "".join(lines).encode())
+
+    @staticmethod
+    def _step(line: str, at: int) -> int:
+        """Return a line's step; -1 where the line has none, such as in a file that was edited."""
+        cells = line.strip().split(",")
+        return (
+            int(cells[at])
+            if at < len(cells) and cells[at].isascii() and cells[at].isdigit()
+            else -1
+        )
+
+    def has(self, step: int) -> bool:
+        """Return whether there is a line of a step."""
+        text = self.path.read_text("utf-8", "replace") if self.path.exists() else ""
+        return any(
+            self._step(line, self.columns.index("step")) == step for line in text.splitlines()
+        )
+
+    def add(self, *rows: Mapping[str, Any]) -> None:
+        """Append lines, all of them or none."""
+        text = "".join(
+            ",".join(str(values.get(name, "")) for name in self.columns) + "\n" for values in rows
+        )
+        with self.path.open("a") as file:
+            file.write(text)
+
+
+def read_log(path: Path, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Return the lines of a log by column.
+
+    Args:
+        path: The file.
+        numbers: Columns that must hold numbers, NaN included.
+
+    Raises:
+        RunError: There is none, or it is no table of these columns.
+    """
+    then = "Give the folder that it wrote"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+    except OSError as error:
+        raise RunError.expected(
+            path, "a log of `cisdl-bench train`", error.strerror, then
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RunError.expected(path, "a log of `cisdl-bench train`", f"'{error}'", then) from error
+    for place, line in enumerate(lines, start=2):
+        for name in numbers:
+            if not _is_number(line.get(name)):
+                where = f"{path}: line {place}: {name}"
+                raise RunError.expected(where, "a number", repr(line.get(name)), then)
+    return lines
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        float(text or "")
+    except ValueError:
+        return False
+    return True
+
+
+def open_log(run: Run, name: str) -> Log:
+    """Return one of a run's two logs by its file's name."""
+    columns = {
+        HISTORY: ("step", "epoch", "pairs", "seconds", "pairs_per_second", *TERMS),
+        EVALUATION: ("step", "pairs", "set", *headline_metrics()),
+    }
+    return Log(run.out / name, columns[name])
+
+
+def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank) -> None:
+    """Write the mean losses of the last steps.
+
+    Raises:
+        TrainingError: One is no number; its step and pairs are named.
+    """
+    first = run.step - len(run.recent)
+    names = [name for name in TERMS if name in run.recent[0][1]]
+    table = torch.stack([torch.stack([terms[n] for n in names]) for _, terms in run.recent])
+    rows = table.double().cpu().tolist()  # the one wait for the device
+    for number, (row, (seen, _)) in enumerate(zip(rows, run.recent, strict=True)):
+        terms = dict(zip(names, row, strict=True))
+        bad = ", ".join(f"{n} {value}" for n, value in terms.items() if not math.isfinite(value))
+        if bad:
+            raise TrainingError.expected(
+                f"{run.out}: step {first + number + 1}",
+                "finite losses",
+                f"{bad} on {_identity(dataset, seen)}",
+                f"{run.kept}: lower the learning rate, or use --precision fp32",
+            )
+    mean = {
+        name: sum(column) / len(rows)
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    if rank.total > 1:
+        mean = _over_ranks(mean, rank)
+    spent, batch = run.spent(), run.experiment.batch
+    rate = len(rows) * batch / max(spent - run.logged, 1e-9)
+    run.logged = spent
+    per_epoch = run.steps / run.experiment.epochs
+    if rank.number == 0:
+        open_log(run, HISTORY).add(
+            {
+                "step": run.step,
+                "epoch": f"{run.step / per_epoch:.4f}",
+                "pairs": run.step * batch,
+                "seconds": f"{spent:.2f}",
+                "pairs_per_second": f"{rate:.2f}",
+                **mean,
+            }
+        )
+    progress.note(" ".join(f"{name} {value:.4f}" for name, value in mean.items()))
+    run.recent.clear()
+
+
+def _over_ranks(mean: dict[str, float], rank: Rank) -> dict[str, float]:
+    import torch.distributed
+
+    values = torch.tensor(list(mean.values()), dtype=torch.float64)
+    torch.distributed.all_reduce(values)
+    return dict(zip(mean, (values / rank.total).tolist(), strict=True))
+
+
+def _identity(dataset: PairDataset, seen: Sequence[int]) -> str:
+    """Return pairs as a person can find them again: set and number."""
+    found = (dataset.locate(place) for place in seen)
+    return "pairs " + " ".join(f"{pairs.name}/{index}" for pairs, index in found)

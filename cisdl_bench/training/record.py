@@ -1,0 +1,129 @@
+"""``training.json``: what decides a run's weights, and whether a folder holds that run."""
+
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Annotated, Any, Required, TypedDict
+
+from msgspec import Meta
+
+from cisdl_bench.errors import CisdlError, RunError
+from cisdl_bench.store.atomic import write_json
+from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.strict_json import decoded
+from cisdl_bench.training.experiments import Experiment
+from cisdl_bench.training.feed import Part
+from cisdl_bench.training.options import TrainOptions
+
+#: Files of a run's folder, beside the checkpoint.
+RECORD, STATE, HISTORY, EVALUATION = (
+    "training.json",
+    "state.torch",
+    "history.csv",
+    "evaluation.csv",
+)
+FORMAT = "cisdl-bench training"
+TRAIN_ANEW = "Use --overwrite to train anew, or choose another --out"
+
+
+class Record(TypedDict, total=False):
+    """What ``training.json`` holds, as far as it is read back."""
+
+    format: Required[str]
+    complete: Required[bool]
+    request: Required[dict[str, Any]]
+    step: Annotated[int, Meta(ge=0, le=2**53)]
+    checkpoint: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^/\\0]*$")]
+
+
+def make_request(
+    experiment: Experiment,
+    dataset: PairDataset,
+    options: TrainOptions,
+    identity: str,
+    part: Part,
+    left_out: int,
+) -> dict[str, Any]:
+    """Return what decides the weights.
+
+    Args:
+        experiment: What is done.
+        dataset: What is learnt from.
+        options: What a user chose.
+        identity: What decides the first weights.
+        part: How each batch is divided.
+        left_out: Number of unlabelled pairs that are left out.
+    """
+    return {
+        "experiment": experiment.name,
+        "experiment_sha256": experiment.sha256,
+        "seed": options.seed,
+        "data": [pairs.fingerprint for pairs in dataset.sets],
+        **({"unlabelled_left_out": left_out} if left_out else {}),
+        "begins_with": identity,
+        "precision": options.precision,
+        "parts_of_a_batch": part.pieces * part.ranks,
+    }
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return what a ``training.json`` holds.
+
+    Raises:
+        RunError: It is missing, or no training record.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError.expected(path, "a training record", error.strerror, TRAIN_ANEW) from error
+    record: dict[str, Any] = decoded(data, Record, path, TRAIN_ANEW, RunError)
+    if record["format"] != FORMAT:
+        raise RunError.expected(path, f"the format {FORMAT!r}", repr(record["format"]), TRAIN_ANEW)
+    return record
+
+
+def open_record(out: Path, name: str, request: dict[str, Any], overwrite: bool) -> dict[str, Any]:
+    """Return a folder's record: of this request, begun or there already.
+
+    Args:
+        out: The run's folder.
+        name: Name of the checkpoint, without an ending.
+        request: What decides the weights.
+        overwrite: Remove what another run left, its network too.
+
+    Raises:
+        RunError: It holds another run, or its record or state is broken or gone.
+    """
+    path = out / RECORD
+    there: dict[str, Any] = {}
+    if path.exists():
+        with suppress(CisdlError) if overwrite else nullcontext():
+            there = read_record(path)
+        if not overwrite:
+            return _resume(out, there, request)
+    old = {f"{name}.pt", str(there.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
+    for each in old:
+        (out / each).unlink(missing_ok=True)
+    record = {"format": FORMAT, "complete": False, "request": request}
+    write_json(path, record)
+    return record
+
+
+def _resume(out: Path, there: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return a record that is there, if it is of the same request and can be gone on from."""
+    was = there["request"]
+    differing = [key for key in {**was, **request} if was.get(key) != request.get(key)]
+    if differing:
+        key = differing[0]
+        raise RunError.expected(
+            out,
+            f"the run of this command ({key}: {request.get(key)})",
+            f"another one ({key}: {was.get(key)})",
+            "Use --overwrite to replace it, or choose another --out",
+        )
+    if there["complete"] and (out / there.get("checkpoint", ".")).is_file():
+        return there
+    if there.get("step") and not (out / STATE).is_file():
+        raise RunError.expected(
+            out / STATE, f"the state of step {there['step']:,}", "no such file", TRAIN_ANEW
+        )
+    return {**there, "complete": False}

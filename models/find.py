@@ -1,0 +1,150 @@
+"""From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
+
+import ast
+import uuid
+from difflib import get_close_matches
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cisdl_bench.errors import ModelError
+from cisdl_bench.hashing import hash_file
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
+from cisdl_bench.models.networks.registry import NETWORKS, build
+
+
+def find_detector(text: str, device: str = "cpu") -> Detector:
+    """Return the detector that a user names.
+
+    Args:
+        text: One of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
+            ``torch.export`` file, or ``module:factory``.
+        device: Torch device that a TorchScript file is loaded to.
+
+    Raises:
+        ModelError: It is none of these, or cannot be used.
+    """
+    if text in PAIR_DETECTORS:
+        return PairDetector(PAIR_DETECTORS[text]())
+    return find_network(text, device)
+
+
+def find_network(text: str, device: str = "cpu") -> NetworkDetector:
+    """Return the network that a user names by a file or a factory; see ``find_detector``.
+
+    Raises:
+        ModelError: It is none, or cannot be used.
+    """
+    path = Path(text)
+    if path.suffix == ".py":
+        raise _program_error(path)
+    if path.is_file():
+        return _load_file(path, device)
+    if ":" in text and not path.suffix.startswith(".pt"):
+        return _call_factory(text)
+    raise _unknown_error(text)
+
+
+def _program_error(path: Path) -> ModelError:
+    """Return the error for a Python file, naming the factory that it may mean."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        functions = []
+    else:
+        functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    factory = next((name for name in functions if not name.startswith("_")), "network")
+    folder = "" if path.parent == Path() else f", from the folder {path.parent}"
+    return ModelError.expected(
+        path,
+        "module:factory for a program of your own",
+        "a Python file",
+        f"Write {path.stem}:{factory}{folder}; {factory}() returns the network",
+    )
+
+
+def _unknown_error(text: str) -> ModelError:
+    """Return the error for what is no file and no name, with similar names."""
+    networks = [name for name, spec in NETWORKS.items() if spec.finds_masks]
+    word = text.casefold()
+    if any(word == name or word.startswith((f"{name}-", f"{name}_")) for name in networks):
+        return ModelError(
+            f"{text}: expected a network's checkpoint, got a name alone: a network needs weights. "
+            "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
+            "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (README, Score)."
+        )
+    near = [name for name in PAIR_DETECTORS if word and (word in name or name in word)]
+    near = near or get_close_matches(word, PAIR_DETECTORS, n=3, cutoff=0.5)
+    return ModelError.expected(
+        text,
+        f"a checkpoint file, module:factory, or one of {', '.join(PAIR_DETECTORS)}",
+        "no such file",
+        f"Did you mean {' or '.join(near)}" if near else "Check the path",
+    )
+
+
+def _load_file(path: Path, device: str) -> NetworkDetector:
+    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+    from cisdl_bench.models.checkpoints.program import file_kind, from_file
+
+    kind = file_kind(path)
+    if kind == "checkpoint":
+        loaded = load_checkpoint(path)
+        if not hasattr(loaded.network, "detect"):
+            name = loaded.about["architecture"]
+            raise ModelError.expected(
+                path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
+            )
+        note = f"{path}: {loaded.note}" if loaded.note else ""
+        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
+    network = from_file(path, kind, torch.device(device))
+    return NetworkDetector(path.stem, hash_file(path), network, {"architecture": kind})
+
+
+def _call_factory(text: str) -> NetworkDetector:
+    from cisdl_bench.models.checkpoints.program import from_factory
+    from cisdl_bench.models.checkpoints.program_identity import program_identity
+
+    network, module = from_factory(text)
+    identity, note = program_identity(text, module, network), ""
+    if identity is None:
+        identity = f"source unknown {uuid.uuid4().hex}"
+        note = (
+            f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
+            "from this one: its results are never gone on with, score it again with --overwrite"
+        )
+    about = {"architecture": text, **({"notes": [note]} if note else {})}
+    return NetworkDetector(text.replace(":", "."), identity, network, about, note)
+
+
+def require_detection_network(detector: Detector, text: str) -> None:
+    """Refuse a detector without a detection network.
+
+    Raises:
+        ModelError: It has none.
+    """
+    if detector.has_detection_network:
+        return
+    raise ModelError.expected(
+        "--detector det",
+        "a checkpoint with a detection network, such as `train dmac-adv` writes",
+        text,
+        "Leave --detector out, or use --detector mask",
+    )
+
+
+def open_network(text: str) -> tuple[nn.Module, str]:
+    """Return a network and its architecture: a user's, or a fresh one by the architecture's name.
+
+    Raises:
+        ModelError: The name is that of a method without a network, or of nothing.
+    """
+    if text in NETWORKS and NETWORKS[text].finds_masks:
+        torch.manual_seed(0)
+        return build(text).eval(), text
+    if text in PAIR_DETECTORS:
+        raise ModelError.expected(text, "a network", "a detector without one", "Name a checkpoint")
+    detector = find_network(text)
+    return detector.network, str(detector.about.get("architecture", detector.name))
