@@ -58,7 +58,6 @@ def lines(*numbers: int) -> list[str]:
 def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     write_rows(
         Listed(),
-        Listed(),
         tmp_path / "pairs.csv",
         dict(zip((4, 0, 2, 1, 3), lines(4, 0, 2, 1, 3), strict=True)),
     )
