@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.predictions import read_predictions
-from cisdl_bench.adapters.submission import check_submission
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.models.find import find_detector
+from cisdl_bench.nist.submission import check_submission
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions, write_nist
+from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions
 from cisdl_bench.scoring.run import run_jobs, score
 
 _CELLS = [
@@ -104,18 +105,19 @@ def ways(folder: Path, table: Path | None, listed: Path) -> dict[str, Callable[[
     settings = ScoreOptions(workers=1)
 
     def scored(skip: bool) -> None:
-        pairs = open_list(Opening(listed, size=64), progress, skip_unusable=skip)
+        pairs = open_list(listed, ListOptions(size=64, skip_unusable=skip), progress)
         job = ScoreJob(pairs, Perturbation())
         score(find_detector("random"), [job], folder / f"r{skip}", settings, progress)
 
     def predicted(skip: bool) -> None:
         assert table is not None
         predictions = read_predictions(table)
-        pairs = open_list(Opening(listed, size=64, pictures=False), progress, skip_unusable=skip)
+        pairs = open_list(
+            listed, ListOptions(size=64, pictures=False, skip_unusable=skip), progress
+        )
         job = ScoreJob(with_predictions(predictions, pairs), Perturbation())
         run_jobs(PredictionScorer(predictions), [job], folder / f"p{skip}", settings, progress)
-        if pairs.listed.format == "mfc":
-            write_nist(predictions, pairs, folder / "nist", settings)
+        pairs.write_own_scores(predictions, folder / "nist", settings)
 
     found: dict[str, Callable[[], Any]] = {
         "score": lambda: scored(False),

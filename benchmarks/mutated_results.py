@@ -20,7 +20,8 @@ from typing import Any
 
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.figures import FIGURES, Wish, draw
+from cisdl_bench.report.draw import draw
+from cisdl_bench.report.figure import FigureOptions, figure_names
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
@@ -150,9 +151,10 @@ def readers(run: Path, other: Path) -> dict[str, Callable[[], Any]]:
         "reopen": lambda: [reopen(result, progress) for result in find_results(run)],
         "summary": lambda: write_summary(run),
     }
-    for kind in FIGURES:
+    options = FigureOptions(count=1)
+    for kind in figure_names():
         if kind != "growth":
-            found[f"plot {kind}"] = lambda kind=kind: draw(kind, [run], Wish(count=1), progress)
+            found[f"plot {kind}"] = lambda kind=kind: draw(kind, [run], options, progress)
     return found
 
 

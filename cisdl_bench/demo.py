@@ -4,20 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.classical.registry import untrained_methods
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.figures import Wish, draw, save_figure
+from cisdl_bench.report.draw import draw, save_figure
+from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.find import find_source
@@ -59,8 +60,8 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         return find_source(None, split, data)
 
     orders = [
-        *make_jobs(["all"], [], source_of, seed=0, pairs=size.pairs),
-        *make_jobs(["training"], [], source_of, seed=0, pairs=size.training),
+        *make_set_jobs(["all"], [], source_of, seed=0, pairs=size.pairs),
+        *make_set_jobs(["training"], [], source_of, seed=0, pairs=size.training),
     ]
     manifests = make_sets(orders, DataFolder(data), progress, jobs=jobs)
     total = sum(manifest["counts"]["pairs"] for manifest in manifests)
@@ -68,7 +69,7 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     runs = []
     for name in METHODS:
         sets = [*(order.folder for order in orders)]
-        found = make_score_jobs([data], sets, None, Lists(), progress)
+        found = make_score_jobs([data], sets, None, ListOptions(), progress)
         settings = ScoreOptions(workers=jobs, save_masks=True)
         results = score(find_detector(name), found, scores / name, settings, progress)
         write_summary(scores / name)
@@ -84,8 +85,9 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
             )
     yield f"{out / 'tables'}: Tables II and III's layouts and all numbers, as CSV, LaTeX, Markdown"
     for kind in _FIGURES:
-        wish = Wish(sets=("combination-easy",) if kind == "pairs" else (), choose="best", count=3)
-        save_figure(draw(kind, runs, wish, progress), out / "figures" / f"{kind}.png")
+        chosen = ("combination-easy",) if kind == "pairs" else ()
+        options = FigureOptions(sets=chosen, choose="best", count=3)
+        save_figure(draw(kind, runs, options, progress), out / "figures" / f"{kind}.png")
     yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
     text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=20)
     write_whole(out / "report.html", text.encode("utf-8", "backslashreplace"))

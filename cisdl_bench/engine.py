@@ -5,19 +5,18 @@ the same names may run them, in any order and more than once.
 """
 
 import os
-import platform
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import joblib
 
 from cisdl_bench.errors import CisdlError
+from cisdl_bench.versions import read_versions
 
 BACKENDS = ("local", "dask")
 _WATCH_S = 0.5
@@ -133,8 +132,8 @@ def _check(client: Any, say: Callable[[str], None]) -> None:
         raise EngineError.expected(
             client.scheduler.address, "workers", "none", "Start some: dask worker ADDRESS"
         )
-    here = versions()
-    for address, there in client.run(versions, on_error="return").items():
+    here = read_versions(_PACKAGES)
+    for address, there in client.run(read_versions, _PACKAGES, on_error="return").items():
         if isinstance(there, Exception):
             raise EngineError.expected(
                 address, "a worker with cisdl-bench", f"'{there}'", "Install it there too"
@@ -148,12 +147,3 @@ def _check(client: Any, say: Callable[[str], None]) -> None:
     threads = max(worker["nthreads"] for worker in workers.values())
     more = "; start them with --nthreads 1, threads wait for each other" if threads > 1 else ""
     say(f"Dask: {len(workers)} workers of {threads} threads at {client.scheduler.address}{more}")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a machine has of what decides bytes."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

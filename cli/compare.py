@@ -85,14 +85,8 @@ def compare(
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    import csv
-    import io
-
     from cisdl_bench.results.results import plain_cell
-    from cisdl_bench.store.atomic import write_whole
+    from cisdl_bench.store.atomic import write_csv
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["set"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "set": plain_cell(str(row["set"]))} for row in rows)
-    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    lines = [{**row, "set": plain_cell(str(row["set"]))} for row in rows]
+    write_csv(path, lines, () if lines else ("set",))

@@ -52,15 +52,15 @@ def import_(
       cisdl-bench import pairs.csv
       cisdl-bench import paired_CASIA_ids.csv --images CASIA2
     """
-    from cisdl_bench.adapters.pairs import ListedPairs
+    from cisdl_bench.adapters.options import ListOptions
     from cisdl_bench.engine import engine
     from cisdl_bench.errors import SourceError
-    from cisdl_bench.scoring.orders import Lists, find_pairs
+    from cisdl_bench.pair_sources import open_chosen
     from cisdl_bench.store.importing import import_pairs
 
     bars, manifests = Bars(settings["quiet"]), []
-    for pairs in find_pairs(data, sets, Lists(**lists), bars):
-        if not isinstance(pairs, ListedPairs):
+    for pairs in open_chosen(data, sets, ListOptions(**lists), bars):
+        if pairs.stored:
             raise SourceError.expected(
                 pairs.name, "a list of pairs", "a set already", "Score it as it is"
             )

@@ -116,8 +116,26 @@ _LISTS = (
 )
 
 
+#: Names of the options of ``lists``: fields of ``adapters.options.ListOptions``.
+LIST_OPTIONS = ("images", "reference", "size", "skip_unusable")
+
+
 def lists(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how lists of other people's pairs are read."""
     for option in reversed(_LISTS):
         command = option(command)
     return command
+
+
+def zones(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """Return the sides of NIST's no-score zones that a word stands for.
+
+    Raises:
+        click.BadParameter: It stands for none.
+    """
+    from cisdl_bench.nist.no_score import parse_zones
+
+    try:
+        return parse_zones(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

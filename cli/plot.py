@@ -7,12 +7,11 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-
-KINDS = ("pairs", "roc", "det", "parameters", "robustness", "heatmap", "growth")
+from cisdl_bench.report.figure import figure_names
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(figure_names()))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "-o",
@@ -91,7 +90,8 @@ def plot(
       cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
       cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
     """
-    from cisdl_bench.report.figures import Wish, check_ending, draw, save_figure
+    from cisdl_bench.report.draw import check_ending, draw, save_figure
+    from cisdl_bench.report.figure import FigureOptions
 
     target = out or runs[0] / f"{kind}.png"
     check_ending(target)
@@ -102,7 +102,7 @@ def plot(
             raise click.BadParameter(
                 "expected numbers such as 3,17,40.", param_hint="--ids"
             ) from error
-    wish = Wish(**{**options, "ids": options["ids"] or ()})
-    figure = draw(kind, runs, wish, Bars(settings["quiet"]))
+    chosen = FigureOptions(**{**options, "ids": options["ids"] or ()})
+    figure = draw(kind, runs, chosen, Bars(settings["quiet"]))
     save_figure(figure, target)
     click.echo(f"{target}")

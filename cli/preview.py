@@ -59,10 +59,11 @@ def preview(
     Example:
       cisdl-bench preview cisdl-data/rotation-difficult -o sheet.png
     """
+    from cisdl_bench.adapters.options import ListOptions
+    from cisdl_bench.pair_sources import open_one
     from cisdl_bench.report.sheet import draw_sheet, save_sheet
-    from cisdl_bench.scoring.orders import Lists, one_of
 
-    pairs = one_of(folder, Lists(**lists), Bars(settings["quiet"]))
+    pairs = open_one(folder, ListOptions(**lists), Bars(settings["quiet"]))
     sheet = draw_sheet(pairs, count, columns, seed)
     save_sheet(sheet, out)
     click.echo(f"{out}: {sheet.width} x {sheet.height} px")

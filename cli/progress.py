@@ -7,30 +7,28 @@ import click
 
 
 class Bars:
-    """Tells how a run goes on; its bars are silent where stderr is no terminal."""
+    """Shows progress as bars and messages as lines; without a terminal there are no bars."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: Any = None
 
-    def start(self, what: str, total: int, done: int = 0) -> None:
-        """Show a bar that counts so many."""
+    def start(self, what: str, total: int | None, done: int = 0, name: str = "") -> None:
+        """Show a bar that counts units; ``B`` is bytes."""
         from tqdm import tqdm
 
-        hidden = self._quiet or not sys.stderr.isatty()
-        self._bar = tqdm(total=total, initial=done, unit=f" {what}", disable=hidden, leave=True)
-
-    def start_bytes(self, name: str, total: int | None, done: int) -> None:
-        """Show a bar that counts bytes."""
-        from tqdm import tqdm
-
-        hidden = self._quiet or not sys.stderr.isatty()
+        in_bytes = what == "B"
         self._bar = tqdm(
-            total=total, initial=done, unit="B", unit_scale=True, desc=name, disable=hidden
+            total=total,
+            initial=done,
+            unit=what if in_bytes else f" {what}",
+            unit_scale=in_bytes,
+            desc=name or None,
+            disable=self._quiet or not sys.stderr.isatty(),
         )
 
     def advance(self, n: int) -> None:
-        """Count so many more."""
+        """Count more units as done."""
         self._bar.update(n)
 
     def note(self, text: str) -> None:

@@ -9,13 +9,9 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-from cisdl_bench.cli.zones import zones
 from cisdl_bench.strict_json import json_text
 
 if TYPE_CHECKING:
-    from cisdl_bench.adapters.predictions import Predictions
-    from cisdl_bench.scoring.jobs import ScoreJob
-    from cisdl_bench.scoring.options import ScoreOptions
     from cisdl_bench.scoring.scorers import Scorer
 
 
@@ -53,7 +49,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--zones",
-    callback=zones,
+    callback=shared.zones,
     default="nist",
     show_default=True,
     metavar="WORD",
@@ -163,6 +159,7 @@ def score(
         raise click.UsageError("give either MODEL or --predictions FILE.")
     if predictions is not None and options["perturb"]:
         raise click.UsageError("--perturb changes what a detector sees; predictions are made.")
+    from cisdl_bench.adapters.options import ListOptions
     from cisdl_bench.adapters.predictions import read_predictions
     from cisdl_bench.devices import ranked
     from cisdl_bench.engine import engine
@@ -171,16 +168,14 @@ def score(
     from cisdl_bench.results.results import write_summary
     from cisdl_bench.scoring.jobs import make_score_jobs
     from cisdl_bench.scoring.options import make_options
-    from cisdl_bench.scoring.orders import Lists
     from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions
     from cisdl_bench.scoring.run import run_jobs
     from cisdl_bench.scoring.scorers import DetectorScorer
 
     with ranked() as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
-        names = [name for name in Lists.__dataclass_fields__ if name != "pictures"]
-        listed = {name: options.pop(name) for name in names}
-        lists = Lists(**listed, pictures=predictions is None)
+        listed = {name: options.pop(name) for name in shared.LIST_OPTIONS}
+        lists = ListOptions(**listed, pictures=predictions is None)
         perturb, overwrite = options.pop("perturb"), options.pop("overwrite")
         wanted, perturb_on = options.pop("detector"), options.pop("perturb_on")
         options["perturb_donor"] = perturb_on == "both"
@@ -227,7 +222,10 @@ def score(
         if rank.number:
             return
         if theirs is not None:
-            _nist(theirs, jobs, target, chosen, bars)
+            for job in jobs:
+                line = job.pairs.write_own_scores(theirs, target / job.name, chosen)
+                if line:
+                    bars.say(line)
         for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
             bars.say(f"note: {note}")
         for wrong in broken:
@@ -236,33 +234,3 @@ def score(
             click.echo(json_text(results))
             return
         bars.say(f"{target / 'summary.csv'}; a table: cisdl-bench table {shlex.quote(str(target))}")
-
-
-def _nist(
-    predictions: "Predictions",
-    jobs: "list[ScoreJob]",
-    out: Path,
-    settings: "ScoreOptions",
-    bars: Bars,
-) -> None:
-    """Write and say NIST's own numbers where the pairs are NIST's."""
-    from cisdl_bench.adapters.pairs import ListedPairs
-    from cisdl_bench.scoring.predicted import write_nist
-
-    for job in jobs:
-        if not isinstance(job.pairs, ListedPairs) or job.pairs.listed.format != "mfc":
-            continue
-        found = write_nist(predictions, job.pairs, out / job.name, settings)["all"]
-        place, roc = found["localization"], found["detection"]
-        means = ", ".join(
-            f"{kind} MCC {place[f'p{kind}MCC']:.6f}/{place[f'd{kind}MCC']:.6f}"
-            for kind in ("Optimum", "Actual")
-            if f"p{kind}MCC" in place and f"d{kind}MCC" in place
-        )
-        rates = ", ".join(f"{n} {roc[n]:.6g}" for n in ("AUC", "EER") if _told(roc[n]))
-        parts = [rates, f"probe/donor {means}" if means else "", str(out / job.name / "nist.csv")]
-        bars.say(f"NIST: {'; '.join(part for part in parts if part)}")
-
-
-def _told(value: float) -> bool:
-    return value == value  # NaN is undefined

@@ -74,13 +74,13 @@ def submit(
       cisdl-bench submit model.pt --index MFC18_Dev/indexes/MFC18_Dev-splice-index.csv \\
         --out ACME_MFC18_Dev_Splice_ImgOnly_p-dmac_1
     """
-    from cisdl_bench.scoring.submit import Request
+    from cisdl_bench.nist.submit import Request
 
     request = Request(index, images, out, size, ncid)
     request.check_name()
     from cisdl_bench.models.find import find_detector
+    from cisdl_bench.nist.submit import submit as write
     from cisdl_bench.scoring.options import make_options
-    from cisdl_bench.scoring.submit import submit as write
 
     bars = Bars(settings["quiet"])
     detector = find_detector(model)

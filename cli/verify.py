@@ -59,7 +59,7 @@ def verify(
 
 
 def _submission(folder: Path, index: Path, ncid: str | None, as_json: bool) -> int:
-    from cisdl_bench.adapters.submission import check_submission
+    from cisdl_bench.nist.submission import check_submission
 
     table = folder if folder.is_file() else folder / f"{folder.absolute().name}.csv"
     problems = check_submission(table, index, ncid)

@@ -1,7 +1,6 @@
 """From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
 
 import ast
-import hashlib
 import uuid
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
 from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
@@ -100,7 +100,7 @@ def _load_file(path: Path, device: str) -> NetworkDetector:
         note = f"{path}: {loaded.note}" if loaded.note else ""
         return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
     network = from_file(path, kind, torch.device(device))
-    return NetworkDetector(path.stem, _sha256(path), network, {"architecture": kind})
+    return NetworkDetector(path.stem, hash_file(path), network, {"architecture": kind})
 
 
 def _call_factory(text: str) -> NetworkDetector:
@@ -117,11 +117,6 @@ def _call_factory(text: str) -> NetworkDetector:
         )
     about = {"architecture": text, **({"notes": [note]} if note else {})}
     return NetworkDetector(text.replace(":", "."), identity, network, about, note)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_detection_network(detector: Detector, text: str) -> None:

@@ -15,12 +15,11 @@ import os
 import re
 from pathlib import Path
 
-from cisdl_bench.adapters.formats import format_spec
-from cisdl_bench.adapters.listed import ListedPair, PairList, label_of
+from cisdl_bench.adapters.formats import ListFormat, format_spec
+from cisdl_bench.adapters.listed import ListedPair, PairList, parse_label
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.table import read_table
 from cisdl_bench.errors import SourceError
-
-COLUMNS = ("ProbeID", "DonorID", "Label")
 
 
 def is_casia_name(name: str) -> bool:
@@ -32,22 +31,17 @@ def is_casia_name(name: str) -> bool:
     return any(re.fullmatch(p, name, re.IGNORECASE) for p in format_spec("casia")["names"])
 
 
-def read_casia(path: Path, images: Path | None = None, *, pictures: bool = True) -> PairList:
+def read_casia(path: Path, options: ListOptions, form: ListFormat) -> PairList:
     """Return the pairs of the list; ``probe`` or ``donor`` is None where no picture was found.
-
-    Args:
-        path: The list.
-        images: The folder of pictures; None is the list's.
-        pictures: False where nothing will look at them, so that none need be there.
 
     Raises:
         SourceError: The list cannot be read, has a name of another data set, or the folder has
             none of its pictures.
     """
-    root = images or path.parent
-    found = _pictures(root)
+    root = options.images or path.parent
+    files = _find_pictures(root)
     pairs = []
-    for index, row in enumerate(read_table(path, COLUMNS)):
+    for index, row in enumerate(read_table(path, form.columns)):
         names = row["ProbeID"], row["DonorID"]
         for name in names:
             if not is_casia_name(name):
@@ -57,35 +51,37 @@ def read_casia(path: Path, images: Path | None = None, *, pictures: bool = True)
                     name,
                     "Write a CSV with the columns probe,donor,label for other pictures",
                 )
-        probe, donor = (found.get(name.lower()) for name in names)
+        probe, donor = (files.get(name.lower()) for name in names)
         pairs.append(
-            ListedPair(index, *names, probe, donor, label_of(row["Label"], f"{path}: pair {index}"))
+            ListedPair(
+                index, *names, probe, donor, parse_label(row["Label"], f"{path}: pair {index}")
+            )
         )
-    if pictures and not any(pair.probe and pair.donor for pair in pairs):
+    if options.pictures and not any(pair.probe and pair.donor for pair in pairs):
         raise SourceError.expected(
             root,
             f"pictures of {path.name}, such as {pairs[0].probe_name}.jpg" if pairs else "pairs",
             "none of its pairs",
             "Give CASIA 2.0's folder by --images",
         )
-    whole = int(format_spec("casia")["pairs"])
+    whole = int(form.facts["pairs"])
     notes = (f"{path.stem}: no masks, so nothing is localized",)
-    return PairList("casia", path.stem, path, tuple(pairs), whole, partial=True, notes=notes)
+    return PairList(form.name, path.stem, path, tuple(pairs), whole, partial=True, notes=notes)
 
 
-def _pictures(root: Path) -> dict[str, Path]:
+def _find_pictures(root: Path) -> dict[str, Path]:
     """Return the pictures below a folder by their name in lower case, without ending."""
     endings: list[str] = format_spec("casia")["endings"]
-    found: dict[str, Path] = {}
-    for folder, _, files in os.walk(root):
-        for file in files:
+    pictures: dict[str, Path] = {}
+    for folder, _, names in os.walk(root):
+        for file in names:
             path = Path(folder, file)
             if path.suffix.lower() not in endings:
                 continue
-            before = found.setdefault(path.stem.lower(), path)
+            before = pictures.setdefault(path.stem.lower(), path)
             if _rank(path, endings) < _rank(before, endings):
-                found[path.stem.lower()] = path
-    return found
+                pictures[path.stem.lower()] = path
+    return pictures
 
 
 def _rank(path: Path, endings: list[str]) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from cisdl_bench.adapters.listed import PairList
 from cisdl_bench.adapters.masks import read_mask
 from cisdl_bench.adapters.picture import read_picture
 from cisdl_bench.errors import SourceError
+from cisdl_bench.hashing import hash_file
 
 Advance = Callable[[int], None]
 #: A picture's file, and the width and height that a list says it has.
@@ -30,30 +31,29 @@ def is_file(path: Path) -> bool:
         raise
 
 
-def digests_of(paths: Sequence[Path], advance: Advance) -> dict[Path, str]:
+def hash_files(paths: Sequence[Path], advance: Advance) -> dict[Path, str]:
     """Return the SHA-256 of each file; of one that is not there, ``missing``."""
     blocks = [paths[start : start + _BLOCK] for start in range(0, len(paths), _BLOCK)]
-    found: dict[Path, str] = {}
+    digests: dict[Path, str] = {}
     parallel = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
-    for block in parallel(delayed(_digests)(block) for block in blocks):
-        found.update(block)
+    for block in parallel(delayed(_hash_block)(block) for block in blocks):
+        digests.update(block)
         advance(len(block))
-    return found
+    return digests
 
 
-def _digests(paths: Sequence[Path]) -> dict[Path, str]:
-    return {path: _digest(path) for path in paths}
+def _hash_block(paths: Sequence[Path]) -> dict[Path, str]:
+    return {path: _hash_or_missing(path) for path in paths}
 
 
-def _digest(path: Path) -> str:
+def _hash_or_missing(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(path)
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return "missing"
 
 
-def unreadable_of(
+def find_unreadable(
     pictures: Sequence[Picture], masks: Sequence[tuple[Path, Picture]], rule: str, advance: Advance
 ) -> tuple[dict[Path, str], dict[tuple[Path, Path], str]]:
     """Return what cannot be decoded to its end, and why.
@@ -61,39 +61,42 @@ def unreadable_of(
     Args:
         pictures: Files of pictures, and the width and height that the list says they have.
         masks: Files of masks, and the picture that each is of.
-        rule: Which pixels of a mask are tampered, of ``masks.RULES``.
-        advance: Hears of each file.
+        rule: Rule that says which pixels of a mask are tampered, of ``masks.RULES``.
+        advance: Called with the number of files that were looked at.
 
     Returns:
         Reasons by picture, and reasons by mask and its picture.
     """
     parallel = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
     wrong, shapes = {}, {}
-    looked = parallel(delayed(_shape)(*picture) for picture in pictures)
-    for picture, found in zip(pictures, looked, strict=True):
-        if isinstance(found, str):
-            wrong[picture[0]] = found
+    read = parallel(delayed(_read_shape)(*picture) for picture in pictures)
+    for picture, (shape, reason) in zip(pictures, read, strict=True):
+        if reason:
+            wrong[picture[0]] = reason
         else:
-            shapes[picture] = found
+            shapes[picture] = shape
         advance(1)
-    there = [(mask, picture) for mask, picture in masks if picture in shapes]
-    checked = parallel(delayed(_mask)(mask, rule, shapes[picture]) for mask, picture in there)
+    readable = [(mask, picture) for mask, picture in masks if picture in shapes]
+    checked = parallel(
+        delayed(_check_mask)(mask, rule, shapes[picture]) for mask, picture in readable
+    )
     broken = {}
-    for (mask, picture), reason in zip(there, checked, strict=True):
+    for (mask, picture), reason in zip(readable, checked, strict=True):
         if reason:
             broken[mask, picture[0]] = reason
         advance(1)
     return wrong, broken
 
 
-def _shape(path: Path, size: tuple[int, int] | None) -> tuple[int, ...] | str:
+def _read_shape(path: Path, size: tuple[int, int] | None) -> tuple[tuple[int, ...], str]:
+    """Return a picture's shape, and why it cannot be read."""
     try:
-        return read_picture(path, size).shape
+        return read_picture(path, size).shape, ""
     except SourceError as error:
-        return str(error)
+        return (), str(error)
 
 
-def _mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> str:
+def _check_mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> str:
     try:
         read_mask(path, rule, shape)
     except SourceError as error:
@@ -101,14 +104,14 @@ def _mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> str:
     return ""
 
 
-def unusable_masks(masks: Sequence[Path], rule: str) -> dict[Path, str]:
+def find_unusable_masks(masks: Sequence[Path], rule: str) -> dict[Path, str]:
     """Return the masks that cannot be read, and why; their sizes are not looked at."""
     parallel = Parallel(n_jobs=-1, prefer="threads")
-    reasons = parallel(delayed(_mask)(path, rule, None) for path in masks)
+    reasons = parallel(delayed(_check_mask)(path, rule, None) for path in masks)
     return {path: reason for path, reason in zip(masks, reasons, strict=True) if reason}
 
 
-def fingerprint_of(pairs: PairList, digests: dict[Path, str]) -> str:
+def fingerprint_list(pairs: PairList, digests: dict[Path, str]) -> str:
     """Return the fingerprint of a list's content.
 
     SHA-256 over its rules, and of each row the number, the label and the hashes of its four files,
@@ -116,7 +119,7 @@ def fingerprint_of(pairs: PairList, digests: dict[Path, str]) -> str:
     """
     total = hashlib.sha256(f"cisdl-bench list {pairs.masks} {pairs.canvas}\n".encode())
     for pair in pairs.pairs:
-        files = (pair.probe, pair.donor, pair.probe_mask, pair.donor_mask)
+        files = (*pair.pictures, *pair.masks)
         cells = ["" if path is None else digests[path] for path in files]
         total.update(f"{pair.index} {pair.label} {','.join(cells)}\n".encode())
     return total.hexdigest()

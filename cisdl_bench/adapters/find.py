@@ -1,80 +1,53 @@
-"""Which format a list is of: its columns say."""
+"""Finding lists of pairs, and reading them whatever their format."""
 
 from pathlib import Path
 
-from cisdl_bench.adapters import casia, mfc, plain, release
 from cisdl_bench.adapters.files import is_file
-from cisdl_bench.adapters.formats import format_spec
+from cisdl_bench.adapters.formats import ListFormat, list_format, list_formats, load
 from cisdl_bench.adapters.listed import PairList
-from cisdl_bench.adapters.table import header_of
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.adapters.table import read_header
 from cisdl_bench.errors import SourceError
 
-FORMATS = {
-    "release": release.COLUMNS,
-    "casia": casia.COLUMNS,
-    "mfc": tuple(format_spec("mfc")["columns"]["index"]),
-    "plain": plain.COLUMNS,
-}
 
-
-def format_of(path: Path) -> str | None:
-    """Return the format of a list, None where it is none.
+def find_format(path: Path) -> ListFormat | None:
+    """Return the format of a list by its columns, None where the file is no list.
 
     Raises:
         SourceError: The file cannot be read.
     """
-    names = set(header_of(path))
-    fits = (name for name, columns in FORMATS.items() if names >= {c.lower() for c in columns})
-    return next(fits, None)
+    return list_format(set(read_header(path)))
 
 
 def find_lists(path: Path) -> list[Path]:
-    """Return the lists at a path: itself, NIST's indexes of a folder, or the lists in it.
+    """Return the lists at a path: itself, those where a format has them in a folder, or the CSVs.
 
     Raises:
-        SourceError: There is none.
+        SourceError: A file cannot be read.
     """
     if is_file(path):
         return [path]
-    indexes = mfc.find_indexes(path)
-    if indexes:
-        return indexes
-    return [each for each in sorted(path.glob("*.csv")) if format_of(each)]
+    for form in list_formats():
+        lists = sorted(path.glob(form.glob)) if form.glob else []
+        if lists:
+            return lists
+    return [file for file in sorted(path.glob("*.csv")) if find_format(file)]
 
 
-def read_list(
-    path: Path,
-    images: Path | None = None,
-    reference: Path | None = None,
-    *,
-    labelled: bool = True,
-    pictures: bool = True,
-) -> PairList:
+def read_list(path: Path, options: ListOptions) -> PairList:
     """Return a list of pairs, whatever its format.
-
-    Args:
-        path: The list.
-        images: Where its pictures lie; None is where its format has them.
-        reference: NIST's reference, where its layout does not have it.
-        labelled: False reads an index of NIST's alone.
-        pictures: False where nothing will look at them, so that none need be there.
 
     Raises:
         SourceError: It is of no known format, or cannot be read.
     """
-    kind = format_of(path)
-    if kind == "release":
-        return release.read_release(path, images)
-    if kind == "casia":
-        return casia.read_casia(path, images, pictures=pictures)
-    if kind == "mfc":
-        return mfc.read_mfc(path, images, reference) if labelled else mfc.read_trials(path, images)
-    if kind == "plain":
-        return plain.read_plain(path, images)
-    columns = "; ".join(",".join(names) for names in FORMATS.values())
-    raise SourceError.expected(
-        path,
-        f"the columns of a list of pairs ({columns})",
-        ",".join(header_of(path)),
-        "Name the columns in its first line",
-    )
+    form = find_format(path)
+    if form is None:
+        known = "; ".join(",".join(form.columns) for form in list_formats())
+        raise SourceError.expected(
+            path,
+            f"the columns of a list of pairs ({known})",
+            ",".join(read_header(path)),
+            "Name the columns in its first line",
+        )
+    pairs: PairList = load(form.reader)(path, options, form)
+    return pairs

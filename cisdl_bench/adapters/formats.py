@@ -1,14 +1,146 @@
-"""What is known of other people's formats: ``data_specs/formats/NAME.toml``."""
+"""Formats of lists and of predictions: ``data_specs/formats/NAME.toml``, one file a format.
 
-from typing import Any
+The columns of a list or of a file of predictions say which format it is of. The table ``[list]``
+of a format's file names the columns of its lists and, where ``table_list`` cannot read them, a
+reader; ``[predictions]`` does the same for scores and masks of other programs. Both are optional.
+"""
 
-from cisdl_bench.packaged import packaged_toml
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, TypeVar
+
+from msgspec import Struct, ValidationError, convert
+from msgspec.structs import replace
+
+from cisdl_bench.errors import SpecError
+
+FOLDER: Traversable = files("cisdl_bench.data_specs") / "formats"
+
+
+class ListFormat(Struct, frozen=True, forbid_unknown_fields=True):
+    """How lists of a format look, and what reads them.
+
+    Attributes:
+        columns: Columns by which a list of the format is known; all of them are required.
+        name: Name of the format's file, such as ``casia``.
+        facts: Everything that the format's file says.
+        reader: Function ``(path, options, form) -> PairList`` as ``module:name``.
+        pairs: Class of the pairs as ``module:name``, a subclass of ``ListedPairs``.
+        glob: Pattern of the format's lists below the folder of a data set.
+        probe: Column of the probe's file.
+        donor: Column of the donor's file.
+        label: Column of the label: 1, 0 or nothing.
+        probe_mask: Column of the file of the probe's mask.
+        donor_mask: Column of the file of the donor's mask.
+        masks: Rule that says which pixels of a mask are tampered, of ``masks.RULES``.
+        canvas: Rule that brings pictures and masks to the canvas, of ``canvas.RULES``.
+    """
+
+    columns: tuple[str, ...]
+    name: str = ""
+    facts: dict[str, Any] = {}
+    reader: str = "cisdl_bench.adapters.table_list:read_table_list"
+    pairs: str = "cisdl_bench.adapters.pairs:ListedPairs"
+    glob: str = ""
+    probe: str = "probe"
+    donor: str = "donor"
+    label: str = "label"
+    probe_mask: str = "probe_mask"
+    donor_mask: str = "donor_mask"
+    masks: str = "white"
+    canvas: str = "area"
+
+
+class PredictionFormat(Struct, frozen=True, forbid_unknown_fields=True):
+    """How predictions of a format look, and what reads them.
+
+    Attributes:
+        columns: Columns by which predictions of the format are known.
+        name: Name of the format's file, such as ``mfc``.
+        facts: Everything that the format's file says.
+        reader: Function ``(path, form) -> list[Prediction]`` as ``module:name``.
+        dark: Whether black is manipulated in the masks, not white.
+    """
+
+    columns: tuple[str, ...]
+    reader: str
+    name: str = ""
+    facts: dict[str, Any] = {}
+    dark: bool = False
+
+
+Form = TypeVar("Form", ListFormat, PredictionFormat)
+
+
+@cache
+def formats() -> dict[str, dict[str, Any]]:
+    """Return what the formats' files say, by the formats' names."""
+    paths = [path for path in FOLDER.iterdir() if path.name.endswith(".toml")]
+    return {
+        path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8"))
+        for path in sorted(paths, key=lambda path: path.name)
+    }
 
 
 def format_spec(name: str) -> dict[str, Any]:
-    """Return a format's facts.
+    """Return what a format's file says.
 
     >>> format_spec("casia")["pairs"]
     8642
     """
-    return packaged_toml(f"formats/{name}.toml")
+    return formats()[name]
+
+
+def list_formats() -> list[ListFormat]:
+    """Return the formats of lists, those with the most columns first.
+
+    Raises:
+        SpecError: A format's file is wrong.
+
+    >>> [form.name for form in list_formats()]
+    ['mfc', 'release', 'casia', 'plain']
+    """
+    return _read_tables("list", ListFormat)
+
+
+def list_format(columns: set[str]) -> ListFormat | None:
+    """Return the format of a list with these columns, lower case; None where there is none."""
+    return _first_fitting(list_formats(), columns)
+
+
+def prediction_format(columns: set[str]) -> PredictionFormat | None:
+    """Return the format of predictions with these columns, lower case; None for the plain one."""
+    return _first_fitting(_read_tables("predictions", PredictionFormat), columns)
+
+
+def _read_tables(table: str, kind: type[Form]) -> list[Form]:
+    known: list[Form] = []
+    for name, facts in formats().items():
+        if table not in facts:
+            continue
+        try:
+            form = convert(facts[table], kind)
+        except ValidationError as error:
+            where, what = f"{FOLDER / f'{name}.toml'}: {table}", "the keys of a format"
+            raise SpecError.expected(where, what, f"'{error}'", "Correct the file") from error
+        known.append(replace(form, name=name, facts=facts))
+    return sorted(known, key=lambda form: -len(form.columns))
+
+
+def _first_fitting(known: list[Form], columns: set[str]) -> Form | None:
+    fitting = (form for form in known if columns >= {name.lower() for name in form.columns})
+    return next(fitting, None)
+
+
+def load(name: str) -> Callable[..., Any]:
+    """Return the function or class that ``module:name`` stands for.
+
+    It is imported when a format is used: a reader may lie in a package that builds on this one.
+    """
+    module, _, attribute = name.partition(":")
+    loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+    return loaded

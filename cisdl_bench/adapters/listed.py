@@ -9,19 +9,19 @@ from cisdl_bench.records import LISTED_KINDS, UNLABELLED
 
 @dataclass(frozen=True)
 class ListedPair:
-    """One row of a list.
+    """One row of a list; ``side`` is a place in ``records.SIDES``.
 
     Attributes:
-        index: Its number among the rows, from 0.
-        probe_name: What the list calls the probe.
-        donor_name: What it calls the donor.
-        probe: The probe's file; None where no file of that name was found.
-        donor: The donor's.
+        index: Number of the row, from 0.
+        probe_name: Name of the probe in the list.
+        donor_name: Name of the donor in the list.
+        probe: File of the probe; None where no file of that name was found.
+        donor: File of the donor; None where no file of that name was found.
         label: 1, 0 or ``UNLABELLED``.
-        probe_mask: The file of the probe's mask; None where the list has none.
-        donor_mask: The donor's.
-        probe_size: Width and height of the probe in px, where the list says them.
-        donor_size: The donor's.
+        probe_mask: File of the probe's mask; None where the list has none.
+        donor_mask: File of the donor's mask; None where the list has none.
+        probe_size: Width and height of the probe in px; None where the list does not say them.
+        donor_size: Width and height of the donor in px; None where the list does not say them.
     """
 
     index: int
@@ -52,10 +52,24 @@ class ListedPair:
         return self.probe_mask is not None, self.donor_mask is not None
 
     @property
+    def pictures(self) -> tuple[Path | None, Path | None]:
+        """Return the files of both pictures, by side."""
+        return self.probe, self.donor
+
+    @property
+    def masks(self) -> tuple[Path | None, Path | None]:
+        """Return the files of both masks, by side."""
+        return self.probe_mask, self.donor_mask
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+        """Return the width and height of both pictures, by side."""
+        return self.probe_size, self.donor_size
+
+    @property
     def files(self) -> list[Path]:
-        """Return the files that there are."""
-        named = (self.probe, self.donor, self.probe_mask, self.donor_mask)
-        return [path for path in named if path is not None]
+        """Return the files that the row names, pictures first."""
+        return [path for path in (*self.pictures, *self.masks) if path is not None]
 
 
 @dataclass(frozen=True)
@@ -63,15 +77,15 @@ class PairList:
     """A whole list, as an adapter reads it.
 
     Attributes:
-        format: ``plain``, ``release``, ``casia`` or ``mfc``.
-        name: What results are filed under.
-        path: The list's file.
-        pairs: Its rows.
-        whole: How many pairs the published list has; 0 where nothing is known of that.
+        format: Name of the format, such as ``casia``.
+        name: Name that results are filed under.
+        path: File of the list.
+        pairs: Rows of the list.
+        whole: Number of pairs of the published list; 0 where that is not known.
         partial: Whether pairs whose pictures are missing may be left out without being asked.
-        masks: Which pixels of a mask are tampered, of ``masks.RULES``.
-        canvas: How pictures and masks come to the canvas, of ``canvas.RULES``.
-        notes: What a reader of results must know.
+        masks: Rule that says which pixels of a mask are tampered, of ``masks.RULES``.
+        canvas: Rule that brings pictures and masks to the canvas, of ``canvas.RULES``.
+        notes: Lines that a reader of results must know.
     """
 
     format: str
@@ -85,13 +99,13 @@ class PairList:
     notes: tuple[str, ...] = ()
 
 
-def label_of(text: str, where: object) -> int:
+def parse_label(text: str, where: object) -> int:
     """Return the label that a cell says.
 
     Raises:
-        SourceError: It is none.
+        SourceError: The cell holds no label.
 
-    >>> label_of("1", "a.csv"), label_of("", "a.csv")
+    >>> parse_label("1", "a.csv"), parse_label("", "a.csv")
     (1, -1)
     """
     labels = {"1": 1, "0": 0, "": UNLABELLED, "y": 1, "n": 0}

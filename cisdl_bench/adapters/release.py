@@ -15,11 +15,10 @@ of the 21 sets it is.
 import re
 from pathlib import Path
 
-from cisdl_bench.adapters.formats import format_spec
-from cisdl_bench.adapters.listed import ListedPair, PairList, label_of
+from cisdl_bench.adapters.formats import ListFormat, format_spec
+from cisdl_bench.adapters.listed import ListedPair, PairList, parse_label
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.table import read_table
-
-COLUMNS = ("image1", "image2", "label", "gt1", "gt2")
 
 
 def set_name(stem: str) -> str:
@@ -29,36 +28,35 @@ def set_name(stem: str) -> str:
     ('combination-difficult', 'rotation-easy', 'other')
     """
     words = re.findall("[a-z]+", stem.lower())
-    found = [_first(words, table) for table in ("transformations", "difficulties")]
-    return "-".join(found) if all(found) else stem
+    transformation = _first_known(words, "transformations")
+    difficulty = _first_known(words, "difficulties")
+    return f"{transformation}-{difficulty}" if transformation and difficulty else stem
 
 
-def _first(words: list[str], table: str) -> str:
+def _first_known(words: list[str], table: str) -> str:
+    """Return the name of the first word that begins as a table of the format says; else ''."""
     known: dict[str, list[str]] = format_spec("release")[table]
-    fits = (
-        name for word in words for name, begin in known.items() if word.startswith(tuple(begin))
-    )
-    return next(fits, "")
+    for word in words:
+        for name, beginnings in known.items():
+            if word.startswith(tuple(beginnings)):
+                return name
+    return ""
 
 
-def read_release(path: Path, images: Path | None = None) -> PairList:
+def read_release(path: Path, options: ListOptions, form: ListFormat) -> PairList:
     """Return the pairs of one of the released lists.
-
-    Args:
-        path: The CSV.
-        images: What its paths are relative to; None is the CSV's folder.
 
     Raises:
         SourceError: It cannot be read, or a row is wrong.
     """
-    root = images or path.parent
+    root = options.images or path.parent
     pairs = []
-    for index, row in enumerate(read_table(path, COLUMNS)):
-        label = label_of(row["label"], f"{path}: pair {index}")
+    for index, row in enumerate(read_table(path, form.columns)):
+        label = parse_label(row["label"], f"{path}: pair {index}")
         probe_mask, donor_mask = (root / row[n] if label == 1 else None for n in ("gt2", "gt1"))
         probe, donor = root / row["image2"], root / row["image1"]
         names = row["image2"], row["image1"]
         pairs.append(ListedPair(index, *names, probe, donor, label, probe_mask, donor_mask))
     return PairList(
-        "release", set_name(path.stem), path, tuple(pairs), masks="255", canvas="release"
+        form.name, set_name(path.stem), path, tuple(pairs), masks=form.masks, canvas=form.canvas
     )

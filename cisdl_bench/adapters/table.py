@@ -11,7 +11,7 @@ from cisdl_bench.errors import SourceError
 Row = dict[str, str]
 
 
-def header_of(path: Path) -> list[str]:
+def read_header(path: Path) -> list[str]:
     """Return the columns of a table, lower case; its separator is ``,``, ``|``, ``;`` or a tab.
 
     Raises:

@@ -21,14 +21,14 @@ _AGAIN = "Score it again with --overwrite"
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
-def curve_figure(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Sequence[str]) -> Any:
+def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Sequence[str]) -> Any:
     """Return a matplotlib figure, a panel a set and a curve a method.
 
     Args:
         kind: ``roc``: TPR against FPR; ``det``: FNR against FPR, both as normal deviates.
         runs: Folders of results.
-        sets: Only sets whose name begins so; none given: all with positive and negative pairs.
-        rules: Detection scores, of ``RULES``; none given: ``mask``, and ``own`` where the
+        sets: Beginnings of the names of sets; none given: all with positive and negative pairs.
+        rules: Detection scores, of ``registry.RULES``; none given: ``mask``, and ``own`` where the
             detector has one.
 
     Raises:

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import cv2
@@ -12,8 +11,8 @@ import numpy as np
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Mask, Pair, Pairs, Pixels
-from cisdl_bench.report.pair_sheet import Choice, chosen, quality
+from cisdl_bench.records import SIDES, Mask, Pairs, Pixels
+from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.sheet import caption
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import Result
@@ -28,12 +27,12 @@ class Card:
     """One pair that a method answered badly.
 
     Attributes:
-        method: The method's name.
-        set: The set's.
-        difficulty: Of the pair; empty where it has none.
-        text: What the pair is.
-        value: How well it was answered, 0 to 1.
-        pictures: Probe and donor as JPEG.
+        method: Name of the method.
+        set: Name of the set.
+        difficulty: Class of the pair; empty where it has none.
+        text: Kind, class and parameters of the pair.
+        value: Quality of the answer, 0 to 1.
+        images: Probe and donor as JPEG in base64, by side.
         masked: Whether the method's masks are drawn.
     """
 
@@ -42,119 +41,78 @@ class Card:
     difficulty: str
     text: str
     value: float
-    pictures: tuple[bytes, bytes]
+    images: dict[str, str]
     masked: bool
 
 
-def cards_of(
+def make_cards(
     results: Sequence[Result],
     method: str,
     worst: int,
     progress: Progress,
     data: Path | None = None,
 ) -> tuple[list[Card], list[str]]:
-    """Return the worst answers of one method, the same number of each set, and what is amiss.
+    """Return the worst answers of one method, the same number of each set, and what went wrong.
 
     Args:
-        results: The method's, a set each.
-        method: Its name.
-        worst: How many cards at most.
-        progress: Hears how it goes on.
-        data: Where pairs are; None is where they were scored.
+        results: Results of the method, one a set.
+        method: Name of the method.
+        worst: Number of cards, at most.
+        progress: Receives progress updates and messages.
+        data: Path of the pairs; None is where they were scored.
     """
     cards: list[Card] = []
-    amiss: list[str] = []
+    problems: list[str] = []
     for place, result in enumerate(results):
-        each = worst // len(results) + (place < worst % len(results))
+        share = worst // len(results) + (place < worst % len(results))
         try:
             pairs = reopen(result, progress, data)
         except RunError as error:
-            amiss.append(str(error))
+            problems.append(str(error))
             continue
         rows = result.rows()
         values = dict(zip(rows["index"].tolist(), quality(rows).tolist(), strict=True))
-        for number in chosen(rows, Choice("worst", each)):
+        for number in choose_pairs(rows, PairChoice("worst", share)):
             try:
-                cards.append(_card_of(result, method, pairs, number, values[number]))
+                cards.append(_make_card(result, method, pairs, number, values[number]))
             except CisdlError as error:
-                amiss.append(str(error))
+                problems.append(str(error))
             progress.advance(1)
-    return sorted(cards, key=lambda card: card.value), amiss
+    return sorted(cards, key=lambda card: card.value), problems
 
 
-def _card_of(result: Result, method: str, pairs: Pairs, number: int, value: float) -> Card:
+def _make_card(result: Result, method: str, pairs: Pairs, number: int, value: float) -> Card:
     """Return the card of one pair.
 
     Raises:
         CisdlError: A picture or a saved mask cannot be read.
     """
     pair, masks = pairs[number], find_masks(result, pairs, number)
-    sides = [
-        _picture(picture, truth if known else None, masks[k] if masks else None)
-        for k, (picture, truth, known) in enumerate(
-            (
-                (pair.probe, pair.probe_mask, pair.known[0]),
-                (pair.donor, pair.donor_mask, pair.known[1]),
-            )
-        )
-    ]
+    pictures, truths = (pair.probe, pair.donor), (pair.probe_mask, pair.donor_mask)
+    images = {}
+    for side, name in enumerate(SIDES):
+        truth = truths[side] if pair.known[side] else None
+        drawn = _draw_picture(pictures[side], truth, masks[side] if masks else None)
+        images[name] = base64.b64encode(drawn).decode()
     return Card(
         method,
         result.set,
         str(pair.numbers.get("difficulty", "")),
-        _text(pair, number),
+        f"pair {number}: {caption(pair)}",
         value,
-        (sides[0], sides[1]),
+        images,
         masks is not None,
     )
 
 
-def _text(pair: Pair, number: int) -> str:
-    return f"pair {number}: {caption(pair)}"
-
-
-def _picture(picture: Pixels, truth: Mask | None, mask: Probability | None) -> bytes:
+def _draw_picture(picture: Pixels, truth: Mask | None, mask: Probability | None) -> bytes:
     size = (_SIDE, _SIDE)
     drawn = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    for found, ink in ((truth, _TRUTH), (None if mask is None else mask > 0.5, _FOUND)):
-        if found is None:
+    for region, ink in ((truth, _TRUTH), (None if mask is None else mask > 0.5, _FOUND)):
+        if region is None:
             continue
-        inside = cv2.resize(found.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        inside = cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(drawn, lines, -1, ink, 2)
     bgr = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1])
-
-
-def gallery_html(cards: Sequence[Card]) -> str:
-    """Return the cards and their filters as HTML."""
-    filters = "".join(
-        _filter(name, [str(getattr(card, name)) for card in cards])
-        for name in ("method", "set", "difficulty")
-    )
-    shown = '<span class=note>shown: <b id="shown"></b></span>'
-    body = "".join(map(_card, cards))
-    return f'<div class="filters">{filters}{shown}</div><div class="gallery">{body}</div>'
-
-
-def _filter(name: str, values: Sequence[str]) -> str:
-    known = [value for value in dict.fromkeys(values) if value]
-    options = "".join(f"<option>{escape(value)}</option>" for value in known)
-    every = f'<option value="">all ({len(known)})</option>'
-    return f"<label>{name} <select name={name}>{every}{options}</select></label>"
-
-
-def _card(card: Card) -> str:
-    images = "".join(
-        f'<img loading="lazy" alt="{side}" src="data:image/jpeg;base64,'
-        f'{base64.b64encode(data).decode()}">'
-        for side, data in zip(("probe", "donor"), card.pictures, strict=True)
-    )
-    found = "" if card.masked else "; its masks were not saved (score with --save-masks)"
-    data = {"method": card.method, "set": card.set, "difficulty": card.difficulty}
-    keys = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
-    text = f"<b>{escape(card.method)}</b>, {escape(card.set)}, {escape(card.text)}"
-    return (
-        f'<figure class="pair" {keys}><div>{images}</div>'
-        f"<figcaption>{text}: <b>{card.value:.3f}</b>{found}</figcaption></figure>"
-    )

@@ -2,35 +2,34 @@
 
 import base64
 import os
-from collections.abc import Iterator, Sequence
-from html import escape
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
+from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.breakdown import PARAMETERS, breakdowns
-from cisdl_bench.report.figures import Wish, draw, rendered
-from cisdl_bench.report.gallery import Card, cards_of, gallery_html
+from cisdl_bench.report.draw import draw, render
+from cisdl_bench.report.figure import FigureOptions, report_figures
+from cisdl_bench.report.figures.parameters import PARAMETERS, breakdowns
+from cisdl_bench.report.gallery import Card, make_cards
 from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.report.tables import LAYOUTS, Choices, make_table, notes_of
-from cisdl_bench.report.write_table import to_html
+from cisdl_bench.report.tables import LAYOUTS, Choices, Table, make_table, notes_of
+from cisdl_bench.report.templating import read_own_text, render_html
+from cisdl_bench.report.write_table import shape_table
 from cisdl_bench.results.results import Result
-from cisdl_bench.scoring.predicted import NIST_ROWS
+from cisdl_bench.scoring.record import RESULT
 from cisdl_bench.scoring.result_folder import LEFT_OUT
 from cisdl_bench.scoring.rows import ROWS
 
-_FIGURES = {
-    "heatmap": "Mean IoU by set",
-    "parameters": "Where it breaks: IoU against what was done to the pasted region",
-    "robustness": "Robustness",
-    "roc": "ROC",
-    "det": "DET",
-}
 _DIGITS = 4
+#: Of the detection tables, the format of the pairs that each is published for.
+_DETECTED = {"paper-3": "casia", "paper-4": "mfc"}
+
+#: A cell of a table: its class (``text``, ``n`` or ``hash``) and its text.
+Cell = tuple[str, str]
 
 
 def page(
@@ -46,190 +45,153 @@ def page(
 
     Args:
         runs: Folders of results, a method each.
-        target: Where the page will lie; links to CSV files are relative to it.
-        progress: Hears how it goes on.
-        title: Its heading.
-        worst: How many of the worst answers of each method are shown.
-        data: Where pairs are; None is where they were scored.
+        target: File of the page; links to CSV files are relative to it.
+        progress: Receives progress updates and messages.
+        title: Heading of the page.
+        worst: Number of the worst answers of each method that are shown.
+        data: Path of the pairs; None is where they were scored.
 
     Raises:
         RunError: A folder holds no results.
     """
     results, names = gathered(runs)
-    notes = notes_of(results)
-    cards, amiss = _cards(results, names, worst, progress, data)
-    sections = [
-        ("scored", "What was scored on what", _inventory(results, names)),
-        *_tables(runs, results),
-        *_figures(runs, progress),
-        ("breaks", "Ranges in which a method breaks", _breaks(results, names)),
-        ("failures", f"Worst answers, {worst} of each method", _failures(cards, amiss)),
-        ("files", "Files", _links(results, names, target)),
-    ]
-    sections = [(key, heading, body) for key, heading, body in sections if body]
-    nav = " ".join(f'<a href="#{key}">{escape(heading)}</a>' for key, heading, _ in sections)
-    body = "".join(
-        f'<section id="{key}"><h2>{escape(heading)}</h2>{body}</section>'
-        for key, heading, body in sections
+    cards, problems = _make_cards(results, names, worst, progress, data)
+    tables, figures = _make_tables(runs, results), _draw_figures(runs, progress)
+    breaks = _find_breaks(results, names)
+    contents = {
+        "scored": "What was scored on what",
+        **{key: _title(key, table) for key, table in tables.items()},
+        **{key: report_figures()[key.removeprefix("figure-")].heading for key in figures},
+        **({"breaks": "Ranges in which a method breaks"} if breaks else {}),
+        **({"failures": f"Worst answers, {worst} of each method"} if cards or problems else {}),
+        "files": "Files",
+    }
+    return render_html(
+        "page.html",
+        version=__version__,
+        title=title,
+        notes=notes_of(results),
+        contents=contents,
+        methods=_describe_methods(results, names),
+        sets=[_describe_set(result, name_of(result, names)) for result in results],
+        tables={key: shape_table(table, _DIGITS) for key, table in tables.items()},
+        figures=figures,
+        breaks=breaks,
+        cards=cards,
+        problems=list(dict.fromkeys(problems)),
+        links=_link_files(results, names, target),
+        css=read_own_text("page.css"),
+        script=read_own_text("page.js"),
     )
-    said = "".join(f"<p class=note>{escape(note)}</p>" for note in notes)
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
-        f'<meta name="generator" content="cisdl-bench {__version__}">'
-        f"<title>{escape(title)}</title><style>{_text('page.css')}</style>"
-    )
-    return (
-        f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>'
-        f"{said}<nav>{nav}</nav>{body}<script>{_text('page.js')}</script></body></html>\n"
-    )
 
 
-def _text(name: str) -> str:
-    return (files("cisdl_bench.report") / name).read_text("utf-8")
-
-
-def _row(cells: Sequence[tuple[str, str]]) -> str:
-    return "<tr>" + "".join(f"<td class={kind}>{value}</td>" for kind, value in cells) + "</tr>"
-
-
-def _inventory(results: Sequence[Result], names: Any) -> str:
-    groups: dict[str, list[Result]] = {}
+def _by_method(results: Sequence[Result], names: Any) -> dict[str, list[Result]]:
+    methods: dict[str, list[Result]] = {}
     for result in results:
-        groups.setdefault(name_of(result, names), []).append(result)
-    short = [
-        [
-            ("text", escape(name)),
-            ("n", f"{len(group)}"),
-            ("n", f"{sum(r.record['summary']['pairs'] for r in group):,}"),
-            ("text", _hash(str(group[0].record["request"]["identity"]))),
-            ("text", escape(", ".join(dict.fromkeys(str(r.record["device"]) for r in group)))),
-        ]
-        for name, group in groups.items()
-    ]
-    whole = [_scored(result, name_of(result, names)) for result in results]
-    heads = ["method", "set", "pairs", "of", "positive", "checkpoint", "data", "device"]
-    every = _table([*heads, "pairs/s", "versions"], whole)
-    summary = _table(["method", "sets", "pairs", "checkpoint", "device"], short)
-    return (
-        f"{summary}<details><summary>Every set, with hashes and versions</summary>{every}</details>"
-    )
+        methods.setdefault(name_of(result, names), []).append(result)
+    return methods
 
 
-def _scored(result: Result, name: str) -> list[tuple[str, str]]:
+def _describe_methods(results: Sequence[Result], names: Any) -> list[list[Cell]]:
+    rows = []
+    for name, group in _by_method(results, names).items():
+        pairs = sum(result.record["summary"]["pairs"] for result in group)
+        devices = dict.fromkeys(str(result.record["device"]) for result in group)
+        identity = str(group[0].record["request"]["identity"])
+        cells = [("text", name), ("n", f"{len(group)}"), ("n", f"{pairs:,}"), ("hash", identity)]
+        rows.append([*cells, ("text", ", ".join(devices))])
+    return rows
+
+
+def _describe_set(result: Result, name: str) -> list[Cell]:
     record, summary = result.record, result.record["summary"]
     request, speed = record["request"], record["pairs_per_second"]
-    versions = ", ".join(f"{name} {each}" for name, each in record["versions"].items())
+    versions = ", ".join(f"{package} {number}" for package, number in record["versions"].items())
     return [
-        ("text", escape(name)),
-        ("text", escape(result.set)),
+        ("text", name),
+        ("text", result.set),
         ("n", f"{summary['pairs']:,}"),
         ("n", f"{record['data'].get('whole', summary['pairs']):,}"),
         ("n", f"{summary['positive_pairs']:,}"),
-        ("text", _hash(str(request["identity"]))),
-        ("text", _hash(str(request["fingerprint"]))),
-        ("text", escape(str(record["device"]))),
+        ("hash", str(request["identity"])),
+        ("hash", str(request["fingerprint"])),
+        ("text", str(record["device"])),
         ("n", f"{speed:.1f}" if speed else "-"),
-        ("text", escape(versions)),
+        ("text", versions),
     ]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> str:
-    head = "".join(f"<th>{escape(word)}</th>" for word in heads)
-    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, rows))}</tbody>"
-    return f'<div class=wide><table class="sortable">{body}</table></div>'
-
-
-def _hash(text: str) -> str:
-    return f'<code title="{escape(text)}">{escape(text[:16])}</code>'
-
-
-#: Of the detection tables, the format of the pairs that each is published for.
-_DETECTED = {"paper-3": "casia", "paper-4": "mfc"}
-
-
-def _tables(runs: Sequence[Path], results: Sequence[Result]) -> Iterator[tuple[str, str, str]]:
+def _make_tables(runs: Sequence[Path], results: Sequence[Result]) -> dict[str, Table]:
     formats = {result.record["data"].get("format") for result in results}
+    tables = {}
     for layout in LAYOUTS:
         if layout in _DETECTED and _DETECTED[layout] not in formats:
             continue
-        paper = layout != "wide"
+        choices = Choices(layout, published=layout != "wide", intervals=True)
         try:
-            table = make_table(runs, Choices(layout, published=paper, intervals=True))
+            tables[f"table-{layout}"] = make_table(runs, choices)
         except RunError:
             continue  # none of the sets that this layout shows
-        heading = f"{table.title} ({layout})" if paper else table.title
-        yield f"table-{layout}", heading, to_html(table, _DIGITS)
+    return tables
 
 
-def _figures(runs: Sequence[Path], progress: Progress) -> Iterator[tuple[str, str, str]]:
-    for kind, heading in _FIGURES.items():
+def _title(key: str, table: Table) -> str:
+    layout = key.removeprefix("table-")
+    return table.title if layout == "wide" else f"{table.title} ({layout})"
+
+
+def _draw_figures(runs: Sequence[Path], progress: Progress) -> dict[str, str]:
+    """Return the figures as SVG in base64, by the ids of their sections."""
+    images = {}
+    for name in report_figures():
         try:
-            figure = draw(kind, runs, Wish(), progress)
+            drawn = draw(name, runs, FigureOptions(), progress)
         except RunError:
-            continue  # the results have not what this figure shows
-        code = base64.b64encode(rendered(figure, "svg")).decode()
-        image = (
-            f'<img class="figure" alt="{escape(heading)}" src="data:image/svg+xml;base64,{code}">'
-        )
-        yield f"figure-{kind}", heading, image
+            continue  # the results lack what this figure shows
+        images[f"figure-{name}"] = base64.b64encode(render(drawn, "svg")).decode()
+    return images
 
 
-def _breaks(results: Sequence[Result], names: Any) -> str:
-    lines: list[list[tuple[str, str]]] = []
+def _find_breaks(results: Sequence[Result], names: Any) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
     for name, label in PARAMETERS.items():
         for run, means in breakdowns(results, name, "iou").items():
             ranges = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in means.broken())
             if ranges:
-                cells = (names[run], label, ranges)
-                lines.append([("text", escape(cell)) for cell in cells])
-    if not lines:
-        return ""
-    return _table(["method", "parameter", "IoU is below half of its best"], lines)
+                rows.append([("text", names[run]), ("text", label), ("text", ranges)])
+    return rows
 
 
-def _cards(
+def _make_cards(
     results: Sequence[Result], names: Any, worst: int, progress: Progress, data: Path | None
 ) -> tuple[list[Card], list[str]]:
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(name_of(result, names), []).append(result)
+    methods = _by_method(results, names)
     cards: list[Card] = []
-    amiss: list[str] = []
-    progress.start("failures", worst * len(groups))
-    for name, group in groups.items():
-        more, wrong = cards_of(group, name, worst, progress, data)
-        cards, amiss = cards + more, amiss + wrong
+    problems: list[str] = []
+    progress.start("failures", worst * len(methods))
+    for name, group in methods.items():
+        more_cards, more_problems = make_cards(group, name, worst, progress, data)
+        cards += more_cards
+        problems += more_problems
     progress.stop()
-    return cards, amiss
+    return cards, problems
 
 
-def _failures(cards: Sequence[Card], amiss: Sequence[str]) -> str:
-    said = "".join(f"<p class=note>{escape(line)}</p>" for line in dict.fromkeys(amiss))
-    if not cards:
-        return said
-    legend = (
-        "<p class=note>Probe left, donor right. <b class=truth>Truth</b>, <b class=found>found"
-        "</b>. The number is the mean IoU of both masks, or, of a pair without them, 1 minus the "
-        "distance of its score from its label; of equal ones those with a region to see come "
-        "first. The same number of each set is shown.</p>"
-    )
-    return f"{said}{legend}{gallery_html(cards)}"
+def _link_files(
+    results: Sequence[Result], names: Any, target: Path
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the files of runs and results, by what they are of, and their relative addresses."""
 
-
-def _links(results: Sequence[Result], names: Any, target: Path) -> str:
-    def to(path: Path) -> str:
+    def link(path: Path) -> tuple[str, str]:
         relative = os.path.relpath(path.absolute(), target.absolute().parent)
-        return escape(quote(os.fsencode(relative), safe="/@+,=~"))
+        return path.name, quote(os.fsencode(relative), safe="/@+,=~")
 
-    items = []
+    links = []
     for run in dict.fromkeys(result.path.parent for result in results):
-        summary = run / "summary.csv"
-        if summary.exists():
-            items.append(f'<li><a href="{to(summary)}">{escape(names[run])}: summary.csv</a>')
+        if (run / "summary.csv").exists():
+            links.append((names[run], [link(run / "summary.csv")]))
     for result in results:
-        there = [result.path / name for name in (ROWS, LEFT_OUT, NIST_ROWS, "result.json")]
-        links = ", ".join(f'<a href="{to(p)}">{p.name}</a>' for p in there if p.exists())
-        items.append(f"<li>{escape(name_of(result, names))}, {escape(result.set)}: {links}")
-    return f"<ul>{''.join(items)}</ul>"
+        paths = [result.path / name for name in (ROWS, LEFT_OUT, NIST_ROWS, RESULT)]
+        files = [link(path) for path in paths if path.exists()]
+        links.append((f"{name_of(result, names)}, {result.set}", files))
+    return links

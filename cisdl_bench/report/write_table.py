@@ -1,14 +1,14 @@
-"""A table as CSV, LaTeX or Markdown."""
+"""A table as CSV, LaTeX, Markdown or HTML."""
 
 import math
 import re
 from collections.abc import Callable
-from html import escape
 from itertools import groupby
 from typing import Any
 
 from cisdl_bench.metrics.registry import RULES, find_metric
 from cisdl_bench.report.tables import PUBLISHED, Table
+from cisdl_bench.report.templating import render_html
 from cisdl_bench.results.results import plain_cell
 
 _HEADINGS = {
@@ -57,6 +57,14 @@ def _heading(name: str) -> str:
     if known:
         return known.title
     return _HEADINGS.get(name, name.replace("_", " ").capitalize())
+
+
+def _flat_headings(table: Table) -> list[str]:
+    """Return the headings of a table in one line."""
+    return [
+        *map(_heading, table.labels),
+        *(" ".join(map(_heading, column)) for column in table.values),
+    ]
 
 
 def _line(text: str) -> str:
@@ -135,9 +143,7 @@ def _markdown(text: str) -> str:
 def to_markdown(table: Table, digits: int, standalone: bool = False) -> str:
     """Return a table as GitHub's Markdown, the best values in bold."""
     best = table.best()
-    headings = [*map(_heading, table.labels)]
-    headings += [" ".join(map(_heading, column)) for column in table.values]
-    lines = [headings, [":--"] * len(table.labels) + ["--:"] * len(table.values)]
+    lines = [_flat_headings(table), [":--"] * len(table.labels) + ["--:"] * len(table.values)]
     for line in table.frame.index:
         cells = [_markdown(_label(table, line, label)) for label in table.labels]
         for column in table.values:
@@ -194,29 +200,36 @@ def to_latex(table: Table, digits: int, standalone: bool = False) -> str:
     return "\n".join(body) + "\n"
 
 
+def shape_table(table: Table, digits: int) -> dict[str, Any]:
+    """Return a table as the template ``table.html`` takes it."""
+    best, rows = table.best(), []
+    for line in table.frame.index:
+        cells = []
+        for column in table.values:
+            number = table.frame.loc[line]["/".join(column)]
+            cells.append(
+                {
+                    "text": _cell(table, line, column, digits),
+                    "number": "" if _missing(number) else repr(float(number)),
+                    "best": (line, column) in best,
+                }
+            )
+        rows.append(
+            {
+                "source": str(table.frame.loc[line, "source"]),
+                "labels": [_label(table, line, label) for label in table.labels],
+                "cells": cells,
+            }
+        )
+    return {"headings": _flat_headings(table), "rows": rows, "note": table.note}
+
+
 def to_html(table: Table, digits: int, standalone: bool = False) -> str:
     """Return a table as an HTML element; cells carry their number for sorting, best ones ``best``.
 
     ``standalone`` makes no difference.
     """
-    best = table.best()
-    names = [*map(_heading, table.labels)]
-    names += [" ".join(map(_heading, column)) for column in table.values]
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    lines = []
-    for line in table.frame.index:
-        cells = [f"<td>{escape(_label(table, line, label))}</td>" for label in table.labels]
-        for column in table.values:
-            text = escape(_cell(table, line, column, digits))
-            kind = ' class="best"' if (line, column) in best else ""
-            number = table.frame.loc[line]["/".join(column)]
-            value = "" if _missing(number) else f' data-value="{float(number)!r}"'
-            cells.append(f"<td{kind}{value}>{text}</td>")
-        source = escape(str(table.frame.loc[line, "source"]))
-        lines.append(f'<tr class="{source}">{"".join(cells)}</tr>')
-    note = f"<p class=note>{escape(table.note)}</p>" if table.note else ""
-    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
-    return f'<div class=wide><table class="sortable">{body}</table></div>{note}'
+    return render_html("table.html", table=shape_table(table, digits)).lstrip()
 
 
 FORMATS: dict[str, Callable[..., str]] = {

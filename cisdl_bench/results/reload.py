@@ -6,7 +6,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
 from cisdl_bench.models.detection import Probability
@@ -38,20 +39,21 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     then = "Say where they are by --data"
     try:
         if path.is_dir():
-            pairs = open_pairs(path / result.set if (path / result.set).is_dir() else path)
+            folder = path / result.set if (path / result.set).is_dir() else path
+            pairs: Pairs = open_pairs(folder)
         else:
             images, reference = (
                 Path(where) if (where := origin.get(key)) else None
                 for key in ("images", "reference")
             )
-            opening = Opening(
-                path,
+            options = ListOptions(
                 images,
                 reference,
                 int(result.record["request"]["size"]),
+                origin.get("skip_unusable", False),
                 pictures=origin.get("pictures", True),
             )
-            pairs = open_list(opening, progress, skip_unusable=origin.get("skip_unusable", False))
+            pairs = open_list(path, options, progress)
     except (CisdlError, OSError) as error:
         raise RunError.expected(result.path, f"its pairs at {path}", f"'{error}'", then) from error
     wanted = result.record["request"]["fingerprint"]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.pair_sources import open_chosen
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import Pairs
-from cisdl_bench.scoring.orders import Lists, find_pairs
 from cisdl_bench.scoring.perturb import Perturbation, parse_perturbations
 
 
@@ -33,10 +34,10 @@ def make_score_jobs(
     data: Sequence[Path],
     names: Sequence[str],
     perturb: str | None,
-    lists: Lists,
+    lists: ListOptions,
     progress: Progress,
 ) -> list[ScoreJob]:
-    """Return a job for each chosen set under each perturbation, see ``find_pairs``.
+    """Return a job for each chosen set under each perturbation, see ``open_chosen``.
 
     Args:
         data: Sets, folders of sets, lists of pairs, or folders of lists.
@@ -49,5 +50,5 @@ def make_score_jobs(
         CisdlError: Nothing is there, nothing is chosen, or a list cannot be used.
     """
     perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
-    chosen = find_pairs(data, names, lists, progress)
+    chosen = open_chosen(data, names, lists, progress)
     return [ScoreJob(pairs, perturbation) for pairs in chosen for perturbation in perturbations]

@@ -1,8 +1,7 @@
 """A result's folder: made ready, refused where it holds something else, and finished."""
 
-import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from cisdl_bench import __version__
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.options import ScoreOptions
@@ -23,8 +23,8 @@ from cisdl_bench.scoring.rows import ROWS, read_rows
 from cisdl_bench.store.atomic import write_csv, write_json
 
 LEFT_OUT = "left-out.csv"
-#: What commands write into a result's folder; NIST's files are written by ``cisdl_bench.nist``.
-_WRITTEN = (ROWS, RESULT, LEFT_OUT, "nist.csv", "nist.json", "masks")
+#: Files that scoring writes into a result's folder, beside those of a data set's own scorer.
+_WRITTEN = (ROWS, RESULT, LEFT_OUT, "masks")
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,18 @@ class ResultFolder:
         shutil.rmtree(self._new, ignore_errors=True)
         _clear(self._new, request)
 
-    def replace(self) -> None:
-        """Give a new result the folder of the old one; what a user put beside that stays."""
+    def replace(self, own_files: Sequence[str] = ()) -> None:
+        """Give a new result the folder of the old one; what a user put beside that stays.
+
+        Args:
+            own_files: Names of files of the data set's own scorer, which belong to the old result.
+        """
         if self.current == self.final:
             return
         self.final.rename(self._old)
         self._new.rename(self.final)
         for path in self._old.iterdir():
-            if path.name not in _WRITTEN and not path.name.startswith("partial-"):
+            if path.name not in (*_WRITTEN, *own_files) and not path.name.startswith("partial-"):
                 path.rename(self.final / path.name)
         shutil.rmtree(self._old)
 
@@ -151,7 +155,7 @@ def finish(
     finished = {
         **record,
         "complete": True,
-        "rows_sha256": hashlib.sha256((folder / ROWS).read_bytes()).hexdigest(),
+        "rows_sha256": hash_file(folder / ROWS),
         "summary": summary,
         "about": dict(about),
         "data": facts,

@@ -4,7 +4,6 @@
 are written so that reading gives back every bit.
 """
 
-import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.summary import ScoredPairs, mask_values, pair_scores
 from cisdl_bench.records import (
@@ -161,7 +161,7 @@ def read_verified_rows(path: Path, sha256: str) -> Rows:
         RunError: They cannot be read, or are not those that were scored.
     """
     rows = read_rows(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    if hash_file(path) != sha256:
         raise RunError.expected(
             path, "the rows that `score` wrote", f"{len(rows)} others, by their hash", _THEN
         )

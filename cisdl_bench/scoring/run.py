@@ -138,7 +138,7 @@ class _Run:
         if rank.number == 0:
             speed = len(todo) / seconds if todo and seconds else None
             finish(current, record, pairs, self.scorer.about, options, rank, speed)
-            folder.replace()
+            folder.replace(pairs.own_files)
         rank.wait()
         return read_result(folder.final / RESULT)
 

@@ -1,40 +1,21 @@
 """Downloading files that resume, are checked, and are unpacked whole or not at all."""
 
-import hashlib
 import http.client
 import shutil
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cisdl_bench.errors import DownloadError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.packaged import packaged_toml
+from cisdl_bench.progress import Progress
 from cisdl_bench.sources.archive import unpack
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 60
-
-
-class ByteProgress(Protocol):
-    """Who is told how a download goes on."""
-
-    def start_bytes(self, name: str, total: int | None, done: int) -> None:
-        """A file of so many bytes begins, some of them there already."""
-        ...
-
-    def advance(self, n: int) -> None:
-        """So many more are there."""
-        ...
-
-    def stop(self) -> None:
-        """The file ends."""
-        ...
-
-    def say(self, message: str) -> None:
-        """Something the user must know."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,7 @@ def downloads(what: str) -> tuple[str, list[RemoteFile]]:
 
 
 def fetch_file(
-    remote: RemoteFile, base_url: str, folder: Path, progress: ByteProgress, *, keep: bool
+    remote: RemoteFile, base_url: str, folder: Path, progress: Progress, *, keep: bool
 ) -> Path:
     """Return the file, or the folder it unpacks to, downloading what is not there yet.
 
@@ -121,13 +102,13 @@ def _room(folder: Path, remote: RemoteFile, partial: Path) -> None:
         )
 
 
-def _download(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress) -> None:
+def _download(url: str, remote: RemoteFile, partial: Path, progress: Progress) -> None:
     # A run may have been stopped while it hashed a file that was there as a whole.
     whole = partial.exists() and remote.bytes in (None, partial.stat().st_size)
-    sha256 = _sha256(partial) if whole else ""
+    sha256 = hash_file(partial) if whole else ""
     if sha256 != remote.sha256 and (not whole or remote.bytes is None):
         _receive(url, remote, partial, progress)
-        sha256 = _sha256(partial)
+        sha256 = hash_file(partial)
     if sha256 != remote.sha256:
         partial.unlink()
         raise DownloadError.expected(
@@ -138,12 +119,7 @@ def _download(url: str, remote: RemoteFile, partial: Path, progress: ByteProgres
         )
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _receive(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress) -> None:
+def _receive(url: str, remote: RemoteFile, partial: Path, progress: Progress) -> None:
     done = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url)  # noqa: S310
     if done:
@@ -159,7 +135,7 @@ def _receive(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress
                 raise DownloadError.expected(
                     url, f"{remote.bytes:,} bytes", f"{size:,}", "Use another --mirror"
                 )
-            progress.start_bytes(remote.name, size, done)
+            progress.start("B", size, done, remote.name)
             try:
                 _copy(answer, partial, progress)
             finally:
@@ -176,7 +152,7 @@ def _receive(url: str, remote: RemoteFile, partial: Path, progress: ByteProgress
         raise _cut(url, remote, partial, "the connection was closed")
 
 
-def _copy(answer: http.client.HTTPResponse, partial: Path, progress: ByteProgress) -> None:
+def _copy(answer: http.client.HTTPResponse, partial: Path, progress: Progress) -> None:
     with partial.open("ab") as file:
         while block := answer.read(_CHUNK):
             file.write(block)

@@ -1,6 +1,5 @@
 """Building the array index of a COCO instances file in one streaming pass, and caching it."""
 
-import hashlib
 import shutil
 from array import array
 from collections import Counter
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import CisdlError, SourceError, cause, next_step
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.scratch import scratch_folder
 from cisdl_bench.sources.index import ARRAYS, LAYOUT, Index, open_index
 from cisdl_bench.sources.json_stream import stream_lists
@@ -38,8 +38,7 @@ def cached_index(path: Path, cache: Path) -> Path:
             cannot be written.
     """
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hash_file(path)
     except OSError as error:
         raise SourceError.expected(
             path,

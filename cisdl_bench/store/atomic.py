@@ -1,16 +1,15 @@
 """Files that are either whole or not there, and one writer at a time."""
 
-import csv
 import errno
 import fcntl
 import hashlib
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.scratch import scratch_file, sweep
 from cisdl_bench.strict_json import decoded, json_text
@@ -100,17 +99,12 @@ def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
     )
 
 
-def write_csv(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Write a table, whole or not at all; its columns are those of all lines in their order.
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> None:
+    """Write a table, whole or not at all; see ``csv_text.format_csv``.
 
     Bytes of a path that are no UTF-8 come out as escapes.
     """
-    columns = list(dict.fromkeys(name for line in lines for name in line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    write_whole(path, format_csv(rows, names).encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import joblib
 import numpy as np
@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from cisdl_bench.engine import workers
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import LISTED_KINDS, Mask, Pairs, Pixels, Region, region_of
+from cisdl_bench.records import LISTED_KINDS, SIDES, Pairs, Pixels, Region, region_of
 from cisdl_bench.store.atomic import flushed, write_shard
 from cisdl_bench.store.folder import DataFolder
-from cisdl_bench.store.imported import HOLDS, MASKS, PAIR_ROW, pair_digest
+from cisdl_bench.store.imported import HOLDS, PAIR_ROW, pair_digest
 from cisdl_bench.store.layout import LAYOUT, SET_FORMAT, h5_header
 from cisdl_bench.store.pictures import PictureFolder, PictureReader
 from cisdl_bench.store.sets import Manifest, SetFolder
@@ -22,38 +22,17 @@ _PER_SHARD = 2048
 _TASK = 64  # pictures read in one go
 
 
-class Source(Pairs, Protocol):
-    """Pairs whose pictures and masks can be read apart."""
-
-    @property
-    def pictures(self) -> Sequence[Any]:
-        """Every picture once; its number is its place."""
-        ...
-
-    def picture(self, number: int) -> Pixels:
-        """Return a picture on the canvas, uint8 (size, size, 3)."""
-        ...
-
-    def picture_numbers(self, index: int) -> tuple[int, int]:
-        """Return the numbers of a pair's probe and donor."""
-        ...
-
-    def masks(self, index: int) -> tuple[Mask, Mask]:
-        """Return a pair's masks on the canvas."""
-        ...
-
-
 def import_pairs(
-    pairs: Source, out: Path, progress: Progress, *, jobs: int = -1, overwrite: bool = False
+    pairs: Pairs, out: Path, progress: Progress, *, jobs: int = -1, overwrite: bool = False
 ) -> Manifest:
-    """Write pairs as a set; return its manifest. What is there already is gone on from.
+    """Write pairs as a set; return its manifest. Resumes an interrupted import.
 
     Args:
-        pairs: What is written.
-        out: The folder of sets.
-        progress: Hears how it goes on.
-        jobs: Processes; -1 is all cores.
-        overwrite: Replace a set of that name that holds something else.
+        pairs: Pairs to be written.
+        out: Folder of sets, in which the new one is made.
+        progress: Receives progress updates and messages.
+        jobs: Number of processes; -1 is all cores.
+        overwrite: Whether a set of that name that holds something else is replaced.
 
     Raises:
         StoreError: The folder holds another set of that name, or cannot be written.
@@ -77,27 +56,27 @@ def import_pairs(
         return _finish(pairs, target, manifest, store)
 
 
-def _write_pictures(pairs: Source, store: PictureFolder, progress: Progress, jobs: int) -> None:
+def _write_pictures(pairs: Pairs, store: PictureFolder, progress: Progress, jobs: int) -> None:
     used = dict.fromkeys(n for index in pairs.indices for n in pairs.picture_numbers(index))
     blocks = store.missing(np.fromiter(used, dtype=np.int64), pairs.fingerprint)
     progress.start("pictures", sum(len(ids) for _, ids in blocks))
     with workers(jobs, return_as="generator") as parallel:
         for name, ids in blocks:
             parts = [ids[k : k + _TASK] for k in range(0, len(ids), _TASK)]
-            found = []
+            blocks_read = []
             for pixels in parallel(joblib.delayed(_read)(pairs, part) for part in parts):
-                found.append(pixels)
+                blocks_read.append(pixels)
                 progress.advance(len(pixels))
-            store.add(store.write(name, ids, np.concatenate(found)), {}, name)
+            store.add(store.write(name, ids, np.concatenate(blocks_read)), {}, name)
     progress.stop()
 
 
-def _read(pairs: Source, numbers: npt.NDArray[np.int64]) -> Pixels:
+def _read(pairs: Pairs, numbers: npt.NDArray[np.int64]) -> Pixels:
     return np.stack([pairs.picture(int(number)) for number in numbers])
 
 
 def _write_pairs(
-    pairs: Source,
+    pairs: Pairs,
     target: SetFolder,
     manifest: Manifest,
     store: PictureFolder,
@@ -127,7 +106,7 @@ def _write_pairs(
 
 
 def _write_shard(
-    pairs: Source, indices: Sequence[int], path: Path, reader: PictureReader
+    pairs: Pairs, indices: Sequence[int], path: Path, reader: PictureReader
 ) -> Manifest:
     rows, pieces, digests, start = [], [], [], 0
     for index in indices:
@@ -135,14 +114,14 @@ def _write_shard(
         regions = [region_of(mask.astype(np.uint8)) for mask in pairs.masks(index)]
         packed = [np.packbits(region.bits, axis=1).reshape(-1) for region in regions]
         rows.append(_row(pairs, index, numbers, regions, start))
-        of_pictures = reader.digests[reader.positions(np.array(numbers, dtype=np.int64))]
+        picture_digests = reader.digests[reader.positions(np.array(numbers, dtype=np.int64))]
         pieces += packed
         start += sum(piece.size for piece in packed)
-        digests.append((of_pictures, packed))
+        digests.append((picture_digests, packed))
     table = np.array(rows, dtype=PAIR_ROW)
     hashed = [
-        pair_digest(row, of_pictures, np.concatenate(packed))
-        for row, (of_pictures, packed) in zip(table, digests, strict=True)
+        pair_digest(row, picture_digests, np.concatenate(packed))
+        for row, (picture_digests, packed) in zip(table, digests, strict=True)
     ]
     flat = np.concatenate([*pieces, np.zeros(1, dtype=np.uint8)])  # HDF5 stores no empty piece
     names = [pairs.about(index) for index in indices]
@@ -150,7 +129,7 @@ def _write_shard(
         "pairs": table,
         **{
             f"{side}_name": np.array([_bytes(name.get(side, "")) for name in names])
-            for side in MASKS
+            for side in SIDES
         },
         "digest": np.frombuffer(b"".join(hashed), dtype=np.uint8).reshape(-1, 32),
     }
@@ -160,7 +139,7 @@ def _write_shard(
 
 
 def _row(
-    pairs: Source, index: int, numbers: tuple[int, int], regions: Sequence[Region], start: int
+    pairs: Pairs, index: int, numbers: tuple[int, int], regions: Sequence[Region], start: int
 ) -> tuple[Any, ...]:
     areas = (int(np.count_nonzero(region.bits)) for region in regions)
     sides = (value for region in regions for value in region.box)
@@ -172,7 +151,7 @@ def _bytes(name: object) -> bytes:
     return str(name).replace("\0", "?").encode("utf-8", "surrogateescape") or b"-"
 
 
-def _finish(pairs: Source, target: SetFolder, manifest: Manifest, store: PictureFolder) -> Manifest:
+def _finish(pairs: Pairs, target: SetFolder, manifest: Manifest, store: PictureFolder) -> Manifest:
     labels = [pairs.kind(index) for index in pairs.indices]
     final = {
         **manifest,
@@ -191,7 +170,7 @@ def _finish(pairs: Source, target: SetFolder, manifest: Manifest, store: Picture
     return target.finish(final, (HOLDS,), pairs.size, left_out)
 
 
-def _rounded(pairs: Source) -> list[str]:
+def _rounded(pairs: Pairs) -> list[str]:
     if pairs.dtype == np.uint8:
         return []
     return [f"{pairs.name}: resized pictures are rounded to 8 bits; scored directly they are not"]

@@ -53,7 +53,7 @@ PICTURES_FORMAT = "cisdl-bench pictures"
 MANIFEST = "manifest.json"
 
 _BOXES = ("patch", "probe", "donor")
-_SIDES = ("top", "left", "height", "width")
+_EDGES = ("top", "left", "height", "width")
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -82,7 +82,7 @@ def row_type(parameters: Iterable[str]) -> np.dtype[Any]:
             ("probe_area_px", "<i4"),
             ("donor_area_px", "<i4"),
             *[(name, "<f8") for name in parameters],
-            *[(f"{box}_{side}", "<i2") for box in _BOXES for side in _SIDES],
+            *[(f"{box}_{side}", "<i2") for box in _BOXES for side in _EDGES],
             ("start", "<i8"),
         ]
     )
@@ -93,7 +93,7 @@ def composite_columns(parameters: Iterable[str]) -> dict[str, Column]:
     return {"composites": Column(row_type(parameters)), "digest": DIGEST}
 
 
-def row_of(composite: Composite, start: int) -> tuple[Any, ...]:
+def composite_row(composite: Composite, start: int) -> tuple[Any, ...]:
     """Return a composite's row of the table ``composites``."""
     return (
         composite.index,
@@ -112,13 +112,13 @@ def row_of(composite: Composite, start: int) -> tuple[Any, ...]:
     )
 
 
-def bytes_of(composite: Composite) -> tuple[Bytes, Bytes, Bytes]:
+def pack_composite(composite: Composite) -> tuple[Bytes, Bytes, Bytes]:
     """Return what a composite puts into the flat array ``bytes``, three arrays in order."""
     probe, donor = composite.probe_mask.bits, composite.donor_mask.bits
     return composite.patch, np.packbits(probe, axis=1), np.packbits(donor, axis=1)
 
 
-def lengths_of(row: Any) -> tuple[Any, Any, Any]:
+def row_lengths(row: Any) -> tuple[Any, Any, Any]:
     """Return the lengths in bytes of the patch, probe mask and donor mask of a row or of rows."""
     patch = row["patch_height"].astype(np.int64) * row["patch_width"] * 3
     masks = (
@@ -128,9 +128,9 @@ def lengths_of(row: Any) -> tuple[Any, Any, Any]:
     return (patch, *masks)
 
 
-def box_of(row: Any, name: str) -> Box:
+def read_box(row: Any, name: str) -> Box:
     """Return one of a row's boxes: ``patch``, ``probe`` or ``donor``."""
-    return Box(*(int(row[f"{name}_{side}"]) for side in _SIDES))
+    return Box(*(int(row[f"{name}_{side}"]) for side in _EDGES))
 
 
 def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: Path) -> None:
@@ -146,7 +146,7 @@ def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: P
         StoreError: A box has a negative side or ends outside.
     """
     for name in names:
-        top, left, height, width = (rows[f"{name}_{side}"].astype(np.int64) for side in _SIDES)
+        top, left, height, width = (rows[f"{name}_{side}"].astype(np.int64) for side in _EDGES)
         inside = (np.minimum(top, left) >= 0) & (np.minimum(height, width) >= 0)
         inside &= (top + height <= size) & (left + width <= size)
         if not inside.all():
@@ -154,7 +154,7 @@ def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: P
             raise StoreError.expected(
                 f"{path}: {row['index']}",
                 f"a {name} box on a canvas of {size} px",
-                tuple(box_of(row, name)),
+                tuple(read_box(row, name)),
                 AGAIN,
             )
 
@@ -179,9 +179,9 @@ def composite_digest(donor: bytes, background: bytes, composite: Bytes, boxes: b
     return total.digest()
 
 
-def boxes_of(rows: npt.NDArray[Any]) -> list[bytes]:
+def pack_boxes(rows: npt.NDArray[Any]) -> list[bytes]:
     """Return, for each row, ``opaque`` and the box fields as ``composite_digest`` takes them."""
-    names = [f"{box}_{side}" for box in _BOXES for side in _SIDES]
+    names = [f"{box}_{side}" for box in _BOXES for side in _EDGES]
     sides = np.stack([rows[name] for name in names], axis=1).astype("<i2")
     return [
         bytes([opaque]) + side.tobytes() for opaque, side in zip(rows["opaque"], sides, strict=True)

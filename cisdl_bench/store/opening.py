@@ -3,24 +3,28 @@
 from pathlib import Path
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import Pairs
 from cisdl_bench.store.flat import AGAIN
 from cisdl_bench.store.imported import HOLDS, ImportedPairs
 from cisdl_bench.store.reader import PairSet
 from cisdl_bench.store.sets import read_manifest
+from cisdl_bench.store.stored import StoredPairs
 
 
-def open_pairs(path: str | Path) -> Pairs:
+def open_pairs(path: str | Path) -> StoredPairs:
     """Return the pairs of a set, generated or imported, such as ``cisdl-data/rotation-difficult``.
 
     Raises:
         StoreError: There is no finished set, or a shard is missing or broken.
     """
-    imported = read_manifest(Path(path)).get("holds") == HOLDS
-    pairs: Pairs = ImportedPairs(Path(path)) if imported else PairSet(Path(path))
+    folder = Path(path)
+    pairs = ImportedPairs(folder) if _is_imported(folder) else PairSet(folder)
     if not len(pairs):
         raise StoreError.expected(path, "a set with pairs in it", "none", AGAIN)
     return pairs
+
+
+def _is_imported(path: Path) -> bool:
+    return bool(read_manifest(path).get("holds") == HOLDS)
 
 
 def open_set(path: str | Path) -> PairSet:
@@ -29,9 +33,12 @@ def open_set(path: str | Path) -> PairSet:
     Raises:
         StoreError: It is none.
     """
-    pairs = open_pairs(path)
-    if not isinstance(pairs, PairSet):
+    folder = Path(path)
+    if _is_imported(folder):
         raise StoreError.expected(
             path, "a generated set", "an imported one", "Name a set of `cisdl-bench generate`"
         )
+    pairs = PairSet(folder)
+    if not len(pairs):
+        raise StoreError.expected(path, "a set with pairs in it", "none", AGAIN)
     return pairs

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.records import Pixels
 from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard
 from cisdl_bench.store.flat import AGAIN, OpenFiles, open_shard
@@ -260,17 +261,16 @@ def intact(path: Path, entry: dict[str, Any], thorough: bool) -> bool:
     """Return whether a shard is there and as its entry says.
 
     Args:
-        path: The shard.
-        entry: Its ``bytes`` and ``sha256``.
-        thorough: Whether it is hashed; else its size alone is looked at.
+        path: File of the shard.
+        entry: Entry of the shard in a manifest; ``bytes`` and ``sha256`` are used.
+        thorough: Whether the file is hashed; else its size alone is looked at.
     """
     try:
         if path.stat().st_size != entry["bytes"]:
             return False
         if not thorough:
             return True
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == str(entry["sha256"])
+        return hash_file(path) == str(entry["sha256"])
     except FileNotFoundError:
         return False
 

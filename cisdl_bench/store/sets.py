@@ -21,11 +21,11 @@ from cisdl_bench.store.layout import (
     MANIFEST,
     SET_FORMAT,
     Bytes,
-    boxes_of,
-    bytes_of,
     composite_digest,
+    composite_row,
     h5_header,
-    row_of,
+    pack_boxes,
+    pack_composite,
     row_type,
     set_fingerprint,
 )
@@ -203,14 +203,17 @@ class SetFolder:
         """Write one shard of composites; return its manifest entry."""
         if not composites:
             return {"name": name, "rows": 0, "bytes": 0, "sha256": "", "difficulty": {}}
-        pieces = [bytes_of(composite) for composite in composites]
+        pieces = [pack_composite(composite) for composite in composites]
         starts = np.cumsum([0, *(sum(piece.size for piece in three) for three in pieces)])
         flat = np.concatenate(
             [piece.reshape(-1) for three in pieces for piece in three],
             out=_memory(int(starts[-1]).bit_length())[: starts[-1]],
         )
         rows = np.array(
-            [row_of(c, int(start)) for c, start in zip(composites, starts[:-1], strict=True)],
+            [
+                composite_row(c, int(start))
+                for c, start in zip(composites, starts[:-1], strict=True)
+            ],
             dtype=row_type(composites[0].parameters),
         )
         donors = pictures.digests[pictures.positions(rows["donor_id"])]
@@ -218,7 +221,7 @@ class SetFolder:
         digests = [
             composite_digest(donor.tobytes(), background.tobytes(), flat[start:stop], boxes)
             for donor, background, start, stop, boxes in zip(
-                donors, backgrounds, starts, starts[1:], boxes_of(rows), strict=False
+                donors, backgrounds, starts, starts[1:], pack_boxes(rows), strict=False
             )
         ]
         small = {

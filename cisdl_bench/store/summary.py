@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from cisdl_bench.records import DIFFICULTIES
-from cisdl_bench.store.imported import ImportedPairs
 from cisdl_bench.store.opening import open_pairs, open_set
-from cisdl_bench.store.reader import PairSet
 
 _BINS = 12
 RECIPE_MARK = "# cisdl-bench recipe "
@@ -25,15 +23,13 @@ def summarise(folder: Path) -> dict[str, Any]:
     varies, ``edges`` (13 values) and ``counts`` (12).
     """
     pairs = open_pairs(folder)
-    assert isinstance(pairs, PairSet | ImportedPairs)
     manifest = {k: v for k, v in pairs.manifest.items() if k not in ("shards", "spec")}
     canvas = pairs.size**2
     columns = {
         "probe_area_frac": pairs.rows["probe_area_px"] / canvas,
         "donor_area_frac": pairs.rows["donor_area_px"] / canvas,
     }
-    if isinstance(pairs, PairSet):
-        columns.update({name: pairs.rows[name] for name in pairs.parameters})
+    columns |= {name: pairs.rows[name] for name in pairs.parameters}
     histograms = {}
     for name, values in columns.items():
         if len(values) and values.min() < values.max():

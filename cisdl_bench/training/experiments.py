@@ -19,10 +19,7 @@ from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unk
 MOST_BATCH, MOST_EPOCHS = 4096, 100_000
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
-Weights = Annotated[
-    dict[str, Annotated[float, Meta(gt=0, le=1000)]],
-    Meta(description="a table of weights above 0 to 1,000"),
-]
+Weight = Annotated[float, Meta(gt=0, le=1000)]
 LearningRate = Annotated[float, Meta(gt=0, le=100)]
 Beta = Annotated[float, Meta(ge=0, lt=1)]
 Betas = Annotated[
@@ -90,7 +87,7 @@ class Experiment:
     also: tuple[str, ...] = ()
     width: Annotated[float, Meta(gt=0, le=1)] = 1.0
     pictures: Literal["bgr-minus-mean", "-1..1"] = "bgr-minus-mean"
-    losses: Weights = field(default_factory=dict)
+    losses: dict[str, Weight] = field(default_factory=dict)
     adversarial: AdversarialSpec | None = None
 
     def as_dict(self) -> dict[str, Any]:

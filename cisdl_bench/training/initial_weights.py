@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
 from cisdl_bench.models.checkpoints.content import checked_tensor
 from cisdl_bench.models.networks.registry import NETWORKS, build
@@ -171,8 +172,7 @@ def load_vgg(network: nn.Module, path: Path) -> str:
     weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
     state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
     features.load_state_dict(state)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hash_file(path)
 
 
 def _our_input(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

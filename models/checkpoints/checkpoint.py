@@ -4,7 +4,6 @@ Ours, ``.pt`` or ``.safetensors``, carry the architecture, its configuration, th
 and the versions. Read are also the DMAC authors' bare state dicts and DMVN's Keras file.
 """
 
-import hashlib
 import io
 import json
 import pickle
@@ -18,6 +17,7 @@ from torch import nn
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import ModelError
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.content import (
     FORMAT,
     LAYOUT,
@@ -99,8 +99,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ModelError: The file is broken, holds code, or is of no known network.
     """
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hash_file(path)
     except OSError as error:
         raise ModelError.expected(
             path, "a checkpoint", error.strerror, "Give the path of a file that is there"

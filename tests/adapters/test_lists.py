@@ -7,17 +7,19 @@ import cv2
 import numpy as np
 import pytest
 from conftest import SHARED, Heard
-from lists import save, write_mfc, write_plain, write_release, write_table
+from lists import save, write_plain, write_release, write_table
 
 from cisdl_bench.adapters.find import find_lists, read_list
-from cisdl_bench.adapters.pairs import ListedPairs, Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.adapters.pairs import ListedPairs
 from cisdl_bench.adapters.release import set_name
 from cisdl_bench.errors import SourceError
 
 
 def opened(path: Path, **settings) -> ListedPairs:
     skip = settings.pop("skip_unusable", False)
-    return open_list(Opening(path, **settings), Heard(), skip_unusable=skip)
+    return open_list(path, ListOptions(**settings, skip_unusable=skip), Heard())
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def test_plain_pairs_come_to_the_canvas_with_their_masks(plain: Path) -> None:
     assert pair.numbers["probe"] == "shifted-probe.png"
     whole = cv2.imread(str(plain.parent / "masks" / "shifted-probe.png"), cv2.IMREAD_GRAYSCALE)
     assert pair.probe_mask.mean() == pytest.approx((whole > 0).mean(), abs=2e-3)
-    assert np.array_equal(pairs.truth(1, 0), whole > 0)
+    assert np.array_equal(pairs.reference(1, 0, whole.shape).target, whole > 0)
     assert not pairs[2].probe_mask.any()
     assert pairs.known(2) == (True, True)
 
@@ -88,7 +90,7 @@ def test_missing_files_are_refused_or_left_out_and_counted(plain: Path) -> None:
     ):
         opened(path)
     heard = Heard()
-    pairs = open_list(Opening(path), heard, skip_unusable=True)
+    pairs = open_list(path, ListOptions(skip_unusable=True), heard)
     assert pairs.indices == (1,)
     assert set(pairs.left_out) == {0, 2}
     assert "gone.png: no such file" in pairs.left_out[0]
@@ -193,7 +195,7 @@ def test_casia_names_are_matched_with_case_aside(tmp_path: Path) -> None:
     ]
     path = write_table(tmp_path / "paired_CASIA_ids.csv", rows)
     heard = Heard()
-    pairs = open_list(Opening(path, tmp_path / "CASIA2"), heard)
+    pairs = open_list(path, ListOptions(tmp_path / "CASIA2"), heard)
     assert pairs.indices == (0, 1)
     assert pairs.left_out == {2: "no picture Au_ani_00001"}
     assert pairs.row(0).probe == tmp_path / "CASIA2" / names[0]
@@ -205,88 +207,17 @@ def test_casia_names_are_matched_with_case_aside(tmp_path: Path) -> None:
         opened(path, images=tmp_path / "CASIA2" / "Tp")
     other = write_table(tmp_path / "other.csv", [rows[0], ["IMG_1", "Au_cha_00020", 1]])
     with pytest.raises(SourceError, match="names of CASIA 2.0"):
-        read_list(other)
+        read_list(other, ListOptions())
 
 
 def test_the_whole_casia_list_has_the_published_counts() -> None:
     path = SHARED / "casia-mini" / "paired_CASIA_ids.csv"
     if not path.exists():
         pytest.skip(f"{path} is not there")
-    listed = read_list(path, path.parent / "small")
+    listed = read_list(path, ListOptions(path.parent / "small"))
     assert len(listed.pairs) == listed.whole == 8642
     assert sum(pair.label for pair in listed.pairs) == 3642
     assert sum(bool(pair.probe and pair.donor) for pair in listed.pairs) == 16
 
 
 # NIST
-
-
-def test_nists_index_and_reference(tmp_path: Path) -> None:
-    index = write_mfc(tmp_path)
-    assert find_lists(tmp_path) == [index]
-    pairs = opened(index)
-    assert pairs.name == "MFC18_Tiny"
-    assert [pairs.label(i) for i in pairs.indices] == [1, 1, 0]
-    white = cv2.imread(str(tmp_path / "masks" / "shifted-donor.png"), cv2.IMREAD_GRAYSCALE)
-    assert np.array_equal(pairs.truth(1, 1), white > 0)
-    assert pairs.about(1) == {"probe": "p-shifted", "donor": "d-shifted"}
-    alone = opened(index, labelled=False)
-    assert alone.label(0) == -1
-    assert alone.fingerprint != pairs.fingerprint
-
-
-def test_an_exif_rotation_is_what_nists_index_says(tmp_path: Path) -> None:
-    from PIL import Image
-
-    index = write_mfc(tmp_path)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    with Image.open(tmp_path / "raw-probe.png") as picture:
-        picture.save(tmp_path / "raw-probe.png", exif=exif)
-    flat = opened(index)[0].probe
-    assert opened(index).shape(0, 0) == (240, 320)
-    index.write_text(index.read_text().replace("raw-probe.png|320|240", "raw-probe.png|240|320"))
-    assert opened(index).shape(0, 0) == (320, 240)
-    with pytest.raises(SourceError, match="a mask of 240 x 320 px"):
-        opened(index)[0]
-    assert not np.array_equal(opened(index, labelled=False)[0].probe, flat)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("|320|", "|wide|", "ProbeWidth and ProbeHeight in px, got wide x 240"),
-        ("p-other", "p-else", "IsTarget Y or N for each pair of the index, got none"),
-        (
-            "p-other|other-probe.png|200|160|d-raw",
-            "p-raw|raw-probe.png|200|160|d-raw",
-            "each pair once",
-        ),
-    ],
-)
-def test_a_wrong_index_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
-    index = write_mfc(tmp_path)
-    index.write_text(index.read_text().replace(old, new, 1))
-    with pytest.raises(SourceError, match=message):
-        opened(index)
-
-
-def test_an_index_without_its_reference(tmp_path: Path) -> None:
-    index = write_mfc(tmp_path)
-    reference = tmp_path / "reference" / "splice" / "MFC18_Tiny-splice-ref.csv"
-    reference.rename(tmp_path / "ref.csv")
-    with pytest.raises(SourceError, match=r"expected the reference of that index.*--reference"):
-        opened(index)
-    text = (tmp_path / "ref.csv").read_text().replace("BinaryProbeMaskFileName", "Other")
-    (tmp_path / "ref.csv").write_text(text)
-    pairs = opened(index, reference=tmp_path / "ref.csv")
-    assert pairs.label(0) == 1
-    assert "has no BinaryProbeMaskFileName" in pairs.facts["notes"][0]
-
-
-@pytest.mark.parametrize("width", ["0", "-3", "1e3", "x", "9" * 5000, "99999999", "٣"])
-def test_sizes_of_an_index_are_numbers_of_pixels(tmp_path: Path, width: str) -> None:
-    index = write_mfc(tmp_path)
-    index.write_text(index.read_text().replace("|320|", f"|{width}|", 1))
-    with pytest.raises(SourceError, match=r"trial 0: expected ProbeWidth and ProbeHeight in px"):
-        opened(index)

@@ -14,7 +14,8 @@ from PIL import Image
 from cisdl_bench.adapters import masks as masks_module
 from cisdl_bench.adapters import picture as picture_module
 from cisdl_bench.adapters.masks import read_levels, read_mask
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.picture import read_picture
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.errors import SourceError
@@ -65,7 +66,7 @@ def test_predicted_masks_are_read_by_the_same_rule(tmp_path: Path, way: str) -> 
     columns = ["probe", "donor", "score", "probe_mask", "donor_mask"]
     rows = [columns, ["p.png", "d.png", 1, f"m.{ending}", f"m.{ending}"]]
     predictions = read_predictions(write_table(tmp_path / "s.csv", rows))
-    pairs = open_list(Opening(data), Heard())
+    pairs = open_list(data, ListOptions(), Heard())
     job = ScoreJob(pairs, Perturbation())
     (result,) = run_jobs(
         PredictionScorer(predictions), [job], tmp_path / "r", ScoreOptions(), Heard()
@@ -236,7 +237,7 @@ def test_what_is_wrong_with_a_pair_leaves_it_out_by_reason(tmp_path: Path) -> No
     ]
     write_table(data, rows)
     heard = Heard()
-    pairs = open_list(Opening(data), heard, skip_unusable=True)
+    pairs = open_list(data, ListOptions(skip_unusable=True), heard)
     assert list(pairs.indices) == [0, 1]
     assert pairs.facts["left_out_by_reason"] == {
         "contradictory label": 3,
@@ -266,4 +267,4 @@ def test_contradictions_are_refused(tmp_path: Path, row: list[object], message: 
     rows: list[list[object]] = [line.split(",") for line in data.read_text().splitlines()]
     write_table(data, [*rows, row])
     with pytest.raises(SourceError, match=message):
-        open_list(Opening(data), Heard())
+        open_list(data, ListOptions(), Heard())

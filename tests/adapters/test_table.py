@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cisdl_bench.adapters.table import header_of, read_table
+from cisdl_bench.adapters.table import read_header, read_table
 from cisdl_bench.errors import SourceError
 
 
@@ -31,7 +31,7 @@ def test_any_way_of_writing_it_reads_the_same(tmp_path: Path, content: str) -> N
 
 def test_the_header_is_lower_case(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", b"\xef\xbb\xbfProbeID,Label\r\n")
-    assert header_of(path) == ["probeid", "label"]
+    assert read_header(path) == ["probeid", "label"]
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: bytes, messa
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="expected a table, got no such file"):
-        header_of(tmp_path / "gone.csv")
+        read_header(tmp_path / "gone.csv")
     with pytest.raises(SourceError, match="expected a table, got a folder"):
-        header_of(tmp_path)
+        read_header(tmp_path)
 
 
 def test_a_column_that_is_named_twice_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from references import table
 from sklearn import metrics as reference
 
-from cisdl_bench.metrics import detection, intervals, mask_score, nist_detection
+from cisdl_bench.metrics import detection, intervals, mask_score
+from cisdl_bench.nist import detection as nist_detection
 
 EXPECTED = {row["set"]: row for row in table("nist-detection-expected.csv", "|")}
 

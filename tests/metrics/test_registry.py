@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import Heard
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.cli.main import main
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, Metric
 from cisdl_bench.models.find import find_detector
@@ -19,7 +20,6 @@ from cisdl_bench.results.describe import describe_result
 from cisdl_bench.results.results import find_results, write_summary
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
 from cisdl_bench.training.checkpoint import Run
 from cisdl_bench.training.log import open_log
@@ -43,7 +43,7 @@ def wrong_px(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runs(made: Path, tmp_path: Path, wrong_px: None) -> list[Path]:
-    jobs = make_score_jobs([made], ["training"], None, Lists(), Heard())
+    jobs = make_score_jobs([made], ["training"], None, ListOptions(), Heard())
     for name in ("empty", "oracle"):
         score(find_detector(name), jobs, tmp_path / name, ScoreOptions(), Heard())
         write_summary(tmp_path / name)

@@ -8,20 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.models.find import find_detector
-from cisdl_bench.report.breakdown import BINS, PARAMETERS, binned, breakdowns, parameter
+from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.curves import det_line
-from cisdl_bench.report.figures import FIGURES, Wish, draw, save_figure
-from cisdl_bench.report.growth import growth_figure
-from cisdl_bench.report.pair_sheet import Choice, chosen, quality
-from cisdl_bench.report.robustness import robustness_figure
+from cisdl_bench.report.draw import draw, save_figure
+from cisdl_bench.report.figure import FigureOptions, figure_names
+from cisdl_bench.report.figures.growth import draw_growth
+from cisdl_bench.report.figures.parameters import BINS, PARAMETERS, binned, breakdowns, parameter
+from cisdl_bench.report.figures.robustness import draw_robustness
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import find_results
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.rows import ANSWER, Rows, row_columns
 from cisdl_bench.scoring.run import score
 from cisdl_bench.specs import load_spec
@@ -82,12 +83,12 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
         make(coco, tmp_path / "data", name, pairs=8)
 
     def run(sets: list[str], perturb: str) -> None:
-        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
 
     run(["combination", "raw"], "none,jpeg:80")
     run(["raw"], "jpeg:40")
-    figure = robustness_figure([tmp_path / "random"], "iou")
+    figure = draw_robustness([tmp_path / "random"], "iou")
     (axis,) = figure.axes
     assert axis.get_title() == "raw-normal"
     drawn = dict(zip(*axis.containers[0].lines[0].get_data(), strict=True))
@@ -103,7 +104,7 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
     assert set(drawn) == {40, 80}
     shutil.rmtree(tmp_path / "random" / "raw-normal@jpeg-80")
     with pytest.raises(RunError, match=r"at 80: combination-normal; random at 40: raw-normal\."):
-        robustness_figure([tmp_path / "random"], "iou")
+        draw_robustness([tmp_path / "random"], "iou")
 
 
 def test_det_curves_lie_where_the_roc_does() -> None:
@@ -143,7 +144,7 @@ def test_the_det_figure_draws_that_line(
         return np.arange(len(rows)) % 2.0
 
     monkeypatch.setattr(Rows, "pair_scores", tied)
-    figure = draw("det", scored[1:], Wish(rules=("mask",)), Heard())
+    figure = draw("det", scored[1:], FigureOptions(rules=("mask",)), Heard())
     (result,) = [r for r in find_results(scored[1]) if r.set == "training"]
     rows = result.rows()
     roc = detection.roc(rows["label"], tied(rows, "mask"))
@@ -156,7 +157,7 @@ def test_the_det_figure_draws_that_line(
 def test_growth_shows_negative_mcc(tmp_path: Path) -> None:
     lines = ["set,pairs,iou,mcc,nmm", "combination-easy,100,0.1,-0.3,-0.9"]
     (tmp_path / "evaluation.csv").write_text("\n".join(lines) + "\n")
-    figure = growth_figure([tmp_path])
+    figure = draw_growth([tmp_path])
     for axis, low in zip(figure.axes, (-0.02, -1.02, -1.02), strict=True):
         assert axis.get_ylim()[0] == low
         (y,) = axis.lines[0].get_ydata()
@@ -177,8 +178,8 @@ def test_worst_shows_regions_before_black_squares() -> None:
         probe_inside=[0.0, 0.9, 0.9, 0.9, 0.0],
         donor_inside=[0.0] * 5,
     )
-    assert chosen(rows, Choice("worst", 5)) == [2, 1, 0, 3, 4]
-    assert chosen(rows, Choice("best", 5)) == [4, 3, 2, 1, 0]
+    assert choose_pairs(rows, PairChoice("worst", 5)) == [2, 1, 0, 3, 4]
+    assert choose_pairs(rows, PairChoice("best", 5)) == [4, 3, 2, 1, 0]
 
 
 def test_latex_that_fails_is_a_line(
@@ -190,7 +191,7 @@ def test_latex_that_fails_is_a_line(
         script.write_text("#!/bin/sh\necho '! LaTeX Error: File pgf.sty not found.'\nexit 1\n")
         script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
-    figure = draw("roc", scored, Wish(), Heard())
+    figure = draw("roc", scored, FigureOptions(), Heard())
     with pytest.raises(CisdlError, match=r"expected xelatex to work, got .*Write \.pdf\.$") as e:
         save_figure(figure, tmp_path / "x.pgf")
     assert "\n" not in str(e.value)
@@ -202,9 +203,9 @@ def test_the_unperturbed_level_is_of_the_same_sets(coco: Path, tmp_path: Path) -
         make(coco, tmp_path / "data", name, pairs=6)
 
     def levels(sets: list[str], perturb: str) -> list[str]:
-        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, Lists(), Heard())
+        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
-        (axis,) = robustness_figure([tmp_path / "random"], "iou").axes
+        (axis,) = draw_robustness([tmp_path / "random"], "iou").axes
         labels = [line.get_label() for line in axis.lines]
         return [label for label in labels if "unperturbed" in str(label)]
 
@@ -227,18 +228,18 @@ def test_how_well_a_pair_was_answered() -> None:
     assert quality(rows)[:4] == pytest.approx([0.75, 1.0, 0.6, 0.6])
     assert np.isnan(quality(rows)[4])
     rows.columns["index"] = np.array([3, 5, 7, 9, 11])
-    assert chosen(rows, Choice("worst", 2)) == [7, 9]
-    assert chosen(rows, Choice("best", 1)) == [5]
-    assert chosen(rows, Choice(ids=(11, 3))) == [11, 3]
-    assert len(chosen(rows, Choice("random", 3))) == 3
+    assert choose_pairs(rows, PairChoice("worst", 2)) == [7, 9]
+    assert choose_pairs(rows, PairChoice("best", 1)) == [5]
+    assert choose_pairs(rows, PairChoice(ids=(11, 3))) == [11, 3]
+    assert len(choose_pairs(rows, PairChoice("random", 3))) == 3
     with pytest.raises(RunError, match="--ids 4: expected a pair from 3 to 11, got none"):
-        chosen(rows, Choice(ids=(4,)))
+        choose_pairs(rows, PairChoice(ids=(4,)))
     assert set(ANSWER) <= set(rows.columns)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind != "growth"])
+@pytest.mark.parametrize("kind", [kind for kind in figure_names() if kind != "growth"])
 def test_every_figure_is_drawn(scored: list[Path], tmp_path: Path, kind: str) -> None:
-    figure = draw(kind, scored, Wish(count=2), Heard())
+    figure = draw(kind, scored, FigureOptions(count=2), Heard())
     save_figure(figure, tmp_path / f"{kind}.png")
     assert (tmp_path / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
     texts = [t.get_text() for a in figure.axes for t in (a.title, a.xaxis.label, a.yaxis.label)]
@@ -253,7 +254,7 @@ def test_every_figure_is_drawn(scored: list[Path], tmp_path: Path, kind: str) ->
 def test_papers_take_pdf(
     scored: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figure = draw("roc", scored, Wish(rules=("share",), sets=("training",)), Heard())
+    figure = draw("roc", scored, FigureOptions(rules=("share",), sets=("training",)), Heard())
     save_figure(figure, tmp_path / "roc.pdf")
     assert (tmp_path / "roc.pdf").read_bytes().startswith(b"%PDF")
     monkeypatch.setenv("PATH", "")
@@ -264,15 +265,15 @@ def test_papers_take_pdf(
 
 
 @pytest.mark.parametrize(
-    ("kind", "wish", "message"),
+    ("name", "message"),
     [
-        ("roc", Wish(sets=("raw",)), "expected results on sets with positive and negative pairs"),
-        ("pairs", Wish(sets=("raw",)), "--set raw: expected a set that was scored by all methods"),
+        ("roc", "expected results on sets with positive and negative pairs"),
+        ("pairs", "--set raw: expected a set that was scored by all methods"),
     ],
 )
-def test_what_is_not_there_is_said(scored: list[Path], kind: str, wish: Wish, message: str) -> None:
+def test_a_set_that_is_missing_is_named(scored: list[Path], name: str, message: str) -> None:
     with pytest.raises(RunError, match=message):
-        draw(kind, scored, wish, Heard())
+        draw(name, scored, FigureOptions(sets=("raw",)), Heard())
 
 
 def test_masks_are_looked_at_again_or_lost(scored: list[Path], tmp_path: Path) -> None:

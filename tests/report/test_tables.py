@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from conftest import Heard, make
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
@@ -13,7 +14,6 @@ from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.run import score
 
 
@@ -27,7 +27,9 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
         jobs = [
-            j for n in chosen for j in make_score_jobs([root / "data"], n, None, Lists(), Heard())
+            j
+            for n in chosen
+            for j in make_score_jobs([root / "data"], n, None, ListOptions(), Heard())
         ]
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         found.append(root / name)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import Heard
 
+from cisdl_bench.report.draw import draw, render
 from cisdl_bench.report.drawing import plain
-from cisdl_bench.report.figures import Wish, draw, rendered
+from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import Choices, make_table
 from cisdl_bench.report.write_table import FORMATS, to_latex, to_markdown, without_advice
@@ -92,15 +93,15 @@ def test_figures_of_any_letters_warn_of_nothing(run: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for kind in ("heatmap", "roc"):
-            assert rendered(draw(kind, [run], Wish(), Heard()), "png").startswith(b"\x89PNG")
+            assert render(draw(kind, [run], FigureOptions(), Heard()), "png").startswith(b"\x89PNG")
 
 
 def test_figures_print_dollars(run: Path) -> None:
     assert plain("a$b$") == r"a\$b\$"
     assert len(plain("x" * 500)) == 60
     for kind in ("heatmap", "parameters", "robustness", "roc", "det"):
-        figure = draw(kind, [run], Wish(count=1), Heard())
-        assert rendered(figure, "svg").startswith(b"<?xml"), kind
-    figure = draw("roc", [run], Wish(), Heard())
+        figure = draw(kind, [run], FigureOptions(count=1), Heard())
+        assert render(figure, "svg").startswith(b"<?xml"), kind
+    figure = draw("roc", [run], FigureOptions(), Heard())
     label = figure.axes[0].get_legend().get_texts()[0].get_text()
     assert r"\$" in label

@@ -9,7 +9,8 @@ from conftest import Heard
 from lists import save, sized, write_table
 from torch import Tensor, nn
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.detectors import NetworkDetector
@@ -48,7 +49,7 @@ def numbered(tmp_path: Path) -> Path:
 def test_pairs_are_the_first_ones_by_their_numbers(
     numbered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pairs = open_list(Opening(numbered, size=64), Heard(), skip_unusable=True)
+    pairs = open_list(numbered, ListOptions(size=64, skip_unusable=True), Heard())
     assert list(pairs.indices) == [1, 2, 3, 4]
     monkeypatch.setattr(quick, "open_pairs", lambda _: pairs)
     network = ForeignNetwork(Left().eval(), "left")
@@ -61,7 +62,7 @@ def test_pairs_are_the_first_ones_by_their_numbers(
 
 
 def test_rows_carry_their_own_pair(numbered: Path) -> None:
-    pairs = open_list(Opening(numbered, size=64), Heard(), skip_unusable=True)
+    pairs = open_list(numbered, ListOptions(size=64, skip_unusable=True), Heard())
     dataset = PerturbedPairs(pairs, Perturbation(), False)
     detector = NetworkDetector("left", "1", ForeignNetwork(Left().eval(), "left"))
     found = dict(

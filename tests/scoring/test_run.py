@@ -10,6 +10,7 @@ import torch
 from conftest import Heard
 from torch import Tensor, nn
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, StoreError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.detection import Detection, View
@@ -19,7 +20,6 @@ from cisdl_bench.results.results import find_results, write_summary
 from cisdl_bench.scoring import scorers
 from cisdl_bench.scoring.jobs import ScoreJob, make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.orders import Lists
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.record import read_result
 from cisdl_bench.scoring.rows import read_rows
@@ -309,7 +309,9 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
 
 def test_which_sets_are_scored(made: Path) -> None:
     def names(chosen: list[str], perturb: str | None = None) -> list[str]:
-        return [job.name for job in make_score_jobs([made], chosen, perturb, Lists(), Heard())]
+        return [
+            job.name for job in make_score_jobs([made], chosen, perturb, ListOptions(), Heard())
+        ]
 
     assert names([]) == ["combination-normal"]
     assert names(["training"]) == ["training"]

@@ -19,11 +19,6 @@ from cisdl_bench.sources.archive import unpack
 from cisdl_bench.sources.fetch import RemoteFile, downloads, fetch_file
 
 
-class Bytes(Heard):
-    def start_bytes(self, name: str, total: int | None, done: int) -> None:
-        self.start(name, total or 0, done)
-
-
 class Server(http.server.ThreadingHTTPServer):
     files: dict[str, bytes]
     cut_after: int | None = None
@@ -94,7 +89,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_downloads_checks_unpacks_and_does_it_once(server, data, tmp_path) -> None:
-    told = Bytes()
+    told = Heard()
     target = fetch_file(remote(data), url(server), tmp_path, told, keep=False)
     assert target == tmp_path / "val2014"
     assert names(target) == {"a.jpg", "b.jpg"}
@@ -108,10 +103,10 @@ def test_downloads_checks_unpacks_and_does_it_once(server, data, tmp_path) -> No
 def test_a_cut_connection_keeps_its_part_and_goes_on(server, data, tmp_path) -> None:
     server.cut_after = len(data) // 3
     with pytest.raises(DownloadError, match=r"expected [\d,]+ bytes, got [\d,]+ .*to go on"):
-        fetch_file(remote(data), url(server), tmp_path, Bytes(), keep=True)
+        fetch_file(remote(data), url(server), tmp_path, Heard(), keep=True)
     assert names(tmp_path) == {"val2014.zip.part"}
     server.cut_after = None
-    told = Bytes()
+    told = Heard()
     fetch_file(remote(data), url(server), tmp_path, told, keep=True)
     assert server.asked == [None, f"bytes={len(data) // 3}-"]
     assert told.counts == [["val2014.zip", len(data), len(data)]]
@@ -125,7 +120,7 @@ def test_stopped_while_a_whole_file_was_hashed_it_goes_on(server, tmp_path, size
     sha256 = hashlib.sha256(data).hexdigest()
     file = RemoteFile("a/w.pth", sha256, len(data) if size_known else None)
     (tmp_path / "w.pth.part").write_bytes(data)
-    target = fetch_file(file, url(server), tmp_path, Bytes(), keep=False)
+    target = fetch_file(file, url(server), tmp_path, Heard(), keep=False)
     assert target.read_bytes() == data
     assert server.asked == []
 
@@ -137,22 +132,22 @@ def test_a_whole_part_of_another_file_is_thrown_away(server, tmp_path, extra) ->
     file = RemoteFile("a/w.pth", hashlib.sha256(data).hexdigest())
     (tmp_path / "w.pth.part").write_bytes(bytes(len(data)) + extra)
     with pytest.raises(DownloadError, match="The file was removed: run the same command again"):
-        fetch_file(file, url(server), tmp_path, Bytes(), keep=False)
-    fetch_file(file, url(server), tmp_path, Bytes(), keep=False)
+        fetch_file(file, url(server), tmp_path, Heard(), keep=False)
+    fetch_file(file, url(server), tmp_path, Heard(), keep=False)
     assert (tmp_path / "w.pth").read_bytes() == data
 
 
 def test_a_server_that_knows_no_ranges_starts_over(server, data, tmp_path) -> None:
     (tmp_path / "val2014.zip.part").write_bytes(data[:100])
     server.ranges = False
-    fetch_file(remote(data), url(server), tmp_path, Bytes(), keep=True)
+    fetch_file(remote(data), url(server), tmp_path, Heard(), keep=True)
     assert (tmp_path / "val2014.zip").read_bytes() == data
 
 
 def test_a_wrong_hash_leaves_nothing(server, data, tmp_path) -> None:
     wrong = bytes([data[0] ^ 1]) + data[1:]
     with pytest.raises(DownloadError, match=r"val2014.zip: expected SHA-256 \w+, got \w+. The fil"):
-        fetch_file(remote(wrong), url(server), tmp_path, Bytes(), keep=False)
+        fetch_file(remote(wrong), url(server), tmp_path, Heard(), keep=False)
     assert names(tmp_path) == set()
 
 
@@ -162,7 +157,7 @@ def test_a_wrong_size_is_refused_before_anything_is_written(server, data, tmp_pa
             RemoteFile("zips/val2014.zip", "0", 3, "val2014"),
             url(server),
             tmp_path,
-            Bytes(),
+            Heard(),
             keep=False,
         )
     assert names(tmp_path) == set()
@@ -171,9 +166,9 @@ def test_a_wrong_size_is_refused_before_anything_is_written(server, data, tmp_pa
 def test_what_is_not_there_and_who_is_not_there(server, tmp_path) -> None:
     missing = RemoteFile("gone.pth", "0")
     with pytest.raises(DownloadError, match="gone.pth: expected the file, got HTTP 404"):
-        fetch_file(missing, url(server), tmp_path, Bytes(), keep=False)
+        fetch_file(missing, url(server), tmp_path, Heard(), keep=False)
     with pytest.raises(DownloadError, match=r"Connection refused.*run the same command again"):
-        fetch_file(missing, "http://127.0.0.1:9", tmp_path, Bytes(), keep=False)
+        fetch_file(missing, "http://127.0.0.1:9", tmp_path, Heard(), keep=False)
 
 
 def test_a_full_disk_is_seen_before_and_while_writing(server, data, tmp_path, monkeypatch) -> None:
@@ -181,10 +176,10 @@ def test_a_full_disk_is_seen_before_and_while_writing(server, data, tmp_path, mo
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", lambda _: usage)
         with pytest.raises(DownloadError, match=r"expected 0.00 GB free for val2014.zip, got 0.00"):
-            fetch_file(remote(data), url(server), tmp_path, Bytes(), keep=False)
+            fetch_file(remote(data), url(server), tmp_path, Heard(), keep=False)
         (tmp_path / "val2014.zip").write_bytes(data)
         with pytest.raises(DownloadError, match="GB free to unpack val2014.zip"):
-            fetch_file(remote(data), url(server), tmp_path, Bytes(), keep=False)
+            fetch_file(remote(data), url(server), tmp_path, Heard(), keep=False)
         (tmp_path / "val2014.zip").unlink()
 
     def full(*_: object) -> None:
@@ -192,7 +187,7 @@ def test_a_full_disk_is_seen_before_and_while_writing(server, data, tmp_path, mo
 
     monkeypatch.setattr("cisdl_bench.sources.fetch._copy", full)
     with pytest.raises(DownloadError, match="got 'No space left on device'. What is there is kept"):
-        fetch_file(remote(data), url(server), tmp_path, Bytes(), keep=False)
+        fetch_file(remote(data), url(server), tmp_path, Heard(), keep=False)
     assert "val2014" not in names(tmp_path)
 
 

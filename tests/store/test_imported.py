@@ -6,7 +6,9 @@ import pytest
 from conftest import Heard
 from lists import write_mfc, write_plain
 
-from cisdl_bench.adapters.pairs import ListedPairs, Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.adapters.pairs import ListedPairs
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import KINDS
 from cisdl_bench.store.imported import ImportedPairs
@@ -18,7 +20,7 @@ from cisdl_bench.store.verify import verify_set
 
 
 def opened(path: Path, size: int = 64) -> ListedPairs:
-    return open_list(Opening(path, size=size), Heard())
+    return open_list(path, ListOptions(size=size), Heard())
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_every_pair_is_as_in_its_files(pairs: ListedPairs, tmp_path: Path) -> No
 def test_numbers_of_pairs_stay_those_of_the_list(tmp_path: Path) -> None:
     index = write_mfc(tmp_path / "data")
     (tmp_path / "data" / "raw-probe.png").unlink()
-    pairs = open_list(Opening(index, size=64, labelled=False), Heard(), skip_unusable=True)
+    pairs = open_list(index, ListOptions(size=64, labelled=False, skip_unusable=True), Heard())
     import_pairs(pairs, tmp_path / "sets", Heard(), jobs=1)
     found = open_pairs(tmp_path / "sets" / "MFC18_Tiny")
     assert tuple(found.indices) == (1, 2)
@@ -99,7 +101,7 @@ def test_shards_do_not_depend_on_processes_and_stops(
 
 def test_another_list_of_that_name_is_refused(pairs: ListedPairs, tmp_path: Path) -> None:
     import_pairs(pairs, tmp_path / "sets", Heard(), jobs=1)
-    other = opened(pairs.opening.path, size=32)
+    other = opened(pairs.path, size=32)
     with pytest.raises(StoreError, match=r"\(size: 32\), got another one \(size: 64\)"):
         import_pairs(other, tmp_path / "sets", Heard(), jobs=1)
     import_pairs(other, tmp_path / "sets", Heard(), jobs=1, overwrite=True)

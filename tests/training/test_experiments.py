@@ -170,9 +170,9 @@ def test_every_number_has_its_range(before: str, after: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "text"),
     [
-        ("det = 0.01", "det = 1001", "losses: expected"),
-        ("dis = 0.01", "dis = nan", "losses: expected"),
-        ("dis = 0.01", "dis = -1", "losses: expected"),
+        ("det = 0.01", "det = 1001", "det: expected"),
+        ("dis = 0.01", "dis = nan", "dis: expected"),
+        ("dis = 0.01", "dis = -1", "dis: expected"),
         ("dis = 0.01", "diss = 1", "losses: expected keys out of .*Did you mean dis"),
         ("det = 0.01\ndis = 0.01", "", "needs a loss term with an opponent: det, dis"),
         (

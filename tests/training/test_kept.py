@@ -16,7 +16,7 @@ from training.test_run import FAST, Ears, same
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
-from cisdl_bench.report.growth import growth_figure
+from cisdl_bench.report.figures.growth import draw_growth
 from cisdl_bench.training import checkpoint as state
 from cisdl_bench.training import record as record_module
 from cisdl_bench.training import run as module
@@ -384,7 +384,7 @@ def test_a_log_that_was_edited_is_refused_in_a_line(
 ) -> None:
     (tmp_path / EVALUATION).write_text(text)
     with pytest.raises(RunError, match=message):
-        growth_figure([tmp_path])
+        draw_growth([tmp_path])
     (tmp_path / EVALUATION).write_bytes(b"\xff\xfe,\n")
     with pytest.raises(RunError, match="expected a log of"):
-        growth_figure([tmp_path])
+        draw_growth([tmp_path])

@@ -12,7 +12,8 @@ from lists import write_plain
 from training.conftest import small
 from training.test_run import FAST, Ears
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.store.importing import import_pairs
 from cisdl_bench.store.torch_view import PairDataset
@@ -33,7 +34,7 @@ def imported(folder: Path, change: dict[int, dict[str, str]]) -> Path:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
         table.writerows(rows)
-    import_pairs(open_list(Opening(path, size=64), Heard()), folder / "sets", Heard(), jobs=1)
+    import_pairs(open_list(path, ListOptions(size=64), Heard()), folder / "sets", Heard(), jobs=1)
     return folder / "sets" / "pairs"
 
 

@@ -12,7 +12,6 @@ Names in both tables are relative to the data set's folder. The probe's true mas
 ``BinaryProbeMaskFileName``, the donor's ``DonorMaskFileName``.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cisdl_bench.adapters.files import is_file
-from cisdl_bench.adapters.formats import format_spec
+from cisdl_bench.adapters.formats import ListFormat, format_spec
 from cisdl_bench.adapters.listed import ListedPair, PairList
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.table import Row, read_table
 from cisdl_bench.errors import SourceError
 
@@ -34,12 +34,12 @@ class Trial(NamedTuple):
     """One row of an index.
 
     Attributes:
-        probe_id: The probe's id.
-        donor_id: The donor's.
-        probe_file: Its file's name, relative to the data set.
-        donor_file: The donor's.
-        probe_size: Width and height in px.
-        donor_size: The donor's.
+        probe_id: Id of the probe.
+        donor_id: Id of the donor.
+        probe_file: Name of the probe's file, relative to the data set.
+        donor_file: Name of the donor's file, relative to the data set.
+        probe_size: Width and height of the probe in px.
+        donor_size: Width and height of the donor in px.
     """
 
     probe_id: str
@@ -57,7 +57,7 @@ def read_index(path: Path) -> list[Trial]:
         SourceError: It cannot be read, names a pair twice, or a size is no whole number.
     """
     trials: dict[tuple[str, str], Trial] = {}
-    for number, row in enumerate(read_table(path, format_spec("mfc")["columns"]["index"])):
+    for number, row in enumerate(read_table(path, format_spec("mfc")["list"]["columns"])):
         ids = row["ProbeFileID"], row["DonorFileID"]
         if ids in trials:
             raise SourceError.expected(
@@ -82,7 +82,7 @@ def _size(row: Row, side: str, where: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def root_of(index: Path, images: Path | None) -> Path:
+def find_root(index: Path, images: Path | None) -> Path:
     """Return the folder that the names of an index are relative to."""
     return images or index.absolute().parent.parent
 
@@ -96,20 +96,19 @@ def data_name(index: Path) -> str:
     return index.stem.removesuffix(_INDEX_END)
 
 
-def reference_of(index: Path) -> Path:
+def find_reference(index: Path) -> Path:
     """Return where NIST's layout has the reference of an index."""
     name = f"{data_name(index)}{_REFERENCE_END}.csv"
     return index.absolute().parent.parent / "reference" / "splice" / name
 
 
-def find_indexes(folder: Path) -> list[Path]:
-    """Return the indexes of a data set's folder."""
-    return sorted(folder.glob(f"indexes/*{_INDEX_END}.csv"))
+def read_mfc(index: Path, options: ListOptions, form: ListFormat) -> PairList:
+    """Return the pairs of an index, with the truth of its reference where labels are wanted.
 
-
-def read_trials(index: Path, images: Path | None = None) -> PairList:
-    """Return the pairs of an index alone, of which nobody says whether they are spliced."""
-    root = root_of(index, images)
+    Raises:
+        SourceError: A table cannot be read, or the reference lacks a pair of the index.
+    """
+    root = find_root(index, options.images)
     pairs = tuple(
         ListedPair(
             k,
@@ -122,21 +121,13 @@ def read_trials(index: Path, images: Path | None = None) -> PairList:
         )
         for k, trial in enumerate(read_index(index))
     )
-    return PairList("mfc", data_name(index), index, pairs, masks="not-white")
+    listed = PairList(form.name, data_name(index), index, pairs, masks=form.masks)
+    return _with_truth(listed, root, options.reference) if options.labelled else listed
 
 
-def read_mfc(index: Path, images: Path | None = None, reference: Path | None = None) -> PairList:
-    """Return the pairs of an index with the truth of its reference.
-
-    Args:
-        index: The index.
-        images: What names are relative to; None is the folder above ``indexes``.
-        reference: None is where NIST's layout has it.
-
-    Raises:
-        SourceError: A table cannot be read, or the reference lacks a pair of the index.
-    """
-    root, where = root_of(index, images), reference or reference_of(index)
+def _with_truth(listed: PairList, root: Path, reference: Path | None) -> PairList:
+    """Return the pairs with labels and masks of a reference; None is where NIST's layout has it."""
+    where = reference or find_reference(listed.path)
     if not is_file(where):
         raise SourceError.expected(
             where, "the reference of that index", "no such file", "Name it by --reference"
@@ -146,7 +137,7 @@ def read_mfc(index: Path, images: Path | None = None, reference: Path | None = N
     binary = not rows or masks[0] in rows[0]
     truth = {(row[KEY[0]], row[KEY[1]]): row for row in rows}
     pairs = []
-    for pair in read_trials(index, images).pairs:
+    for pair in listed.pairs:
         row = truth.get((pair.probe_name, pair.donor_name))
         if row is None or row["IsTarget"] not in ("Y", "N"):
             got = "none" if row is None else repr(row["IsTarget"])
@@ -160,9 +151,5 @@ def read_mfc(index: Path, images: Path | None = None, reference: Path | None = N
         names = (row.get(masks[0] if binary else masks[1], ""), row["DonorMaskFileName"])
         files = [root / name if target and name else None for name in names]
         pairs.append(replace(pair, label=int(target), probe_mask=files[0], donor_mask=files[1]))
-    notes: Sequence[str] = ()
-    if not binary:
-        notes = (f"{where.name} has no {masks[0]}; {masks[1]} stands for it",)
-    return PairList(
-        "mfc", data_name(index), index, tuple(pairs), masks="not-white", notes=tuple(notes)
-    )
+    note = f"{where.name} has no {masks[0]}; {masks[1]} stands for it"
+    return replace(listed, pairs=tuple(pairs), notes=() if binary else (note,))

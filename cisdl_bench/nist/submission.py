@@ -16,30 +16,30 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from cisdl_bench.adapters.formats import format_spec
-from cisdl_bench.adapters.mfc import KEY, Trial, data_name, read_index
-from cisdl_bench.adapters.predictions import score_of
-from cisdl_bench.adapters.table import Row, header_of, read_table
+from cisdl_bench.adapters.predictions import parse_score
+from cisdl_bench.adapters.table import Row, read_header, read_table
 from cisdl_bench.errors import SourceError
+from cisdl_bench.nist.index import KEY, Trial, data_name, read_index
 
-MASKS = ("OutputProbeMaskFileName", "OutputDonorMaskFileName")
+MASK_COLUMNS = ("OutputProbeMaskFileName", "OutputDonorMaskFileName")
 _TASK = "Splice"
 
 
-def ncid_of(index: Path) -> str:
+def find_ncid(index: Path) -> str:
     """Return the challenge that an index is of.
 
-    >>> ncid_of(Path("indexes/MFC18_Dev-splice-index.csv"))
+    >>> find_ncid(Path("indexes/MFC18_Dev-splice-index.csv"))
     'MFC18'
     """
     return data_name(index).split("_")[0]
 
 
-def name_problem(name: str, ncid: str) -> str:
+def check_name(name: str, ncid: str) -> str:
     """Return what is wrong with a submission's name; empty where it is right.
 
-    >>> name_problem("ACME_MFC18_Dev_Splice_ImgOnly_p-sift_1", "MFC18")
+    >>> check_name("ACME_MFC18_Dev_Splice_ImgOnly_p-sift_1", "MFC18")
     ''
-    >>> name_problem("AC_ME_MFC18_Dev_Splice_ImgOnly_p-sift_1", "MFC18")
+    >>> check_name("AC_ME_MFC18_Dev_Splice_ImgOnly_p-sift_1", "MFC18")
     'expected TEAM_NCID_DATA_Splice_CONDITION_SYSTEM_VERSION, 7 fields, got 8'
     """
     rule = format_spec("mfc")["name"]["parts"]
@@ -59,10 +59,10 @@ class Style(NamedTuple):
     """Which columns say that a pair was opted out.
 
     Attributes:
-        columns: Their names.
-        processed: Their words for a pair that was looked at.
-        opted_out: For one whose pictures cannot be read.
-        further: Columns after them, left empty.
+        columns: Names of the columns.
+        processed: Words of the columns for a pair that was looked at.
+        opted_out: Words of the columns for a pair whose pictures cannot be read.
+        further: Names of columns after these, left empty.
     """
 
     columns: tuple[str, ...]
@@ -71,10 +71,10 @@ class Style(NamedTuple):
     further: tuple[str, ...]
 
 
-def style_of(ncid: str) -> Style:
+def find_style(ncid: str) -> Style:
     """Return the columns of a challenge: ``IsOptOut`` in NC17, two status columns since.
 
-    >>> style_of("NC17").columns, style_of("MFC18").columns
+    >>> find_style("NC17").columns, find_style("MFC18").columns
     (('IsOptOut',), ('ProbeStatus', 'DonorStatus'))
     """
     spec = format_spec("mfc")
@@ -86,12 +86,12 @@ def style_of(ncid: str) -> Style:
     )
 
 
-def table_of(rows: Sequence[Mapping[str, Any]], style: Style) -> str:
+def format_table(rows: Sequence[Mapping[str, Any]], style: Style) -> str:
     """Return a submission's CSV.
 
     Args:
-        rows: By NIST's names of columns.
-        style: Which columns there are.
+        rows: Cells by NIST's names of columns.
+        style: Columns that say what was opted out.
     """
     spec = format_spec("mfc")
     names = [*spec["columns"]["system"], *style.columns, *style.further]
@@ -119,15 +119,15 @@ def check_submission(table: Path, index: Path, ncid: str | None = None) -> list[
     Beyond the validator: a pair named twice, and no column that says what was opted out.
 
     Args:
-        table: The submission's CSV.
-        index: The index that it answers.
-        ncid: The challenge; None is the index's.
+        table: CSV of the submission.
+        index: Index that the submission answers.
+        ncid: Word for the challenge, such as ``MFC18``; None is the index's.
 
     Raises:
         SourceError: A table cannot be read at all.
     """
     problems = []
-    wrong = name_problem(table.stem, ncid or ncid_of(index))
+    wrong = check_name(table.stem, ncid or find_ncid(index))
     if wrong:
         problems.append(f"{table.name}: {wrong}")
     folder = table.absolute().parent.name
@@ -136,7 +136,7 @@ def check_submission(table: Path, index: Path, ncid: str | None = None) -> list[
     trials = {(trial.probe_id, trial.donor_id): trial for trial in read_index(index)}
     spec = format_spec("mfc")
     columns, words = spec["columns"], spec["words"]
-    there = set(header_of(table))
+    there = set(read_header(table))
     for name in columns["pixels"]:
         if name.lower() not in there and any(other.lower() in there for other in columns["pixels"]):
             problems.append(f"{table.name}: expected both OptOutPixelValue columns, got one")
@@ -167,7 +167,7 @@ def _row(
     if key in seen:
         yield "expected each pair once, got it again"
     try:
-        score_of(row["ConfidenceScore"], "")
+        parse_score(row["ConfidenceScore"], "")
     except SourceError:
         yield f"expected a finite ConfidenceScore, got {row['ConfidenceScore']!r}"
     for name, allowed in format_spec("mfc")["words"].items():
@@ -176,7 +176,7 @@ def _row(
 
 
 def _masks(table: Path, row: Row, trial: Trial) -> Iterator[str]:
-    for name, size in zip(MASKS, (trial.probe_size, trial.donor_size), strict=True):
+    for name, size in zip(MASK_COLUMNS, (trial.probe_size, trial.donor_size), strict=True):
         if not row[name]:
             continue
         wrong = _mask(table, row[name], size)

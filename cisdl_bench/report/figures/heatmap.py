@@ -10,11 +10,12 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report.drawing import limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, name_of
 from cisdl_bench.specs import spec_names
 
 
-def heatmap_figure(runs: Sequence[Path], metric: str) -> Any:
+def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     """Return a matplotlib figure: a row a set, a column a method, the mean written in each cell.
 
     Args:
@@ -67,3 +68,8 @@ def _order(name: str) -> tuple[int, int, str]:
     if transformation not in sets or difficulty not in DIFFICULTIES:
         return len(sets), 0, name
     return sets.index(transformation), DIFFICULTIES.index(difficulty), name
+
+
+FIGURE = Figure(
+    lambda runs, options, _: draw_heatmap(runs, options.metric), "Mean IoU by set", place=1
+)

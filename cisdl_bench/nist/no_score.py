@@ -6,12 +6,14 @@ edge is no border.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from cisdl_bench.records import Mask, Pixels
+from cisdl_bench.adapters.formats import format_spec
+from cisdl_bench.records import Mask, Pixels, Reference
 
 
 class Zones(NamedTuple):
@@ -30,40 +32,37 @@ class Zones(NamedTuple):
         return not (self.erode_px or self.dilate_px)
 
 
-class Reference(NamedTuple):
+@dataclass(frozen=True)
+class NistReference(Reference):
     """A true mask as NIST scores it.
 
     Attributes:
-        target: bool, (H, W), what is manipulated.
-        scored: bool, (H, W), which pixels count.
-        band_px: How many pixels the no-score zone takes, grey ones of a donor aside (NIST's BNS).
-        grey_px: How many are left out because a donor's reference is neither black nor white there
-            (NIST's SNS).
+        band_px: Number of pixels in the no-score zone, grey ones of a donor aside (NIST's BNS).
+        grey_px: Number of pixels left out because a donor's reference is neither black nor white
+            there (NIST's SNS).
     """
 
-    target: Mask
-    scored: Mask
-    band_px: int
-    grey_px: int
+    band_px: int = 0
+    grey_px: int = 0
 
 
-def reference_of(levels: Pixels, zones: Zones, *, donor: bool) -> Reference | None:
+def score_reference(levels: Pixels, zones: Zones, *, donor: bool) -> NistReference | None:
     """Return what a reference says, None where it has no black pixel and is not scored at all.
 
     Black is manipulated, white is not. Grey of a donor is never scored. Grey of a probe is
     manipulated without zones and clean with them.
 
     Args:
-        levels: uint8, (H, W, C), the mask as it was read.
-        zones: The boxes.
-        donor: Whether it is a donor's mask.
+        levels: Grey levels of the mask, uint8, (H, W, C).
+        zones: Sides of the boxes that erode and dilate the region.
+        donor: Whether the mask is a donor's.
 
     Raises:
         ValueError: A side is even.
 
     >>> line = np.full((1, 7, 1), 255, dtype=np.uint8)
     >>> line[0, 2:5] = 0
-    >>> reference_of(line, Zones(1, 3), donor=False).scored[0].astype(int).tolist()
+    >>> score_reference(line, Zones(1, 3), donor=False).scored[0].astype(int).tolist()
     [1, 0, 1, 1, 1, 0, 1]
     """
     for side in zones:
@@ -77,7 +76,7 @@ def reference_of(levels: Pixels, zones: Zones, *, donor: bool) -> Reference | No
     inner = _moved(black, zones.erode_px, cv2.erode)
     band = _moved(black, zones.dilate_px, cv2.dilate) & ~inner & ~grey
     counts = (int(np.count_nonzero(each)) for each in (band, grey))
-    return Reference(target, ~band & ~grey, *counts)
+    return NistReference(target, ~band & ~grey, *counts)
 
 
 def _moved(region: Mask, side: int, how: Callable[..., Any]) -> Mask:
@@ -85,3 +84,20 @@ def _moved(region: Mask, side: int, how: Callable[..., Any]) -> Mask:
         return region
     box = np.ones((side, side), dtype=np.uint8)
     return np.asarray(how(region.astype(np.uint8), box) != 0)
+
+
+def parse_zones(text: str) -> tuple[int, int]:
+    """Return the two sides that ``nist``, ``none`` or a text such as ``15,11`` stands for.
+
+    Raises:
+        ValueError: It is none of these.
+
+    >>> parse_zones("nist"), parse_zones("none")
+    ((15, 11), (0, 0))
+    """
+    spec = format_spec("mfc")
+    words = {"nist": f"{spec['erode_px']},{spec['dilate_px']}", "none": "0,0"}
+    sides = words.get(text, text).split(",")
+    if len(sides) != 2 or not all(s.isdecimal() and (s == "0" or int(s) % 2) for s in sides):
+        raise ValueError(f"{text!r} is not nist, none, or two odd sides such as 15,11.")
+    return int(sides[0]), int(sides[1])

@@ -22,8 +22,8 @@ class Sweep(NamedTuple):
     """One mask's counts at each of ``THRESHOLDS``.
 
     Attributes:
-        counts: Each int64, (257,).
-        used: bool, (257,), thresholds that occur: -1 and the levels of the mask.
+        counts: Numbers of pixels at each threshold, each int64, (257,).
+        used: Thresholds that occur, -1 and the levels of the mask: bool, (257,).
     """
 
     counts: Counts
@@ -34,12 +34,12 @@ def sweep(levels: Pixels, target: Mask, scored: Mask) -> Sweep:
     """Return the counts of a grey mask at every threshold.
 
     Args:
-        levels: uint8, (H, W); dark is manipulated.
-        target: bool, (H, W).
-        scored: bool, (H, W).
+        levels: Grey levels of a system's mask, uint8, (H, W); dark is manipulated.
+        target: Manipulated pixels of the reference, bool, (H, W).
+        scored: Pixels that count, bool, (H, W).
 
-    >>> found = sweep(np.uint8([[0, 9, 9, 255]]), np.array([[1, 1, 0, 0]]) > 0, np.ones((1, 4)) > 0)
-    >>> [count[[0, 1, 10, 256]].tolist() for count in found.counts[:2]]
+    >>> mask = sweep(np.uint8([[0, 9, 9, 255]]), np.array([[1, 1, 0, 0]]) > 0, np.ones((1, 4)) > 0)
+    >>> [count[[0, 1, 10, 256]].tolist() for count in mask.counts[:2]]
     [[0, 1, 2, 2], [0, 0, 1, 2]]
     """
     inside, outside = (
@@ -50,21 +50,21 @@ def sweep(levels: Pixels, target: Mask, scored: Mask) -> Sweep:
     return Sweep(Counts(tp, fp, tp[-1] - tp, fp[-1] - fp), used)
 
 
-def at(found: Sweep, threshold: int) -> Counts:
+def counts_at(mask: Sweep, threshold: int) -> Counts:
     """Return the counts at one threshold, -1 to 255."""
-    return Counts(*(count[threshold + 1] for count in found.counts))
+    return Counts(*(count[threshold + 1] for count in mask.counts))
 
 
-def optimum(found: Sweep) -> int:
+def best_threshold(mask: Sweep) -> int:
     """Return the lowest threshold of the highest MCC, among -1 and the mask's own levels (NIST)."""
-    mcc = np.where(found.used, localization.mcc(found.counts), -np.inf)
+    mcc = np.where(mask.used, localization.mcc(mask.counts), -np.inf)
     return int(THRESHOLDS[np.argmax(np.nan_to_num(mcc, nan=-np.inf))])
 
 
-def common_optimum(masks: Sequence[Sweep]) -> int:
+def best_common_threshold(masks: Sequence[Sweep]) -> int:
     """Return the lowest threshold with the highest sum of MCC over masks (NIST's Maximum)."""
-    used = np.any([found.used for found in masks], axis=0)
-    total = np.sum([localization.mcc(found.counts) for found in masks], axis=0)
+    used = np.any([mask.used for mask in masks], axis=0)
+    total = np.sum([localization.mcc(mask.counts) for mask in masks], axis=0)
     return int(THRESHOLDS[np.argmax(np.where(used, total, -np.inf))])
 
 
@@ -85,24 +85,26 @@ class Curve(NamedTuple):
         return float((self.fpr[at] + fnr[at]) / 2)
 
 
-def curve(found: Sweep) -> Curve:
+def pixel_roc(mask: Sweep) -> Curve:
     """Return the ROC of one mask's pixels over its own levels; NaN where one class is missing."""
-    tp, fp, fn, tn = (count[found.used].astype(np.float64) for count in found.counts)
+    tp, fp, fn, tn = (count[mask.used].astype(np.float64) for count in mask.counts)
     with np.errstate(invalid="ignore"):
         return Curve(fp / (fp + tn), tp / (tp + fn))
 
 
 def pooled_auc(masks: Sequence[Sweep]) -> float:
     """Return the AUC of all masks' pixels together (NIST's PixelAverageAUC)."""
-    counts = Counts(*(np.sum([found.counts[k] for found in masks], axis=0) for k in range(4)))
-    return curve(Sweep(counts, np.ones(len(THRESHOLDS), dtype=bool))).auc()
+    counts = Counts(*(np.sum([mask.counts[k] for mask in masks], axis=0) for k in range(4)))
+    return pixel_roc(Sweep(counts, np.ones(len(THRESHOLDS), dtype=bool))).auc()
 
 
 def mean_auc(masks: Sequence[Sweep]) -> float:
     """Return the AUC of the mean of all masks' rates at each threshold (NIST's MaskAverageAUC)."""
-    whole = [curve(Sweep(found.counts, np.ones(len(THRESHOLDS), dtype=bool))) for found in masks]
-    mean = Curve(*(np.mean([each[k] for each in whole], axis=0) for k in range(2)))
-    return mean.auc()
+    everywhere = np.ones(len(THRESHOLDS), dtype=bool)
+    curves = [pixel_roc(Sweep(mask.counts, everywhere)) for mask in masks]
+    mean_fpr = np.mean([curve.fpr for curve in curves], axis=0)
+    mean_tpr = np.mean([curve.tpr for curve in curves], axis=0)
+    return Curve(mean_fpr, mean_tpr).auc()
 
 
 def grey_loss(levels: Pixels, target: Mask, scored: Mask) -> float:

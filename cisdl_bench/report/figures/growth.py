@@ -8,6 +8,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION, headline_metrics
 from cisdl_bench.report import published
 from cisdl_bench.report.drawing import STYLES, limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
 from cisdl_bench.training.log import read_log
 from cisdl_bench.training.record import EVALUATION
 
@@ -15,7 +16,7 @@ from cisdl_bench.training.record import EVALUATION
 COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
 
 
-def growth_figure(runs: Sequence[Path], baseline: str | None = None) -> Any:
+def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
     """Return a matplotlib figure: the headline metrics against pairs seen, a curve a set and run.
 
     Args:
@@ -76,3 +77,6 @@ def _baseline(axes: Any, method: str) -> None:
             colour = COLOURS[row["difficulty"]]
             label = plain(f"{method} (published), {row['difficulty']}")
             axis.axhline(float(row[metric]), color=colour, linewidth=0.6, label=label)
+
+
+FIGURE = Figure(lambda runs, options, _: draw_growth(runs, options.published))

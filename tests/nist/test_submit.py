@@ -6,17 +6,18 @@ import pytest
 from conftest import Heard
 from lists import write_mfc
 
-from cisdl_bench.adapters.pairs import Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.errors import CisdlError, RunError, SourceError
 from cisdl_bench.models.find import find_detector
+from cisdl_bench.nist.submit import Request, submit
 from cisdl_bench.scoring import scorers
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.predicted import PredictionScorer
 from cisdl_bench.scoring.run import run_jobs
-from cisdl_bench.scoring.submit import Request, submit
 
 NAME = "ACME_MFC18_Tiny_Splice_ImgOnly_p-sift_1"
 
@@ -44,7 +45,7 @@ def test_a_submission_is_complete_and_finds_the_copies(index: Path, tmp_path: Pa
     true = cv2.imread(str(index.parent.parent / "masks" / "shifted-probe.png"), 0) > 0
     found = mask <= 127
     assert (found & true).sum() / (found | true).sum() > 0.7
-    pairs = open_list(Opening(index), Heard())
+    pairs = open_list(index, ListOptions(), Heard())
     predictions = read_predictions(out / f"{NAME}.csv")
     jobs = [ScoreJob(pairs, Perturbation())]
     (result,) = run_jobs(

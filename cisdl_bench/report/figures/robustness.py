@@ -10,6 +10,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.perturb import Perturbation
@@ -22,7 +23,7 @@ _LABELS = {
 }
 
 
-def robustness_figure(runs: Sequence[Path], metric: str) -> Any:
+def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
     """Return a matplotlib figure: a metric against strength, a panel a perturbation, a line a run.
 
     Each point is the mean over all masks of the panel's sets, with its 95% bootstrap interval; the
@@ -138,3 +139,8 @@ def _mean(results: Sequence[Result], metric: str) -> tuple[float, float, float]:
     every = np.concatenate(values)
     span = intervals.bootstrap_means(every[:, None, :], resamples=500)[0]
     return intervals.mean_defined(every), span.low, span.high
+
+
+FIGURE = Figure(
+    lambda runs, options, _: draw_robustness(runs, options.metric), "Robustness", place=3
+)

@@ -72,9 +72,9 @@ def bounds(
     with NaN leaves an order that depends on that of the trials.
 
     Args:
-        labels: 1 is positive, (n,).
-        scores: Higher is more positive, (n,).
-        stop: The false alarm rate.
+        labels: Labels of the trials, 1 is positive, (n,).
+        scores: Confidence scores, higher is more positive, (n,).
+        stop: False alarm rate up to which areas and rates are taken.
 
     Returns:
         Bounds by name; all NaN for one class alone.
@@ -84,20 +84,20 @@ def bounds(
     if truth.all() or not truth.any():
         return dict.fromkeys(("AUC", "AUC@FAR", "CDR@FAR"), Bounds(nan, nan))
     rng = np.random.RandomState(SEED)
-    found: dict[str, list[float]] = {"AUC": [], "AUC@FAR": [], "CDR@FAR": []}
+    resampled: dict[str, list[float]] = {"AUC": [], "AUC@FAR": [], "CDR@FAR": []}
     for _ in range(RESAMPLES):
-        drawn = rng.randint(0, len(truth), len(truth))
-        some, theirs = truth[drawn], values[drawn]
-        if some.all() or not some.any():
-            found["AUC"].append(0.0 if some.all() else nan)
-            found["AUC@FAR"].append(0.0)
-            found["CDR@FAR"].append(nan)
+        places = rng.randint(0, len(truth), len(truth))
+        some_labels, some_scores = truth[places], values[places]
+        if some_labels.all() or not some_labels.any():
+            resampled["AUC"].append(0.0 if some_labels.all() else nan)
+            resampled["AUC@FAR"].append(0.0)
+            resampled["CDR@FAR"].append(nan)
             continue
-        curve = detection.roc(some, theirs)
-        found["AUC"].append(_area(curve, 1.0))
-        found["AUC@FAR"].append(_area(curve, stop))
-        found["CDR@FAR"].append(_rate(curve, stop))
+        curve = detection.roc(some_labels, some_scores)
+        resampled["AUC"].append(_area(curve, 1.0))
+        resampled["AUC@FAR"].append(_area(curve, stop))
+        resampled["CDR@FAR"].append(_rate(curve, stop))
     share = (1 - LEVEL) / 2
-    places = [int(round(end, 3) * RESAMPLES) for end in (share, 1 - share)]
-    ordered = {name: sorted(each) for name, each in found.items()}
-    return {name: Bounds(*(each[place] for place in places)) for name, each in ordered.items()}
+    lower, upper = (int(round(end, 3) * RESAMPLES) for end in (share, 1 - share))
+    ordered = {name: sorted(values) for name, values in resampled.items()}
+    return {name: Bounds(values[lower], values[upper]) for name, values in ordered.items()}

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cisdl_bench.metrics import nist_detection
+from cisdl_bench.nist import detection as nist_detection
 
 
 def test_areas_and_rates_by_hand() -> None:

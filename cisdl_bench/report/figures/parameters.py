@@ -12,6 +12,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
+from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, sets_of
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
@@ -145,7 +146,7 @@ def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, 
     return found
 
 
-def breakdown_figure(runs: Sequence[Path], metric: str, names: Sequence[str]) -> Any:
+def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> Any:
     """Return a matplotlib figure: a metric against parameters, a panel each, a line a run.
 
     Bands are 95% bootstrap intervals over pairs; bins of fewer than five pairs are left out.
@@ -196,3 +197,10 @@ def _panel(
         axis.fill_between(means.centres, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
     axis.set(xlabel=PARAMETERS[name], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
     axis.grid(alpha=0.3)
+
+
+FIGURE = Figure(
+    lambda runs, options, _: draw_breakdown(runs, options.metric, options.by),
+    "Where it breaks: IoU against what was done to the pasted region",
+    place=2,
+)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from lists import write_mfc
 
-from cisdl_bench.adapters.submission import check_submission, name_problem, style_of
+from cisdl_bench.nist.submission import check_name, check_submission, find_style
 
 NAME = "ACME_MFC18_Tiny_Splice_ImgOnly_p-mine_1"
 HEAD = "ProbeFileID|DonorFileID|ConfidenceScore|OutputProbeMaskFileName|OutputDonorMaskFileName"
@@ -127,6 +127,6 @@ def test_masks(
 
 
 def test_styles() -> None:
-    assert style_of("NC17").columns == ("IsOptOut",)
-    assert style_of("MFC19").opted_out == ("OptOutAll", "OptOutLocalization")
-    assert name_problem(NAME, "MFC18") == ""
+    assert find_style("NC17").columns == ("IsOptOut",)
+    assert find_style("MFC19").opted_out == ("OptOutAll", "OptOutLocalization")
+    assert check_name(NAME, "MFC18") == ""

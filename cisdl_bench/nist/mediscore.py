@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cisdl_bench.metrics import detection, localization, nist_detection, sweep
+from cisdl_bench.metrics import detection, localization
 from cisdl_bench.metrics.counts import Counts
-from cisdl_bench.metrics.no_score import Reference
-from cisdl_bench.records import Pixels
+from cisdl_bench.nist import detection as nist_detection
+from cisdl_bench.nist import sweep
+from cisdl_bench.records import Pixels, Reference
 
 #: A pixel is manipulated at this level and below, in ``Actual`` numbers: probability above 0.5.
 ACTUAL = 127
@@ -24,10 +25,10 @@ class ScoredMask:
     """One mask of a target pair as NIST scores it.
 
     Attributes:
-        sweep: Its counts at every threshold.
-        grey_loss: GWL1.
-        band_px: Pixels in the no-score zone.
-        grey_px: Pixels left out for being grey in the reference.
+        sweep: Counts of the mask at every threshold.
+        grey_loss: Mean grey distance from the reference, NIST's GWL1.
+        band_px: Number of pixels in the no-score zone.
+        grey_px: Number of pixels left out because the reference is grey there.
     """
 
     sweep: sweep.Sweep
@@ -36,42 +37,42 @@ class ScoredMask:
     grey_px: int
 
 
-def scored_mask(levels: Pixels, reference: Reference) -> ScoredMask:
+def score_mask(levels: Pixels, reference: Reference) -> ScoredMask:
     """Return a system's mask, uint8 (H, W), against its reference."""
     target, scored = reference.target, reference.scored
-    found = sweep.sweep(levels, target, scored)
+    counts = sweep.sweep(levels, target, scored)
     loss = sweep.grey_loss(levels, target, scored)
-    return ScoredMask(found, loss, reference.band_px, reference.grey_px)
+    band_px, grey_px = getattr(reference, "band_px", 0), getattr(reference, "grey_px", 0)
+    return ScoredMask(counts, loss, band_px, grey_px)
 
 
 def _values(prefix: str, counts: Counts) -> Row:
     metrics = (localization.nmm(counts), localization.mcc(counts), localization.bwl1(counts))
-    found: Row = {
-        f"{prefix}{name}": float(value) for name, value in zip(_METRICS, metrics, strict=True)
-    }
     pixels = {"TP": counts.tp, "TN": counts.tn, "FP": counts.fp, "FN": counts.fn}
-    found.update({f"{prefix}Pixel{name}": int(value) for name, value in pixels.items()})
-    return found
+    return {
+        **{f"{prefix}{name}": float(value) for name, value in zip(_METRICS, metrics, strict=True)},
+        **{f"{prefix}Pixel{name}": int(value) for name, value in pixels.items()},
+    }
 
 
 def mask_row(side: str, mask: ScoredMask, common: int) -> Row:
     """Return one mask's columns.
 
     Args:
-        side: ``p`` or ``d``.
-        mask: The mask.
-        common: The threshold that is best for all masks of that side.
+        side: ``p`` for a probe's mask, ``d`` for a donor's.
+        mask: Counts of the mask at every threshold, and what was left out.
+        common: Threshold that is best for all masks of that side.
     """
-    best, roc = sweep.optimum(mask.sweep), sweep.curve(mask.sweep)
-    pixels = sum(int(count) for count in sweep.at(mask.sweep, 0))
+    best, roc = sweep.best_threshold(mask.sweep), sweep.pixel_roc(mask.sweep)
+    pixels = sum(int(count) for count in sweep.counts_at(mask.sweep, 0))
     return {
         f"{side}OptimumThreshold": best,
-        **_values(f"{side}Optimum", sweep.at(mask.sweep, best)),
+        **_values(f"{side}Optimum", sweep.counts_at(mask.sweep, best)),
         f"{side}GWL1": mask.grey_loss,
         f"{side}AUC": roc.auc(),
         f"{side}EER": roc.eer(),
-        **_values(f"{side}Maximum", sweep.at(mask.sweep, common)),
-        **_values(f"{side}Actual", sweep.at(mask.sweep, ACTUAL)),
+        **_values(f"{side}Maximum", sweep.counts_at(mask.sweep, common)),
+        **_values(f"{side}Actual", sweep.counts_at(mask.sweep, ACTUAL)),
         f"{side}PixelN": pixels,
         f"{side}PixelBNS": mask.band_px,
         f"{side}PixelSNS": mask.grey_px,
@@ -85,37 +86,37 @@ def localization_rows(masks: Pairs) -> list[Row]:
     """Return the columns of each target pair; sides whose reference is blank are left out.
 
     Args:
-        masks: For each pair its masks by side; the common thresholds are best for all of them.
+        masks: Masks of each pair by side; the common thresholds are best for all of them.
     """
     common = common_thresholds(masks)
     return [
-        {key: value for side, mask in each.items() for key, value in _row(side, mask, common)}
-        for each in masks
+        {
+            name: value
+            for side, mask in pair.items()
+            for name, value in mask_row(side, mask, common[side]).items()
+        }
+        for pair in masks
     ]
-
-
-def _row(side: str, mask: ScoredMask, common: Mapping[str, int]) -> Any:
-    return mask_row(side, mask, common[side]).items()
 
 
 def common_thresholds(masks: Pairs) -> dict[str, int]:
     """Return for each side the threshold with the highest sum of MCC over these masks."""
-    found = {}
+    thresholds = {}
     for side in SIDES:
-        sweeps = [each[side].sweep for each in masks if side in each]
-        found[side] = sweep.common_optimum(sweeps) if sweeps else -1
-    return found
+        sweeps = [pair[side].sweep for pair in masks if side in pair]
+        thresholds[side] = sweep.best_common_threshold(sweeps) if sweeps else -1
+    return thresholds
 
 
 def localization_summary(masks: Pairs) -> Row:
     """Return the mean over pairs of every column, their deviations, and what is pooled.
 
     Args:
-        masks: For each target pair that takes part its masks by side. Common thresholds are of
-            these alone: NIST's ``--optOut`` takes them over the masks that are opted in.
+        masks: Masks by side of each target pair that takes part. Common thresholds are of these
+            alone: NIST's ``--optOut`` takes them over the masks that are opted in.
     """
     rows, common = localization_rows(masks), common_thresholds(masks)
-    found: Row = {}
+    summary: Row = {}
     for side in SIDES:
         mine = [
             {name: value for name, value in row.items() if name.startswith(side)}
@@ -125,15 +126,15 @@ def localization_summary(masks: Pairs) -> Row:
         for name in [name for name in mine[0] if "Pixel" not in name] if mine else []:
             values = np.array([row[name] for row in mine], dtype=np.float64)
             values = values[~np.isnan(values)]
-            found[name] = float(values.mean()) if len(values) else float("nan")
+            summary[name] = float(values.mean()) if len(values) else float("nan")
             deviation = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            found[f"stddev_{name}"] = deviation
-        sweeps = [each[side].sweep for each in masks if side in each]
+            summary[f"stddev_{name}"] = deviation
+        sweeps = [pair[side].sweep for pair in masks if side in pair]
         if sweeps:
-            found[f"{side}PixelAverageAUC"] = sweep.pooled_auc(sweeps)
-            found[f"{side}MaskAverageAUC"] = sweep.mean_auc(sweeps)
-            found[f"{side}MaximumThreshold"] = common[side]
-    return found
+            summary[f"{side}PixelAverageAUC"] = sweep.pooled_auc(sweeps)
+            summary[f"{side}MaskAverageAUC"] = sweep.mean_auc(sweeps)
+            summary[f"{side}MaximumThreshold"] = common[side]
+    return summary
 
 
 def detection_summary(labels: Sequence[int], scores: Sequence[float], trials: int) -> Row:
@@ -142,11 +143,11 @@ def detection_summary(labels: Sequence[int], scores: Sequence[float], trials: in
     Bounds are of NIST's own bootstrap, which depends on the order of the pairs: here the index's.
 
     Args:
-        labels: 1 and 0 of the pairs that take part.
-        scores: Their confidence scores.
-        trials: How many pairs there are in all.
+        labels: Labels of the pairs that take part, 1 and 0.
+        scores: Confidence scores of the pairs that take part, in the order of ``labels``.
+        trials: Number of all pairs of the index.
     """
-    found: Row = {
+    summary: Row = {
         "TRR": len(labels) / trials if trials else float("nan"),
         "AUC": detection.auc(labels, scores),
         "EER": detection.eer(labels, scores),
@@ -159,5 +160,5 @@ def detection_summary(labels: Sequence[int], scores: Sequence[float], trials: in
     for name, ending in (("AUC", ""), ("AUC", "@FAR"), ("CDR", "@FAR")):
         for end in ("LOWER", "UPPER"):
             value = getattr(spans[f"{name}{ending}"], end.lower())
-            found[f"{name}_CI_{end}{ending}"] = value
-    return found
+            summary[f"{name}_CI_{end}{ending}"] = value
+    return summary

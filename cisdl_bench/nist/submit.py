@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.adapters import submission
 from cisdl_bench.adapters.formats import format_spec
-from cisdl_bench.adapters.mfc import Trial, read_index
-from cisdl_bench.adapters.pairs import ListedPairs, Opening, open_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError, SourceError
 from cisdl_bench.metrics.mask_score import pair_score
 from cisdl_bench.models.detectors import Detector
+from cisdl_bench.nist import submission
+from cisdl_bench.nist.index import Trial, read_index
 from cisdl_bench.progress import Progress
+from cisdl_bench.records import SIDES, Pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
@@ -24,16 +26,14 @@ from cisdl_bench.scoring.rows import ROWS, Rows, read_rows
 from cisdl_bench.scoring.run import score
 from cisdl_bench.store.atomic import write_whole
 
-_SIDES = ("probe", "donor")
-
 
 @dataclass(frozen=True)
 class SubmissionMasks:
     """Where a submission's masks go, at the sizes of the index, black manipulated.
 
     Attributes:
-        folder: The submission's folder.
-        trials: The index.
+        folder: Folder of the submission.
+        trials: Trials of the index.
     """
 
     folder: Path
@@ -63,10 +63,10 @@ class Request:
 
     Attributes:
         index: NIST's index.
-        images: Where its pictures lie; None is the folder above ``indexes``.
-        out: The submission's folder, by its valid name.
+        images: Folder that the index's names are relative to; None is the one above ``indexes``.
+        out: Folder of the submission, by its valid name.
         size: Side of the canvas in px.
-        ncid: The challenge; None is the index's.
+        ncid: Word for the challenge, such as ``MFC18``; None is the index's.
     """
 
     index: Path
@@ -83,7 +83,7 @@ class Request:
     @property
     def challenge(self) -> str:
         """Its NCID."""
-        return self.ncid or submission.ncid_of(self.index)
+        return self.ncid or submission.find_ncid(self.index)
 
     def check_name(self) -> None:
         """Refuse a name that NIST would.
@@ -91,7 +91,7 @@ class Request:
         Raises:
             SourceError: It is against the rule.
         """
-        wrong = submission.name_problem(self.out.absolute().name, self.challenge)
+        wrong = submission.check_name(self.out.absolute().name, self.challenge)
         if wrong:
             raise SourceError(f"{self.out}: {wrong}. Choose another --out.")
 
@@ -110,11 +110,11 @@ def submit(
     hidden folder beside the submission until it is whole, and the same command goes on.
 
     Args:
-        detector: What looks at the pairs.
-        request: What is to be submitted.
-        options: What a user chose.
-        progress: Hears how it goes on.
-        overwrite: Replace what is there.
+        detector: Detector that is run on the pairs.
+        request: Index and name of the submission.
+        options: Options of the scoring run.
+        progress: Receives progress updates and messages.
+        overwrite: Whether an existing submission is replaced.
 
     Raises:
         CisdlError: The name is wrong, there is a submission, a table cannot be read, or what was
@@ -132,8 +132,8 @@ def submit(
         request.table.unlink(missing_ok=True)
         for mask in out.glob("mask/*.png"):
             mask.unlink()
-    opening = Opening(request.index, request.images, size=request.size, labelled=False)
-    pairs = open_list(opening, progress, skip_unusable=True)
+    lists = ListOptions(request.images, size=request.size, skip_unusable=True, labelled=False)
+    pairs = open_list(request.index, lists, progress)
     work, masks = out.parent / f".{out.name}-work", SubmissionMasks(out, trials)
     job = ScoreJob(pairs, Perturbation())
     score(
@@ -156,24 +156,24 @@ def submit(
     )
 
 
-def _write_table(request: Request, pairs: ListedPairs, rows: Rows, masks: SubmissionMasks) -> None:
-    style = submission.style_of(request.challenge)
+def _write_table(request: Request, pairs: Pairs, rows: Rows, masks: SubmissionMasks) -> None:
+    style = submission.find_style(request.challenge)
     own, inside = rows["own_score"], (rows["probe_inside"], rows["donor_inside"])
     scores = np.where(np.isnan(own), pair_score(*inside), own)
-    found = dict(zip(rows["index"].tolist(), scores.tolist(), strict=True))
+    scored = dict(zip(rows["index"].tolist(), scores.tolist(), strict=True))
     spare = format_spec("mfc")["opted_out_score"]
     lines = []
     for index, trial in enumerate(masks.trials):
         words = style.opted_out if index in pairs.left_out else style.processed
-        named = [masks.name(index, side) for side in _SIDES]
+        named = [masks.name(index, side) for side in SIDES]
         files = [name if (masks.folder / name).exists() else "" for name in named]
         lines.append(
             {
                 "ProbeFileID": trial.probe_id,
                 "DonorFileID": trial.donor_id,
-                "ConfidenceScore": repr(float(found.get(index, spare))),
-                **dict(zip(submission.MASKS, files, strict=True)),
+                "ConfidenceScore": repr(float(scored.get(index, spare))),
+                **dict(zip(submission.MASK_COLUMNS, files, strict=True)),
                 **dict(zip(style.columns, words, strict=True)),
             }
         )
-    write_whole(request.table, submission.table_of(lines, style).encode())
+    write_whole(request.table, submission.format_table(lines, style).encode())

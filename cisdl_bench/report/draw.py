@@ -1,21 +1,15 @@
-"""Figures by their kind, and writing them."""
+"""Drawing figures by name, and writing them."""
 
 import io
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.breakdown import breakdown_figure
-from cisdl_bench.report.curves import curve_figure
-from cisdl_bench.report.growth import growth_figure
-from cisdl_bench.report.heatmap import heatmap_figure
-from cisdl_bench.report.pair_sheet import Choice, pair_figure
-from cisdl_bench.report.robustness import robustness_figure
+from cisdl_bench.report.figure import FigureOptions, load_figure
 from cisdl_bench.store.atomic import write_whole
 
 ENDINGS = (".png", ".pdf", ".svg", ".pgf")
@@ -23,70 +17,22 @@ _DPI = 150
 _LATEX = ("xelatex", "lualatex", "pdflatex")
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a user wants of a figure; each kind takes what concerns it.
-
-    Attributes:
-        sets: Names of sets, or how they begin.
-        metric: Of localization.
-        by: Parameters.
-        rules: Detection scores.
-        choose: Which pairs.
-        count: How many.
-        seed: Which random ones.
-        ids: Their numbers instead.
-        data: Where pairs are.
-        published: A method of Table I.
-    """
-
-    sets: tuple[str, ...] = ()
-    metric: str = "iou"
-    by: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    choose: str = "worst"
-    count: int = 6
-    seed: int = 0
-    ids: tuple[int, ...] = ()
-    data: Path | None = None
-    published: str | None = None
-
-
-def _pairs(runs: Sequence[Path], wish: Wish, progress: Progress) -> Any:
-    name = wish.sets[0] if wish.sets else None
-    choice = Choice(wish.choose, wish.count, wish.ids, wish.seed, name, wish.data)
-    return pair_figure(runs, choice, progress)
-
-
-Drawer = Callable[[Sequence[Path], Wish, Progress], Any]
-#: Name to what draws it; a new kind is a line here.
-FIGURES: dict[str, Drawer] = {
-    "pairs": _pairs,
-    "roc": lambda runs, wish, _: curve_figure("roc", runs, wish.sets, wish.rules),
-    "det": lambda runs, wish, _: curve_figure("det", runs, wish.sets, wish.rules),
-    "parameters": lambda runs, wish, _: breakdown_figure(runs, wish.metric, wish.by),
-    "robustness": lambda runs, wish, _: robustness_figure(runs, wish.metric),
-    "heatmap": lambda runs, wish, _: heatmap_figure(runs, wish.metric),
-    "growth": lambda runs, wish, _: growth_figure(runs, wish.published),
-}
-
-
-def draw(kind: str, runs: Sequence[Path], wish: Wish, progress: Progress) -> Any:
+def draw(name: str, runs: Sequence[Path], options: FigureOptions, progress: Progress) -> Any:
     """Return a matplotlib figure.
 
     Args:
-        kind: One of ``FIGURES``.
-        runs: Folders of results; of training for ``growth``.
-        wish: What a user wants of it.
-        progress: Hears how files are looked at.
+        name: Name of the figure, of ``figure.figure_names``.
+        runs: Folders of results, or of training runs for ``growth``.
+        options: Choices of the user about the figure.
+        progress: Receives progress updates and messages.
 
     Raises:
-        RunError: The runs have not what the figure shows.
+        RunError: The runs lack what the figure shows.
     """
-    return FIGURES[kind](runs, wish, progress)
+    return load_figure(name).draw(runs, options, progress)
 
 
-def rendered(figure: Any, form: str) -> bytes:
+def render(figure: Any, form: str) -> bytes:
     """Return a figure as a file's content, ``png``, ``pdf``, ``svg`` or ``pgf``.
 
     Raises:
@@ -113,7 +59,7 @@ def rendered(figure: Any, form: str) -> bytes:
         if form != "pgf":
             raise
         # LaTeX fails in many ways: a package or a font that is missing, a text it cannot take.
-        got = "pictures" if isinstance(error, ValueError) else _said_by_latex(error)
+        got = "pictures" if isinstance(error, ValueError) else _quote_latex(error)
         raise CisdlError.expected(
             "a .pgf figure",
             "lines and text alone" if got == "pictures" else f"{settings['pgf.texsystem']} to work",
@@ -123,7 +69,7 @@ def rendered(figure: Any, form: str) -> bytes:
     return drawn.getvalue()
 
 
-def _said_by_latex(error: Exception) -> str:
+def _quote_latex(error: Exception) -> str:
     """Return the line in which LaTeX says what is wrong."""
     text = f"{error}\n{getattr(error, 'latex_output', '')}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -150,4 +96,4 @@ def save_figure(figure: Any, target: Path) -> None:
         CisdlError: The ending is of no format, or the file cannot be written.
     """
     check_ending(target)
-    write_whole(target, rendered(figure, target.suffix[1:]))
+    write_whole(target, render(figure, target.suffix[1:]))

@@ -1,0 +1,1 @@
+"""NIST's splice task: index, submission, no-score zones, and MediScore's numbers."""

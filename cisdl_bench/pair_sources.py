@@ -1,0 +1,100 @@
+"""What ``--data`` names: sets, lists of other people's pairs, and folders of either."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cisdl_bench.adapters.files import is_file
+from cisdl_bench.adapters.find import find_lists, read_list
+from cisdl_bench.adapters.opening import open_list
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.errors import StoreError
+from cisdl_bench.progress import Progress
+from cisdl_bench.records import Pairs
+from cisdl_bench.store.opening import open_pairs
+from cisdl_bench.store.sets import find_sets
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """One set or one list, not yet opened.
+
+    Attributes:
+        name: Name that results are filed under.
+        path: Folder of the set, or file of the list.
+        is_list: Whether it is a list.
+    """
+
+    name: str
+    path: Path
+    is_list: bool
+
+    def open(self, options: ListOptions, progress: Progress) -> Pairs:
+        """Return the pairs; options and progress are for lists.
+
+        Raises:
+            CisdlError: The set is broken, or the list cannot be used.
+        """
+        return open_list(self.path, options, progress) if self.is_list else open_pairs(self.path)
+
+
+def find_sources(path: Path, options: ListOptions) -> list[PairSource]:
+    """Return the sets or lists that a path stands for.
+
+    Raises:
+        CisdlError: There is none.
+    """
+    if not is_file(path):
+        try:
+            return [PairSource(each.absolute().name, each, False) for each in find_sets(path)]
+        except StoreError:
+            if not (path.is_dir() and find_lists(path)):
+                raise
+    return [PairSource(read_list(each, options).name, each, True) for each in find_lists(path)]
+
+
+def open_chosen(
+    data: Sequence[Path], names: Sequence[str], options: ListOptions, progress: Progress
+) -> list[Pairs]:
+    """Return the pairs of the chosen sets and lists.
+
+    Args:
+        data: Sets, folders of sets, lists of pairs, or folders of lists.
+        names: Chosen names; a source is chosen when it has one of these names, or begins with it
+            and a hyphen. None given: all but sets named training.
+        options: How lists are read.
+        progress: Receives progress updates and messages.
+
+    Raises:
+        CisdlError: Nothing is there, nothing is chosen, or a list cannot be used.
+    """
+    sources = [source for path in data for source in find_sources(path, options)]
+    chosen = [source for source in sources if _is_chosen(source.name, names)]
+    if not chosen:
+        raise StoreError.expected(
+            f"--set {' '.join(names)}" if names else data[0],
+            "a set of that name" if names else "a test set",
+            ", ".join(source.name for source in sources[:6]),
+            "Name one of those, or generate it",
+        )
+    return [source.open(options, progress) for source in chosen]
+
+
+def open_one(path: Path, options: ListOptions, progress: Progress) -> Pairs:
+    """Return the pairs of the set or the list at a path.
+
+    Raises:
+        CisdlError: There is none, there are several, or it cannot be used.
+    """
+    sources = find_sources(path, options)
+    if len(sources) != 1:
+        names = ", ".join(source.name for source in sources[:6])
+        raise StoreError.expected(path, "one set or list", names, "Name one of those")
+    return sources[0].open(options, progress)
+
+
+def _is_chosen(name: str, names: Sequence[str]) -> bool:
+    if not names:
+        return name.split("-")[-1] != "training"
+    words = [word.replace("/", "-").replace("-hard", "-difficult") for word in names]
+    return any(name == word or name.startswith(f"{word}-") for word in words)

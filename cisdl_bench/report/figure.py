@@ -1,0 +1,78 @@
+"""What a figure is, and finding figures by name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from cisdl_bench.progress import Progress
+from cisdl_bench.report import figures
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What a user chooses about a figure; each figure uses what concerns it.
+
+    Attributes:
+        sets: Names of sets, or how they begin.
+        metric: Metric of localization, such as ``iou``.
+        by: Parameters that the metric is drawn against.
+        rules: Detection scores, of ``summary.RULES``.
+        choose: Rule by which pairs are chosen, of ``choice.CHOICES``.
+        count: Number of pairs that are shown.
+        seed: Seed of a random choice of pairs.
+        ids: Numbers of the pairs that are shown, instead of a choice.
+        data: Path of the pairs; None is where they were scored.
+        published: Method of the paper's Table I that is drawn beside the runs.
+    """
+
+    sets: tuple[str, ...] = ()
+    metric: str = "iou"
+    by: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    choose: str = "worst"
+    count: int = 6
+    seed: int = 0
+    ids: tuple[int, ...] = ()
+    data: Path | None = None
+    published: str | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One kind of figure.
+
+    Attributes:
+        draw: Function of the runs' folders, the options and the progress that returns a matplotlib
+            figure; it raises ``RunError`` where the runs lack what the figure shows.
+        heading: Heading in the report.
+        place: Place among the figures of the report; 0 leaves the figure out of it.
+    """
+
+    draw: Callable[[Sequence[Path], FigureOptions, Progress], Any]
+    heading: str = ""
+    place: int = 0
+
+
+def figure_names() -> list[str]:
+    """Return the names of all figures without importing them.
+
+    >>> figure_names()
+    ['det', 'growth', 'heatmap', 'pairs', 'parameters', 'robustness', 'roc']
+    """
+    return sorted(module.name for module in iter_modules(figures.__path__))
+
+
+def load_figure(name: str) -> Figure:
+    """Return the figure of a name."""
+    figure: Figure = import_module(f"cisdl_bench.report.figures.{name}").FIGURE
+    return figure
+
+
+def report_figures() -> dict[str, Figure]:
+    """Return the report's figures by name, in order."""
+    known = {name: load_figure(name) for name in figure_names()}
+    ordered = sorted(known, key=lambda name: known[name].place)
+    return {name: known[name] for name in ordered if known[name].place}

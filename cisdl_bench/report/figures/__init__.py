@@ -1,0 +1,1 @@
+"""Figures, one file each: the file's name is the figure's, its ``FIGURE`` says how to draw it."""
