@@ -19,7 +19,7 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     """Return the detector that a user names.
 
     Args:
-        text: One of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
+        text: Name out of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
             ``torch.export`` file, or ``module:factory``.
         device: Torch device that a TorchScript file is loaded to.
 

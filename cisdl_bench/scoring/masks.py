@@ -22,7 +22,7 @@ class MaskFolder:
     """Where masks of a set go: ``masks/000017-probe.png`` and ``-donor.png``.
 
     Args:
-        folder: The set's results.
+        folder: Folder of a set's result.
     """
 
     def __init__(self, folder: Path) -> None:
