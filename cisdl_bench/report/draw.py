@@ -23,7 +23,7 @@ def draw(name: str, runs: Sequence[Path], options: FigureOptions, progress: Prog
     Args:
         name: Name of the figure, of ``figure.figure_names``.
         runs: Folders of results, or of training runs for ``growth``.
-        options: Choices of the user about the figure.
+        options: TableOptions of the user about the figure.
         progress: Receives progress updates and messages.
 
     Raises:

@@ -16,7 +16,7 @@ from cisdl_bench.report.figure import FigureOptions, report_figures
 from cisdl_bench.report.figures.parameters import PARAMETERS, breakdowns
 from cisdl_bench.report.gallery import Card, make_cards
 from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.report.tables import LAYOUTS, Choices, Table, make_table, notes_of
+from cisdl_bench.report.tables import LAYOUTS, Table, TableOptions, collect_notes, make_table
 from cisdl_bench.report.templating import read_own_text, render_html
 from cisdl_bench.report.write_table import shape_table
 from cisdl_bench.results.results import Result
@@ -70,7 +70,7 @@ def page(
         "page.html",
         version=__version__,
         title=title,
-        notes=notes_of(results),
+        notes=collect_notes(results),
         contents=contents,
         methods=_describe_methods(results, names),
         sets=[_describe_set(result, name_of(result, names)) for result in results],
@@ -127,7 +127,7 @@ def _make_tables(runs: Sequence[Path], results: Sequence[Result]) -> dict[str, T
     for layout in LAYOUTS:
         if layout in _DETECTED and _DETECTED[layout] not in formats:
             continue
-        choices = Choices(layout, published=layout != "wide", intervals=True)
+        choices = TableOptions(layout, published=layout != "wide", intervals=True)
         try:
             tables[f"table-{layout}"] = make_table(runs, choices)
         except RunError:
