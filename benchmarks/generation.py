@@ -19,9 +19,9 @@ from memory import Peak
 from photographs import write_photographs
 
 from cisdl_bench.generate import compose as compose_module
-from cisdl_bench.generate import tasks as tasks_module
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate import shards as shards_module
+from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.pictures import PictureFolder, PictureReader
@@ -66,11 +66,11 @@ def timed_steps(spent: dict[str, float]) -> contextlib.ExitStack:
         "store pictures": (PictureFolder, "write"),
         "read donors": (PictureReader, "read_into"),
         "instance masks": (CocoSource, "region"),
-        "outlines": (compose_module, "outline_of"),
+        "outlines": (compose_module, "find_outline"),
         "plan warp": (compose_module, "plan_warp"),
         "render": (compose_module, "render"),
         "store composites": (SetFolder, "write"),
-        "compose, all of it": (tasks_module, "compose_range"),
+        "compose, all of it": (shards_module, "compose_range"),
     }
     for name, (owner, attribute) in steps.items():
         original = getattr(owner, attribute)
@@ -102,9 +102,9 @@ def main() -> None:
     def make(jobs: int) -> tuple[float, dict]:
         shutil.rmtree(out / "training", ignore_errors=True)
         shutil.rmtree(out / "pictures", ignore_errors=True)
-        orders = drawn_orders(["training"], [], lambda _: source, seed=0, pairs=None)
+        orders = make_jobs(["training"], [], lambda _: source, seed=0, pairs=None)
         begun = time.perf_counter()
-        manifest = run(orders, DataFolder(out), Silent(), jobs=jobs)[0]
+        manifest = make_sets(orders, DataFolder(out), Silent(), jobs=jobs)[0]
         return time.perf_counter() - begun, manifest
 
     limits = [decode_all(source, options.jobs)]

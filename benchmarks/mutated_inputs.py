@@ -36,7 +36,7 @@ from cisdl_bench.specs import spec_text
 from cisdl_bench.store.verify import verify_set
 
 SECONDS = 60
-LATE = ("adapters.pairs", "generate.orders", "models.detectors", "report.sheet", "scoring.run")
+LATE = ("adapters.pairs", "generate.jobs", "models.detectors", "report.sheet", "scoring.run")
 ODD = [
     None,
     True,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_jobs as make_set_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.classical.registry import untrained_methods
 from cisdl_bench.models.find import find_detector
@@ -60,10 +60,10 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         return find_source(None, split, data)
 
     orders = [
-        *drawn_orders(["all"], [], source_of, seed=0, pairs=size.pairs),
-        *drawn_orders(["training"], [], source_of, seed=0, pairs=size.training),
+        *make_set_jobs(["all"], [], source_of, seed=0, pairs=size.pairs),
+        *make_set_jobs(["training"], [], source_of, seed=0, pairs=size.training),
     ]
-    manifests = run(orders, DataFolder(data), progress, jobs=jobs)
+    manifests = make_sets(orders, DataFolder(data), progress, jobs=jobs)
     total = sum(manifest["counts"]["pairs"] for manifest in manifests)
     yield f"{data}: {len(manifests)} sets, {total} pairs from the built-in pictures"
     runs = []

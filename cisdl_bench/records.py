@@ -45,18 +45,6 @@ class Box(NamedTuple):
         )
 
 
-class Parameters(NamedTuple):
-    """One transformation of a region, applied in this order about the canvas centre."""
-
-    shift_x_px: float = 0.0
-    shift_y_px: float = 0.0
-    rotation_deg: float = 0.0
-    scale: float = 1.0
-    luminance: float = 0.0
-    width_factor: float = 1.0
-    height_factor: float = 1.0
-
-
 class Region(NamedTuple):
     """A mask cut to its bounding box.
 
@@ -100,7 +88,7 @@ class Composite:
         background_id: The background picture's id in the source.
         annotation_id: The pasted instance's id in the source.
         difficulty: One of ``DIFFICULTIES``.
-        parameters: How the region was transformed.
+        parameters: Values of the set's parameters by column, in the order of its transformations.
         donor_mask: m_D, where the region lies in the donor.
         probe_mask: m_P, where it lies in the composite.
         patch_box: Where ``patch`` lies in the composite.
@@ -113,7 +101,7 @@ class Composite:
     background_id: int
     annotation_id: int
     difficulty: str
-    parameters: Parameters
+    parameters: dict[str, float]
     donor_mask: Region
     probe_mask: Region
     patch_box: Box

@@ -1,61 +1,31 @@
-"""Set descriptions: TOML in ``data_specs`` or a user's own file, read into frozen records."""
+"""Set descriptions: TOML in ``data_specs/sets`` or a user's own file, read into frozen records."""
 
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.records import DIFFICULTIES, KINDS
-from cisdl_bench.validation import only, record_values, require
+from cisdl_bench.packaged import packaged_names, packaged_text, packaged_toml
+from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.transforms.base import Parameter, Transformation
+from cisdl_bench.transforms.registry import TRANSFORMATIONS
+from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
-TRANSFORMATIONS = ("shift", "rotation", "scale", "luminance", "deformation")
 HARD = {"hard": "difficult"}
-_MOST = {
-    "pairs": 10**9,
-    "traversals": 10**6,
-    "visits": 1000,
-    "max_tries": 10**6,
-    "version": 10**6,
-}
-#: Ends of what a transformation may be: shifts in px of a 256 px canvas, degrees, factors, levels.
-LIMITS: dict[str, tuple[float, float]] = {
-    "shift": (-256, 256),
-    "rotation": (-180, 180),
-    "scale": (1 / 64, 64),
-    "luminance": (-255, 255),
-    "deformation": (1 / 64, 64),
-}
+_NAME = r"[a-z0-9][a-z0-9_.-]*"
+_PAPER = "paper"
 
-
-@dataclass(frozen=True)
-class Transformation:
-    """How one parameter is drawn: uniform between ``low`` and ``high``, both included.
-
-    Attributes:
-        probability: Share of composites that it is applied to.
-        low: The smallest value.
-        high: The largest value.
-        step: Distance of neighbouring values; 0 is continuous.
-        reciprocal: Share of the draws that are replaced by one over them.
-        axis: Of the deformation: ``width``, or ``either`` for width or height, one half each.
-        inverse_height: Of the deformation: the height's factor is one over a number uniform
-            between 1 / ``high`` and 1 / ``low``, as the release draws it.
-    """
-
-    probability: float
-    low: float
-    high: float
-    step: float = 0.0
-    reciprocal: float = 0.0
-    axis: str = "width"
-    inverse_height: bool = False
+Kind = Literal["foreground", "background", "negative"]
+Kinds = Annotated[
+    tuple[Kind, ...],
+    Meta(min_length=1, description="a list out of foreground, background, negative"),
+]
 
 
 @dataclass(frozen=True)
@@ -63,30 +33,35 @@ class SetSpec:
     """One set as its TOML file says it; the files' comments explain each key.
 
     Attributes:
+        variant: Family that the name stands in, such as ``release``; empty or ``paper``: none.
+        pairs: Number of pairs, of each difficulty where those are sets of their own.
         areas: Class to its ends, shares of the canvas, for each of ``DIFFICULTIES``.
-        closed: Which end belongs to a class, ``above`` or ``below``; see ``draw.class_of``.
-        jpeg_quality: Of every picture, donors, backgrounds and composites; None: not saved so.
-        transformations: One for each of ``TRANSFORMATIONS``.
+        transformations: What is done to regions, by name, in the order of application.
+        closed: Which end belongs to a class, ``above`` or ``below``; see ``draw.area_class``.
+        jpeg_quality: Quality in which every picture is saved, donors, backgrounds and composites;
+            None: pictures are not saved as JPEG.
+        place: Position in lists of sets.
     """
 
     name: str
-    variant: str
-    version: int
+    version: Annotated[int, Meta(ge=1, le=10**6)]
     title: str
     source: str
     split: str
-    size: int
-    resize: str
-    pairs: int
-    kinds: tuple[str, ...]
+    size: Annotated[int, Meta(ge=32, le=4096, description="32 to 4096 px")]
+    resize: Literal["bicubic", "area"]
+    pairs: Annotated[int, Meta(ge=1, le=10**9)]
+    kinds: Kinds
     by_difficulty: bool
-    traversals: int
-    visits: int
-    max_tries: int
-    areas: dict[str, tuple[float, float]]
-    transformations: dict[str, Transformation]
-    closed: str = "above"
-    jpeg_quality: int | None = None
+    traversals: Annotated[int, Meta(ge=1, le=10**6)]
+    visits: Annotated[int, Meta(ge=1, le=1000)]
+    max_tries: Annotated[int, Meta(ge=1, le=10**6)]
+    areas: dict[str, Any]
+    transformations: dict[str, Any]
+    variant: str = ""
+    closed: Literal["above", "below"] = "above"
+    jpeg_quality: Annotated[int, Meta(ge=1, le=100)] | None = None
+    place: int = 1000
 
     @property
     def difficulties(self) -> tuple[str, ...]:
@@ -95,8 +70,15 @@ class SetSpec:
 
     @property
     def full_name(self) -> str:
-        """The name it is known by: its own in the paper's variant, else ``variant/name``."""
-        return self.name if self.variant == "paper" else f"{self.variant}/{self.name}"
+        """The name it is known by: its own, after its variant's where that is not the paper."""
+        return self.name if self.variant in ("", _PAPER) else f"{self.variant}/{self.name}"
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters of its transformations by their column's name, in order."""
+        return {
+            each.name: each for kind in self.transformations.values() for each in kind.parameters
+        }
 
     def folder(self, difficulty: str) -> str:
         """Return the folder of one of its sets, such as ``rotation-difficult``."""
@@ -114,27 +96,32 @@ class SetSpec:
 
     @property
     def sha256(self) -> str:
-        """The hash of its meaning: the title, source and comments do not count."""
-        table = {k: v for k, v in self.as_dict().items() if k not in ("title", "source")}
+        """The hash of its meaning: the title, source, place and comments do not count."""
+        left_out = ("title", "source", "place")
+        table = {key: value for key, value in self.as_dict().items() if key not in left_out}
+        table["order"] = list(self.transformations)
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 def spec_names() -> list[str]:
-    """Return the names of the specs that come with the package.
+    """Return the names of the specs that come with the package, in the order of lists.
 
     >>> spec_names()[:3]
     ['training', 'combination', 'raw']
     """
-    order = ("training", "combination", "raw", *TRANSFORMATIONS)
-    root = files("cisdl_bench.data_specs") / "sets"
-    found = [
-        (variant, entry.name.removesuffix(".toml"))
-        for variant in ("paper", "release")
-        for entry in (root / variant).iterdir()
-        if entry.name.endswith(".toml")
-    ]
-    found.sort(key=lambda item: (item[0], order.index(item[1])))
-    return [name if variant == "paper" else f"{variant}/{name}" for variant, name in found]
+    files = {name: packaged_toml(f"sets/{name}.toml") for name in packaged_names("sets")}
+    in_order = sorted(files, key=lambda name: (files[name].get("place", 1000), name))
+    return [name.removeprefix(f"{_PAPER}/") for name in in_order]
+
+
+def paper_test_sets() -> list[str]:
+    """Return the names of the paper's test sets, what ``--set all`` means.
+
+    >>> len(paper_test_sets())
+    7
+    """
+    specs = [load_spec(name) for name in spec_names()]
+    return [spec.name for spec in specs if spec.variant == _PAPER and spec.by_difficulty]
 
 
 def spec_text(name: str) -> str:
@@ -145,20 +132,15 @@ def spec_text(name: str) -> str:
     """
     known = spec_names()
     if name in known:
-        path = name if "/" in name else f"paper/{name}"
-        return (files("cisdl_bench.data_specs") / "sets" / f"{path}.toml").read_text("utf-8")
-    if not name.endswith(".toml"):
-        near = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Choose one of those that `specs` lists."
-        raise SpecError(
-            f"--set {name}: expected the name of a set or a .toml file, got neither. {hint}"
-        )
-    try:
-        return Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.expected(
-            name, "a readable TOML file", error, "Give the path of your spec"
-        ) from error
+        files = packaged_names("sets")
+        return packaged_text(f"sets/{name if name in files else f'{_PAPER}/{name}'}.toml")
+    if name.endswith(".toml"):
+        return read_text(name, "spec")
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "Choose one of those that `specs` lists."
+    raise SpecError(
+        f"--set {name}: expected the name of a set or a .toml file, got neither. {hint}"
+    )
 
 
 def load_spec(name: str) -> SetSpec:
@@ -170,82 +152,42 @@ def load_spec(name: str) -> SetSpec:
     >>> load_spec("rotation").transformations["rotation"].high
     30.0
     """
-    text = spec_text(name)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError.expected(name, "valid TOML", error, "Correct that line") from error
-    return parse_spec(table, name)
+    return parse_spec(decode_toml(spec_text(name), name), name)
 
 
 def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
     """Return the spec that a table says, checked key by key.
 
+    Args:
+        table: What the TOML holds.
+        where: File that an error names.
+
     Raises:
         SpecError: As ``load_spec``.
     """
-    values = record_values(table, SetSpec, where)
-    values["kinds"] = tuple(values["kinds"])
-    require(
-        bool(values["kinds"]) and set(values["kinds"]) <= set(KINDS),
-        f"{where}: kinds",
-        f"a list out of {', '.join(KINDS)}",
-        list(values["kinds"]),
-    )
-    values["areas"] = {
-        name: _range(values["areas"].get(name), f"{where}: areas.{name}") for name in DIFFICULTIES
+    spec = as_record(table, SetSpec, where)
+    for name in (spec.name, *filter(None, [spec.variant])):
+        ok = re.fullmatch(_NAME, name) is not None
+        require(ok, f"{where}: name", "lower-case letters, digits and -", repr(name))
+    refuse_unknown(spec.areas, dict.fromkeys(DIFFICULTIES), f"{where}: areas")
+    areas = {
+        name: _area_class(spec.areas.get(name), f"{where}: areas.{name}") for name in DIFFICULTIES
     }
-    only(table["areas"], DIFFICULTIES, f"{where}: areas")
-    only(table["transformations"], TRANSFORMATIONS, f"{where}: transformations")
-    values["transformations"] = {
-        name: _transformation(table["transformations"].get(name), f"{where}: {name}")
-        for name in TRANSFORMATIONS
+    refuse_unknown(spec.transformations, TRANSFORMATIONS, f"{where}: transformations")
+    transformations = {
+        name: _transformation(name, settings, f"{where}: {name}")
+        for name, settings in spec.transformations.items()
     }
-    spec = SetSpec(**values)
-    _check_values(spec, where)
-    return spec
+    return replace(spec, areas=areas, transformations=transformations)
 
 
-def _check_values(spec: SetSpec, where: str) -> None:
-    for name in ("name", "variant"):
-        value = getattr(spec, name)
-        ok = re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", value) is not None
-        require(ok, f"{where}: {name}", "lower-case letters, digits and -", repr(value))
-    require(spec.resize in ("bicubic", "area"), f"{where}: resize", "bicubic or area", spec.resize)
-    require(32 <= spec.size <= 4096, f"{where}: size", "32 to 4096 px", spec.size)
-    for name, most in _MOST.items():
-        value = getattr(spec, name)
-        require(1 <= value <= most, f"{where}: {name}", f"1 to {most:,}", value)
-    quality = spec.jpeg_quality
-    require(quality is None or 1 <= quality <= 100, f"{where}: jpeg_quality", "1 to 100", quality)
-    require(spec.closed in ("above", "below"), f"{where}: closed", "above or below", spec.closed)
-    for name, (lowest, highest) in LIMITS.items():
-        drawn = spec.transformations[name]
-        for end in ("low", "high"):
-            value = getattr(drawn, end)
-            wanted = f"{lowest:g} to {highest:g}"
-            require(lowest <= value <= highest, f"{where}: {name}.{end}", wanted, value)
-        span = drawn.high - drawn.low
-        require(
-            drawn.step <= max(span, 0), f"{where}: {name}.step", f"at most {span:g}", drawn.step
-        )
+def _transformation(name: str, settings: object, where: str) -> Transformation:
+    transformation = as_record(settings, TRANSFORMATIONS[name], where)
+    transformation.check(where)
+    return transformation
 
 
-def _transformation(table: object, where: str) -> Transformation:
-    require(isinstance(table, dict), where, "a table with probability, low and high", table)
-    assert isinstance(table, dict)
-    values = record_values(table, Transformation, where)
-    drawn = Transformation(**values)
-    for name in ("probability", "reciprocal"):
-        value = getattr(drawn, name)
-        require(0 <= value <= 1, f"{where}.{name}", "0 to 1", value)
-    require(drawn.low <= drawn.high, f"{where}.low", f"at most high ({drawn.high})", drawn.low)
-    require(drawn.step >= 0, f"{where}.step", "0 or more", drawn.step)
-    require(drawn.axis in ("width", "either"), f"{where}.axis", "width or either", drawn.axis)
-    return drawn
-
-
-def _range(value: object, where: str) -> tuple[float, float]:
+def _area_class(value: object, where: str) -> tuple[float, float]:
     ok = isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) for v in value)
     require(ok and 0 <= value[0] < value[1] <= 1, where, "two rising shares of 0 to 1", value)  # type: ignore[index]
     assert isinstance(value, list)
@@ -262,5 +204,5 @@ def difficulty_of(word: str) -> str:
     'difficult'
     """
     name = HARD.get(word, word)
-    only({name: None}, (*DIFFICULTIES, *HARD, "all"), "--difficulty")
+    refuse_unknown({name: None}, dict.fromkeys((*DIFFICULTIES, *HARD, "all")), "--difficulty")
     return name

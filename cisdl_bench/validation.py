@@ -1,62 +1,129 @@
-"""Checking tables of TOML key by key against frozen records."""
+"""Tables of TOML, checked key by key against dataclasses whose annotations say what is allowed."""
 
-import sys
+import math
+import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from cisdl_bench.errors import SpecError
 
+Record = TypeVar("Record")
 
-def record_values(
-    table: Mapping[str, Any], record: type, where: str, apart: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """Return the values of a record's fields, each of the field's type.
+_WORDS = {
+    int: "a whole number",
+    float: "a finite number",
+    str: "a string",
+    bool: "true or false",
+    dict: "a table",
+    tuple: "a list",
+}
+
+
+def read_text(path: str, what: str) -> str:
+    """Return the text of a user's TOML file.
 
     Args:
-        table: What the TOML says.
-        record: A dataclass.
-        where: What an error names.
-        apart: Fields that are checked elsewhere.
+        path: Path of the file.
+        what: What it should hold, such as ``experiment``.
 
     Raises:
-        SpecError: A key is unknown or missing, or a value is of another type.
+        SpecError: The file cannot be read.
     """
-    only(table, tuple(field.name for field in fields(record)), where)
-    known = {field.name: field for field in fields(record) if field.name not in apart}
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        then = f"Give the path of your {what}"
+        raise SpecError.expected(path, "a readable TOML file", error, then) from error
+
+
+def decode_toml(text: str, where: str) -> dict[str, Any]:
+    """Return the table of a TOML text.
+
+    Raises:
+        SpecError: It is no valid TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
+
+
+def as_record(table: object, record: type[Record], where: str) -> Record:
+    """Return a table as a dataclass, after checking every key and value.
+
+    A field's annotation says what it may hold: ``Annotated[int, Meta(ge=1, le=100)]``, a
+    ``Literal``, another dataclass (a table of its own), or a plain type. A ``description`` in the
+    ``Meta`` replaces the range in the error.
+
+    Args:
+        table: Values by key, as TOML gives them.
+        record: The dataclass.
+        where: File and table that an error names.
+
+    Raises:
+        SpecError: A key is unknown or missing, or a value is not allowed.
+    """
+    if not isinstance(table, dict):
+        raise SpecError.expected(where, "a table", repr(table), "Correct the spec")
+    known = {field.name: field for field in fields(record)}  # type: ignore[arg-type]
+    refuse_unknown(table, known, where)
+    hints = get_type_hints(record, include_extras=True)
     values = {}
     for name, field in known.items():
-        if name not in table:
-            if field.default is MISSING:
-                raise SpecError.expected(where, f"the key {name}", "none", f"Add {name}")
-            continue
-        values[name] = _typed(table[name], str(field.type), f"{where}: {name}")
-    return values
+        if name in table:
+            values[name] = _value(table[name], hints[name], f"{where}: {name}")
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise SpecError.expected(where, f"the key {name}", "none", f"Add {name}")
+    return record(**values)
 
 
-def _typed(value: Any, kind: str, where: str) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if "float" in kind and "dict" not in kind and "tuple" not in kind:
-        ok = number and abs(value) <= sys.float_info.max  # not NaN, not infinite
-        require(ok, where, "a finite number", repr(value)[:40])
-        return float(value)
-    if "int" in kind:
-        ok = number and isinstance(value, int) and abs(value) < 2**62
-        require(ok, where, "a whole number", repr(value)[:40])
-        return value
-    for word, allowed in (("bool", bool), ("dict", dict), ("tuple", list), ("str", str)):
-        if word in kind:
-            require(isinstance(value, allowed), where, f"a {allowed.__name__}", repr(value))
-            return value
-    raise AssertionError(kind)
+def _value(value: Any, hint: Any, where: str) -> Any:
+    inner = [kind for kind in (hint, *get_args(hint)) if is_dataclass(kind)]
+    if inner:
+        return as_record(value, inner[0], where)  # type: ignore[arg-type]
+    try:
+        converted = msgspec.convert(value, hint)
+        finite = not isinstance(converted, float) or math.isfinite(converted)
+    except msgspec.ValidationError:
+        finite = False
+    if not finite:
+        raise SpecError.expected(where, _allowed(hint), repr(value)[:60], "Correct the spec")
+    return converted
 
 
-def only(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+def _allowed(hint: Any) -> str:
+    """Return in words what an annotation allows.
+
+    >>> _allowed(Annotated[int, msgspec.Meta(ge=1, le=1000)]), _allowed(Literal["above", "below"])
+    ('1 to 1,000', 'above or below')
+    """
+    if get_origin(hint) is Annotated:
+        kind, meta, *_ = get_args(hint)
+        if meta.description:
+            return str(meta.description)
+        ends = (meta.ge if meta.ge is not None else meta.gt, meta.le)
+        if None not in ends:
+            above = "above " if meta.gt is not None else ""
+            return f"{above}{ends[0]:,} to {ends[1]:,}"
+        return _allowed(kind)
+    if get_origin(hint) is Literal:
+        *some, last = map(str, get_args(hint))
+        return f"{', '.join(some)} or {last}" if some else last
+    kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
+    kind = get_origin(hint) if get_origin(hint) in _WORDS else kinds[0]
+    return _allowed(kind) if get_origin(kind) is Annotated else _WORDS.get(kind, str(kind))
+
+
+def refuse_unknown(table: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
     """Refuse keys that are not known.
 
     Raises:
-        SpecError: There is one.
+        SpecError: There is one; the error names the nearest known key.
     """
     for name in table:
         if name not in known:
@@ -66,7 +133,7 @@ def only(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
 
 
 def require(ok: bool, where: str, what: str, got: object) -> None:
-    """Refuse a value of a spec.
+    """Refuse a value of a spec that its annotation alone cannot.
 
     Raises:
         SpecError: It is not ok.

@@ -95,8 +95,8 @@ def generate(
       cisdl-bench generate --set training --backend dask --scheduler tcp://node1:8786
     """
     from cisdl_bench.engine import engine
-    from cisdl_bench.generate.jobs import drawn_orders, recipe_order
-    from cisdl_bench.generate.run import run
+    from cisdl_bench.generate.jobs import make_jobs, make_recipe_job
+    from cisdl_bench.generate.run import make_sets
     from cisdl_bench.sources.find import find_source
     from cisdl_bench.store.folder import DataFolder
 
@@ -113,15 +113,15 @@ def generate(
 
     fingerprint = None
     if recipe is not None:
-        order, fingerprint = recipe_order(recipe, source_of)
+        order, fingerprint = make_recipe_job(recipe, source_of)
         orders = [order]
     else:
-        orders = drawn_orders(sets, difficulties, source_of, seed=seed, pairs=pairs)
+        orders = make_jobs(sets, difficulties, source_of, seed=seed, pairs=pairs)
     if dry_run:
         _show_estimate(orders, jobs, out, as_json)
         return
     with engine(backend, scheduler, bars.say):
-        manifests = run(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
+        manifests = make_sets(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
     _say_skipped(manifests, bars, settings["verbose"])
     if as_json:
         click.echo(json_text(manifests))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
 
@@ -114,8 +114,8 @@ def make(
     """Generate sets in this process."""
     of = {split: open_coco(coco, split, out / "index") for split in ("train", "val")}
     words = [] if "training" in names else [difficulty]
-    orders = drawn_orders(names, words, of.__getitem__, seed=settings.pop("seed", 0), pairs=pairs)
-    return run(orders, DataFolder(out), settings.pop("progress", Heard()), **settings)
+    orders = make_jobs(names, words, of.__getitem__, seed=settings.pop("seed", 0), pairs=pairs)
+    return make_sets(orders, DataFolder(out), settings.pop("progress", Heard()), **settings)
 
 
 @pytest.fixture(scope="session")

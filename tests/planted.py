@@ -2,11 +2,10 @@
 
 import cv2
 import numpy as np
+from placing import matrix_by
 from skimage import data
 
-from cisdl_bench.generate.affine import affine_of
 from cisdl_bench.models.detection import View
-from cisdl_bench.records import Parameters
 
 
 def planted(luminance: int = 0, **parameters: float) -> tuple[View, tuple[np.ndarray, np.ndarray]]:
@@ -15,11 +14,8 @@ def planted(luminance: int = 0, **parameters: float) -> tuple[View, tuple[np.nda
     probe = cv2.resize(data.coffee()[:, :400], (256, 256), interpolation=cv2.INTER_AREA)
     mask = np.zeros((256, 256), dtype=np.uint8)
     cv2.ellipse(mask, (118, 90), (52, 68), 0, 0, 360, 1, -1)
-    affine = affine_of(Parameters(**parameters), 256)
-    # Corners to centres.
-    x0 = affine.x0 + 0.5 * (affine.xx + affine.xy) - 0.5
-    y0 = affine.y0 + 0.5 * (affine.yx + affine.yy) - 0.5
-    matrix = np.array([[affine.xx, affine.xy, x0], [affine.yx, affine.yy, y0]])
+    matrix = np.array(matrix_by(256, **parameters)[:2])
+    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5  # corners to centres
     moved = cv2.warpAffine(donor, matrix, (256, 256), flags=cv2.INTER_LINEAR)
     there = cv2.warpAffine(mask, matrix, (256, 256), flags=cv2.INTER_NEAREST)
     lit = np.clip(moved.astype(int) + luminance, 0, 255).astype(np.uint8)

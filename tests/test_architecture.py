@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 # A package may import what stands before it; packages of one row know nothing of each other.
 ROWS = [
     {"errors", "records", "progress", "scratch", "hashing", "csv_text", "versions"},
-    {"validation", "strict_json"},
+    {"validation", "strict_json", "packaged"},
+    {"transforms"},
     {"specs", "seeding", "devices", "engine"},
     {"sources", "metrics"},
     {"store", "adapters"},

@@ -3,7 +3,14 @@ import tomllib
 import pytest
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.specs import difficulty_of, load_spec, parse_spec, spec_names, spec_text
+from cisdl_bench.specs import (
+    difficulty_of,
+    load_spec,
+    paper_test_sets,
+    parse_spec,
+    spec_names,
+    spec_text,
+)
 
 PAPER = ["training", "combination", "raw", "shift", "rotation", "scale", "luminance", "deformation"]
 
@@ -13,8 +20,9 @@ def table(name: str = "rotation") -> dict:
 
 
 def test_the_paper_has_one_training_set_and_21_test_sets_of_63000_pairs() -> None:
-    names = [name for name in spec_names() if "/" not in name]
+    names = [name for name in spec_names() if load_spec(name).variant == "paper"]
     assert names == PAPER
+    assert paper_test_sets() == names[1:]
     tests = [load_spec(name) for name in names[1:]]
     assert sum(len(spec.difficulties) for spec in tests) == 21
     assert sum(len(spec.difficulties) * spec.pairs for spec in tests) == 63_000
@@ -25,23 +33,30 @@ def test_the_paper_has_one_training_set_and_21_test_sets_of_63000_pairs() -> Non
 def test_numbers_that_all_sets_of_a_variant_share(name: str) -> None:
     spec = load_spec(name)
     assert spec.areas == {"difficult": (0.01, 0.1), "normal": (0.1, 0.25), "easy": (0.25, 0.5)}
-    drawn = spec.transformations
     release = spec.variant == "release"
-    assert (drawn["shift"].low, drawn["shift"].high) == ((-256, 256) if release else (-127, 127))
     assert (spec.size, spec.closed) == ((512, "below") if release else (256, "above"))
     assert spec.jpeg_quality == (75 if release else None)
-    assert (drawn["rotation"].low, drawn["rotation"].high) == (-30, 30)
-    assert drawn["rotation"].step == release
-    assert (drawn["luminance"].low, drawn["luminance"].high) == (-32, 32)
-    assert (drawn["deformation"].low, drawn["deformation"].high) == (0.5, 1 if release else 2)
-    scale = drawn["scale"]
-    expected = (1.1, 4, 0.5) if spec.variant == "release" else (0.5, 4, 0)
-    assert (scale.low, scale.high, scale.reciprocal) == expected
-    on = {key for key, value in drawn.items() if value.probability}
+    if not spec.variant:
+        assert set(spec.transformations) == {spec.name, "shift"}
+        return
+    ranges = {
+        "shift": (-256, 256) if release else (-127, 127),
+        "rotation": (-30, 30),
+        "scale": (1.1, 4) if release else (0.5, 4),
+        "luminance": (-32, 32),
+        "deformation": (0.5, 1 if release else 2),
+    }
+    for key, drawn in spec.transformations.items():
+        assert (drawn.low, drawn.high) == ranges[key]
+    if rotation := spec.transformations.get("rotation"):
+        assert rotation.step == release
+    if scale := spec.transformations.get("scale"):
+        assert scale.reciprocal == (0.5 if release else 0)
+    chances = {key: drawn.probability for key, drawn in spec.transformations.items()}
     if spec.name in ("training", "combination"):
-        assert [drawn[key].probability for key in drawn] == [1, 0.5, 0.5, 0.5, 0.5]
+        assert list(chances.items()) == [(key, 1 if key == "shift" else 0.5) for key in ranges]
     else:
-        assert on == ({spec.name} - {"raw"})
+        assert chances == ({} if spec.name == "raw" else {spec.name: 1})
         assert spec.kinds == ("foreground",)
 
 
@@ -53,7 +68,7 @@ def test_folder_names() -> None:
 
 def one(name: str, **changed: float) -> dict:
     """The change of one transformation."""
-    drawn = table()["transformations"]
+    drawn = table("combination")["transformations"]
     return {"transformations": {**drawn, name: {**drawn[name], **changed}}}
 
 
@@ -61,28 +76,28 @@ def one(name: str, **changed: float) -> dict:
     ("change", "text"),
     [
         ({"sized": 3}, "rotation: expected keys out of .*, got sized. Did you mean size."),
-        ({"size": "256"}, "rotation: size: expected a whole number, got '256'"),
+        ({"size": "256"}, "rotation: size: expected 32 to 4096 px, got '256'"),
         ({"size": 8}, "rotation: size: expected 32 to 4096 px, got 8"),
-        ({"resize": "lanczos"}, "resize: expected bicubic or area, got lanczos"),
+        ({"resize": "lanczos"}, "resize: expected bicubic or area, got 'lanczos'"),
         ({"kinds": ["foregrounds"]}, "kinds: expected a list out of foreground"),
         ({"areas": {"difficult": [0.1, 0.01]}}, "areas.difficult: expected two rising shares"),
         ({"jpeg_quality": 0}, "jpeg_quality: expected 1 to 100, got 0"),
-        ({"pairs": True}, "pairs: expected a whole number, got True"),
-        ({"pairs": None}, "pairs: expected a whole number, got None"),
+        ({"pairs": True}, "pairs: expected 1 to 1,000,000,000, got True"),
+        ({"pairs": None}, "pairs: expected 1 to 1,000,000,000, got None"),
         ({"name": "../up"}, "name: expected lower-case letters"),
-        ({"pairs": 2**70}, "pairs: expected a whole number, got 1180"),
+        ({"pairs": 2**70}, "pairs: expected 1 to 1,000,000,000, got 1180"),
         ({"pairs": 10**12}, "pairs: expected 1 to 1,000,000,000, got 1000000000000"),
         ({"max_tries": 10**9}, "max_tries: expected 1 to 1,000,000, got"),
-        ({"closed": "left"}, "closed: expected above or below, got left"),
-        (one("rotation", high=300), "rotation.high: expected -180 to 180, got 300"),
-        (one("rotation", high=float("inf")), "rotation: high: expected a finite number, got inf"),
-        (one("scale", low=float("nan")), "scale: low: expected a finite number, got nan"),
-        (one("scale", high=1e6), "scale.high: expected 0.015625 to 64, got 1000000"),
-        (one("scale", low=0), "scale.low: expected 0.015625 to 64, got 0"),
-        (one("shift", low=-1e4), "shift.low: expected -256 to 256, got -10000"),
-        (one("luminance", high=1e3), "luminance.high: expected -255 to 255, got 1000"),
-        (one("deformation", high=1e3), "deformation.high: expected 0.015625 to 64, got 1000"),
-        (one("shift", step=1000), "shift.step: expected at most 254, got 1000"),
+        ({"closed": "left"}, "closed: expected above or below, got 'left'"),
+        (one("rotation", high=300), "rotation: high: expected -180 to 180, got 300"),
+        (one("rotation", high=float("inf")), "rotation: high: expected -180 to 180, got inf"),
+        (one("scale", low=float("nan")), "scale: low: expected 0.015625 to 64, got nan"),
+        (one("scale", high=1e6), "scale: high: expected 0.015625 to 64, got 1000000"),
+        (one("scale", low=0), "scale: low: expected 0.015625 to 64, got 0"),
+        (one("shift", low=-1e4), "shift: low: expected -256 to 256, got -10000"),
+        (one("luminance", high=1e3), "luminance: high: expected -255 to 255, got 1000"),
+        (one("deformation", high=1e3), "deformation: high: expected 0.015625 to 64, got 1000"),
+        (one("shift", step=1000), "shift: step: expected at most 254, got 1000"),
     ],
 )
 def test_a_wrong_value_is_refused_where_it_stands(change: dict, text: str) -> None:
@@ -95,7 +110,7 @@ def test_a_missing_key_and_an_unknown_one_in_a_transformation_are_refused() -> N
     del lacking["split"]
     with pytest.raises(SpecError, match="expected the key split, got none. Add split"):
         parse_spec(lacking, "mine")
-    odd = table()
+    odd = table("scale")
     odd["transformations"]["scale"]["probabilty"] = 1
     with pytest.raises(SpecError, match="mine: scale: .*got probabilty. Did you mean probability"):
         parse_spec(odd, "mine")

@@ -1,16 +1,24 @@
-"""From candidates to composites: mask, parameters, rendering."""
+"""From candidates to composites: instance, place, rendering."""
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from cisdl_bench.generate.draw import class_of
-from cisdl_bench.generate.outline import Outline, Placement, outline_of
-from cisdl_bench.generate.plan import Candidate, Plan, Wanted
-from cisdl_bench.generate.render import cut_out, framed, jpeg_of, plan_warp, render
+from cisdl_bench.generate.draw import (
+    Placement,
+    PlacementRequest,
+    area_class,
+    draw_placements,
+    split_parameters,
+)
+from cisdl_bench.generate.outline import Outline, find_outline
+from cisdl_bench.generate.plan import Candidate, Plan
+from cisdl_bench.generate.render import cut_out, framed, plan_warp, render, saved_as_jpeg
 from cisdl_bench.records import Box, Composite, Pixels, Region
+from cisdl_bench.specs import SetSpec
 
 _TOGETHER = 128  # candidates whose first draws are computed at once
 
@@ -31,9 +39,9 @@ class Instance(NamedTuple):
     """A donor's instance on the canvas.
 
     Attributes:
-        region: Its mask.
-        outline: Its hull and area.
-        difficulty: The class of its area.
+        region: Mask of the instance.
+        outline: Hull and area of the mask.
+        difficulty: Class of the area.
     """
 
     region: Region
@@ -48,48 +56,55 @@ def compose_range(
 
     Args:
         plan: The set's candidates.
-        start: The first candidate.
-        stop: One behind the last.
+        start: Number of the first candidate.
+        stop: Number one behind the last candidate.
         canvas: The source's pictures.
-        limit: Stop after so many composites.
+        limit: Number of composites to stop after; None: all of the range.
 
     Returns:
         The composites, counts by reason refused, and the first candidate not looked at.
     """
+    spec = plan.spec
     composites: list[Composite] = []
     refused = Counter[str]()
-    at = (-1, -1)  # the donor and the annotation that are framed
+    framed_donor = framed_annotation = -1
     frame = np.zeros((0, 0, 4), dtype=np.uint8)
     for low in range(start, stop, _TOGETHER):
-        numbers = range(low, min(low + _TOGETHER, stop))
-        found = list(_instances(plan, numbers, canvas))
-        wanted = [
-            Wanted(candidate, instance.outline, plan.spec.areas[instance.difficulty])
-            for candidate, instance in (each for each in found if not isinstance(each, str))
+        high = min(low + _TOGETHER, stop)
+        instances = list(_instances(plan, plan.candidates(low, high), canvas))
+        requests = [
+            PlacementRequest(
+                candidate.number,
+                candidate.difficulty,
+                instance.outline,
+                spec.areas[instance.difficulty],
+                candidate.parameters,
+            )
+            for candidate, instance in (pair for pair in instances if not isinstance(pair, str))
         ]
-        placements = iter(plan.placements(wanted))
-        for number, each in zip(numbers, found, strict=True):
+        placements = iter(draw_placements(spec, plan.seed, requests))
+        for number, pair in zip(range(low, high), instances, strict=True):
             if len(composites) == limit:
                 return composites, refused, number
-            if isinstance(each, str):
-                refused[each] += 1
+            if isinstance(pair, str):
+                refused[pair] += 1
                 continue
-            candidate, instance = each
-            if candidate.donor != at[0]:
+            candidate, instance = pair
+            if candidate.donor != framed_donor:
                 frame = framed(canvas.read(candidate.donor))
-            if (candidate.donor, candidate.annotation) != at:
+            if (candidate.donor, candidate.annotation) != (framed_donor, framed_annotation):
                 cut_out(frame, instance.region)
-                at = candidate.donor, candidate.annotation
-            made = compose(plan, candidate, instance, next(placements), frame, canvas)
-            if made is None:
-                refused[f"no admissible parameters in {plan.spec.max_tries} tries"] += 1
+                framed_donor, framed_annotation = candidate.donor, candidate.annotation
+            composite = compose(plan, candidate, instance, next(placements), frame, canvas)
+            if composite is None:
+                refused[f"no admissible parameters in {spec.max_tries} tries"] += 1
             else:
-                composites.append(made)
+                composites.append(composite)
     return composites, refused, stop
 
 
 def _instances(
-    plan: Plan, numbers: range, canvas: Canvas
+    plan: Plan, candidates: list[Candidate | str], canvas: Canvas
 ) -> Iterator[tuple[Candidate, Instance] | str]:
     """Yield candidates with their instances, or the reasons why they are refused.
 
@@ -97,8 +112,7 @@ def _instances(
     """
     donor = -1
     known: dict[int, Instance | str] = {}
-    for number in numbers:
-        candidate = plan.candidate(number)
+    for candidate in candidates:
         if isinstance(candidate, str):
             yield candidate
         elif not canvas.has(candidate.donor):
@@ -122,9 +136,9 @@ def _instance(plan: Plan, candidate: Candidate) -> Instance | str:
         return "instance cannot be drawn"
     if not region.bits.size:
         return "instance covers no pixel of the canvas"
-    outline = outline_of(region)
+    outline = find_outline(region)
     classes = spec.classes(candidate.difficulty)
-    difficulty = class_of(outline.area_px, spec.size, classes, spec.closed)
+    difficulty = area_class(outline.area_px, spec.size, classes, spec.closed)
     if difficulty is None:
         return "instance's area on the canvas is in no class of the set"
     return Instance(region, outline, difficulty)
@@ -142,34 +156,35 @@ def compose(
 
     Args:
         plan: The set's candidates.
-        candidate: The one.
-        instance: Its region in the donor.
-        placements: What to try in turn.
-        frame: Its donor from ``framed``, the instance cut out.
+        candidate: Donor, background and annotation.
+        instance: The annotation's region in the donor.
+        placements: Places to try in turn.
+        frame: The donor from ``framed``, the instance cut out.
         canvas: The source's pictures.
     """
     spec = plan.spec
-    wanted = {instance.difficulty: spec.areas[instance.difficulty]}
+    own_class = {instance.difficulty: spec.areas[instance.difficulty]}
     for placement in placements:
-        parameters = placement.parameters
-        warp = plan_warp(placement, spec.size)
-        pasted, patch = render(frame, warp, parameters.luminance)
-        if class_of(int(np.count_nonzero(pasted.bits)), spec.size, wanted, spec.closed):
+        warp = plan_warp(placement.matrix, placement.box, spec.size)
+        pasted, patch = render(frame, warp, partial(_changed, spec, placement.parameters))
+        if area_class(int(np.count_nonzero(pasted.bits)), spec.size, own_class, spec.closed):
             break
     else:
         return None
     box, opaque = pasted.box, False
     if spec.jpeg_quality is not None:
         box, opaque = Box(0, 0, spec.size, spec.size), True
-        patch = _saved(canvas.read(candidate.background), patch, pasted, spec.jpeg_quality)
-    ids = plan.source.index
+        background = canvas.read(candidate.background).copy()
+        np.copyto(background[pasted.box.slices], patch, where=pasted.bits[..., None])
+        patch = saved_as_jpeg(background, spec.jpeg_quality)
+    index = plan.source.index
     return Composite(
         index=candidate.number,
-        donor_id=int(ids.picture_id[candidate.donor]),
-        background_id=int(ids.picture_id[candidate.background]),
-        annotation_id=int(ids.annotation_id[candidate.annotation]),
+        donor_id=int(index.picture_id[candidate.donor]),
+        background_id=int(index.picture_id[candidate.background]),
+        annotation_id=int(index.annotation_id[candidate.annotation]),
         difficulty=instance.difficulty,
-        parameters=parameters,
+        parameters=dict(zip(spec.parameters, placement.parameters, strict=True)),
         donor_mask=instance.region,
         probe_mask=pasted,
         patch_box=box,
@@ -178,7 +193,8 @@ def compose(
     )
 
 
-def _saved(background: Pixels, patch: Pixels, pasted: Region, quality: int) -> Pixels:
-    whole = background.copy()
-    np.copyto(whole[pasted.box.slices], patch, where=pasted.bits[..., None])
-    return jpeg_of(whole, quality)
+def _changed(spec: SetSpec, parameters: tuple[float, ...], patch: Pixels) -> Pixels:
+    """Return a patch after what the set's transformations do to pixels."""
+    for transformation, values in split_parameters(spec, parameters):
+        patch = transformation.change_pixels(patch, values)  # type: ignore[arg-type]
+    return patch

@@ -1,29 +1,66 @@
 """Drawing a region's parameters, uniform over those under which it stays whole and in its class."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.generate.affine import Affine, affine_of
-from cisdl_bench.generate.outline import Outline, Placement, extent
-from cisdl_bench.records import Parameters
-from cisdl_bench.specs import SetSpec, Transformation
+from cisdl_bench.generate.outline import Extent, Outline, transformed_extent
+from cisdl_bench.seeding import uniform_block
+from cisdl_bench.specs import SetSpec
+from cisdl_bench.transforms.base import Transformation
+from cisdl_bench.transforms.matrix import (
+    IDENTITY,
+    Entry,
+    Floats,
+    Matrix,
+    about_centre,
+    one,
+    product,
+    take,
+)
 
-REFERENCE_PX = 256  # the canvas that a shift's range is said for
 _BATCHES = (48, 256, 512)  # tries at a time; the last again and again
 _TOGETHER = 1536  # tries computed at once, so that they stay in the cache
-
 _LARGEST = 0.5  # of the canvas: the upper end of the easy class
 _FEW = 4  # points of a hull that are looked at first
 
-Floats = npt.NDArray[np.float64]
+
+class PlacementRequest(NamedTuple):
+    """A region that a place on the canvas is wanted for.
+
+    Attributes:
+        number: The candidate's number, which keys its random numbers.
+        difficulty: Class that the set is of, or ``all``; part of the key.
+        outline: Hull and area of the region in the donor.
+        area_range: Shares of the canvas for the pasted region: above the first, at most the second.
+        parameters: Values of all parameters where they are given, as by a recipe; None: drawn.
+    """
+
+    number: int
+    difficulty: str
+    outline: Outline
+    area_range: tuple[float, float]
+    parameters: tuple[float, ...] | None = None
 
 
-def class_of(
+class Placement(NamedTuple):
+    """Parameters and where they put a region.
+
+    Attributes:
+        parameters: Values of the set's parameters in the order of ``SetSpec.parameters``.
+        matrix: Map from the donor's canvas to the composite's, in plain numbers.
+        box: Left, top, right and bottom of the transformed region, px.
+    """
+
+    parameters: tuple[float, ...]
+    matrix: Matrix
+    box: tuple[float, float, float, float]
+
+
+def area_class(
     area_px: int, size: int, classes: Mapping[str, tuple[float, float]], closed: str = "above"
 ) -> str | None:
     """Return the class whose share of the canvas an area has, None where there is none.
@@ -36,9 +73,9 @@ def class_of(
             half, the upper end of all, belongs to its class too.
 
     >>> classes = {"difficult": (0.01, 0.1), "normal": (0.1, 0.25)}
-    >>> class_of(6554, 256, classes), class_of(16384, 256, classes)
+    >>> area_class(6554, 256, classes), area_class(16384, 256, classes)
     ('normal', 'normal')
-    >>> class_of(16384, 256, classes, "below") is None
+    >>> area_class(16384, 256, classes, "below") is None
     True
     """
     share = area_px / (size * size)
@@ -50,54 +87,184 @@ def class_of(
     return None
 
 
-def draw_switches(rng: np.random.Generator, spec: SetSpec) -> dict[str, bool]:
-    """Return which transformations one composite gets, drawn once and each on its own."""
-    draws = rng.random(len(spec.transformations)).tolist()
-    table = spec.transformations.items()
-    return {name: u < t.probability for u, (name, t) in zip(draws, table, strict=True)}
+def split_parameters(
+    spec: SetSpec, parameters: Sequence[Entry]
+) -> Iterator[tuple[Transformation, tuple[Entry, ...]]]:
+    """Yield a set's transformations, each with its own of the parameters."""
+    start = 0
+    for transformation in spec.transformations.values():
+        stop = start + len(transformation.parameters)
+        yield transformation, tuple(parameters[start:stop])
+        start = stop
 
 
-class Wish(NamedTuple):
-    """A region on the donor's canvas that placements are wanted for.
+def composed_matrix(spec: SetSpec, parameters: Sequence[Entry]) -> Matrix:
+    """Return the map that a set's transformations make together, applied in their order.
 
-    Attributes:
-        rng: The composite's stream.
-        switches: From ``draw_switches``.
-        outline: The region.
-        area_range: (above, at most), shares of the canvas, for the pasted region.
+    Args:
+        spec: The set's spec.
+        parameters: A value of each parameter, numbers or arrays of one shape.
+
+    >>> from cisdl_bench.specs import load_spec
+    >>> composed_matrix(load_spec("shift"), (3.0, 0.0))[0]
+    (1.0, 0.0, 3.0)
     """
+    matrix = IDENTITY
+    for transformation, values in split_parameters(spec, parameters):
+        matrix = product(transformation.matrix(values, spec.size), matrix)
+    return about_centre(matrix, spec.size)
 
-    rng: np.random.Generator
-    switches: Mapping[str, bool]
-    outline: Outline
-    area_range: tuple[float, float]
 
-
-def draw_placements(spec: SetSpec, wishes: Sequence[Wish]) -> list[Iterator[Placement]]:
-    """Return, for each wish, its admissible placements until the spec's tries run out.
+def draw_placements(
+    spec: SetSpec, seed: int, requests: Sequence[PlacementRequest]
+) -> list[Iterator[Placement]]:
+    """Return, for each request, its admissible placements until the spec's tries run out.
 
     All parameters of a try are drawn together; a try is refused where the transformed outline
     leaves the canvas or the area that it predicts leaves ``area_range``, so what is yielded is
-    uniform over the admissible ones (PROTOCOL section 3). Tries of many wishes are computed at
-    once; what a wish gets does not depend on the others.
+    uniform over the admissible ones (PROTOCOL section 3). Tries of many requests are computed at
+    once; what a request gets does not depend on the others. A request with parameters has one try.
+
+    Args:
+        spec: The set's spec.
+        seed: The run's seed.
+        requests: Rising in their numbers, of one difficulty.
     """
-    found: list[Iterator[Placement]] = [iter(())] * len(wishes)
-    rounds = [0] * len(wishes)
-    waiting = list(range(len(wishes)))
-    for turn, tries in enumerate(_batches(spec.max_tries)):
-        together = max(1, _TOGETHER // tries)
-        groups = [waiting[k : k + together] for k in range(0, len(waiting), together)]
-        waiting = []
-        for group in groups:
-            drawn = _tried(spec, [wishes[k] for k in group], tries)
-            for k, (admissible, placements) in zip(group, drawn, strict=True):
-                found[k], rounds[k] = placements, turn + 1
-                if not admissible and any(wishes[k].switches.values()):
-                    waiting.append(k)
-    return [
-        chain(placements, _further(spec, wish, turn))
-        for wish, placements, turn in zip(wishes, found, rounds, strict=True)
+    drawn = [k for k, request in enumerate(requests) if request.parameters is None]
+    placements: list[Iterator[Placement]] = [
+        iter(()) if r.parameters is None else _given(spec, r, r.parameters) for r in requests
     ]
+    if not drawn:
+        return placements
+    draws = _Draws(spec, seed, requests[drawn[0]].difficulty, [requests[k] for k in drawn])
+    for k, found in zip(drawn, draws.placements(), strict=True):
+        placements[k] = found
+    return placements
+
+
+def _given(
+    spec: SetSpec, request: PlacementRequest, parameters: tuple[float, ...]
+) -> Iterator[Placement]:
+    """Yield the placement of given parameters where it stays on the canvas."""
+    matrix = composed_matrix(spec, parameters)
+    extent = transformed_extent(request.outline.points[:, :, None], matrix)
+    if extent.inside(spec.size).size:
+        left, top, right, bottom = (float(side[0]) for side in extent)
+        yield Placement(parameters, matrix, (left, top, right, bottom))
+
+
+class _Draws:
+    """The tries of some requests of one set."""
+
+    def __init__(
+        self, spec: SetSpec, seed: int, difficulty: str, requests: Sequence[PlacementRequest]
+    ) -> None:
+        self.spec, self.seed, self.requests = spec, seed, requests
+        self.key = (spec.full_name, difficulty)
+        first, last = requests[0].number, requests[-1].number
+        numbers = np.array([request.number for request in requests])
+        self.switches: list[npt.NDArray[np.bool_]] = []
+        for transformation in spec.transformations.values():
+            name = transformation.name
+            shape = (last - first + 1,)
+            u = uniform_block(seed, *self.key, name, "switch", first=first, shape=shape)
+            self.switches.append(u[numbers - first] < transformation.probability)
+        self.moving = np.any([np.zeros(len(requests), dtype=bool), *self.switches], axis=0)
+
+    def placements(self) -> list[Iterator[Placement]]:
+        """Return each request's placements; tries go on where none was admissible so far."""
+        placements: list[Iterator[Placement]] = [iter(())] * len(self.requests)
+        rounds = [0] * len(self.requests)
+        waiting = list(range(len(self.requests)))
+        for turn, tries in enumerate(_batches(self.spec.max_tries)):
+            together = max(1, _TOGETHER // tries)
+            groups = [waiting[k : k + together] for k in range(0, len(waiting), together)]
+            waiting = []
+            for group in groups:
+                for k, (count, some) in zip(group, self._tried(group, turn, tries), strict=True):
+                    placements[k], rounds[k] = some, turn + 1
+                    if not count and self.moving[k]:
+                        waiting.append(k)
+        return [
+            chain(some, self._further(k, turn))
+            for k, (some, turn) in enumerate(zip(placements, rounds, strict=True))
+        ]
+
+    def _further(self, k: int, after: int) -> Iterator[Placement]:
+        """Yield the placements of the batches behind the first ones."""
+        if self.moving[k]:  # else every further try is the same
+            for turn, tries in enumerate(_batches(self.spec.max_tries)):
+                if turn >= after:
+                    yield from self._tried([k], turn, tries)[0][1]
+
+    def _uniform(
+        self, transformation: Transformation, group: Sequence[int], turn: int, tries: int
+    ) -> Floats:
+        """Return a transformation's uniform numbers, (numbers, n, tries)."""
+        each = (transformation.numbers, tries)
+        key = (*self.key, transformation.name, f"tries {turn}")
+        stride = transformation.numbers * tries
+        numbers = [self.requests[k].number for k in group]
+        first, count = numbers[0], numbers[-1] - numbers[0] + 1
+        if count <= 2 * len(numbers):  # most numbers of the range are wanted
+            block = uniform_block(self.seed, *key, first=first * stride, shape=(count, *each))
+            u = block[np.array(numbers) - first]
+        else:
+            u = np.stack(
+                [uniform_block(self.seed, *key, first=n * stride, shape=each) for n in numbers]
+            )
+        return np.asarray(u.swapaxes(0, 1))
+
+    def _drawn(self, group: Sequence[int], turn: int, tries: int) -> tuple[Floats, Floats]:
+        """Return parameters, (p, n, tries), and the factors of the area, NaN where not known."""
+        shape = (len(group), tries)
+        values, start = np.empty((len(self.spec.parameters), *shape)), 0
+        factor: Floats = np.ones(shape)
+        transformations = self.spec.transformations.values()
+        for transformation, switch in zip(transformations, self.switches, strict=True):
+            count = len(transformation.parameters)
+            own, start = values[start : start + count], start + count
+            for row, parameter in zip(own, transformation.parameters, strict=True):
+                row[:] = parameter.neutral
+            on = np.flatnonzero(switch[group])
+            if not on.size:
+                continue
+            u = self._uniform(transformation, [group[k] for k in on.tolist()], turn, tries)
+            own[:, on] = transformation.sample(u, self.spec.size)
+            grown = transformation.area_factor(tuple(own))
+            if grown is None:
+                factor[on] = np.nan
+            elif not (isinstance(grown, float) and grown == 1.0):
+                factor *= grown
+        return values, factor
+
+    def _tried(
+        self, group: Sequence[int], turn: int, tries: int
+    ) -> list[tuple[int, Iterator[Placement]]]:
+        """Return how many of the next tries of each request are admissible, and those."""
+        spec, requests = self.spec, [self.requests[k] for k in group]
+        values, factor = self._drawn(group, turn, tries)
+        areas = np.array([[request.outline.area_px] for request in requests]) * factor
+        canvas = spec.size * spec.size
+        low, high = np.array([request.area_range for request in requests]).T[:, :, None] * canvas
+        # A region whose area is not known before it is drawn is judged by its rendered mask.
+        fits = np.isnan(areas) | ((areas >= low) & (areas <= high))  # the ends: see area_class
+        of_request, of_try = np.nonzero(fits)
+        values = values[:, of_request, of_try]
+        matrix = composed_matrix(spec, tuple(values))
+        hulls = _stacked([request.outline.points for request in requests])
+        # Most are refused by a few of the hull's points already.
+        few = hulls[:, :: max(1, hulls.shape[1] // _FEW)].take(of_request, axis=2)
+        likely = transformed_extent(few, matrix).inside(spec.size)
+        matrix = take(matrix, likely)
+        extent = transformed_extent(hulls.take(of_request[likely], axis=2), matrix)
+        whole = extent.inside(spec.size)
+        kept = likely[whole]
+        ends = np.searchsorted(of_request[kept], np.arange(len(requests) + 1)).tolist()
+        matrix, extent, values = take(matrix, whole), extent.take(whole), values[:, kept]
+        return [
+            (b - a, _placements(values, matrix, extent, range(a, b))) for a, b in pairwise(ends)
+        ]
 
 
 def _batches(tries: int) -> Iterator[int]:
@@ -114,56 +281,13 @@ def _batches(tries: int) -> Iterator[int]:
         yield batch
 
 
-def _further(spec: SetSpec, wish: Wish, after: int) -> Iterator[Placement]:
-    """Yield the placements of the batches behind the first ones."""
-    if any(wish.switches.values()):  # else every further try is the same
-        for tries in islice(_batches(spec.max_tries), after, None):
-            yield from _tried(spec, [wish], tries)[0][1]
-
-
-def _tried(
-    spec: SetSpec, wishes: Sequence[Wish], tries: int
-) -> list[tuple[int, Iterator[Placement]]]:
-    """Return how many of the next tries of each wish are admissible, and those."""
-    canvas = spec.size * spec.size
-    u = np.stack([wish.rng.random((_NUMBERS, tries)) for wish in wishes], axis=1)
-    switches = np.array([[wish.switches[name] for name in _DRAWS] for wish in wishes])
-    drawn = _drawn(u, switches.T[:, :, None], _ranges(spec.size, *spec.transformations.items()))
-    areas = np.array([[wish.outline.area_px] for wish in wishes])
-    low, high = np.array([wish.area_range for wish in wishes]).T[:, :, None] * canvas
-    area = areas * drawn[3] ** 2 * drawn[5] * drawn[6]
-    of_wish, of_try = np.nonzero((area >= low) & (area <= high))  # the ends: see class_of
-    drawn = drawn[:, of_wish, of_try]
-    affine = affine_of(Parameters(*drawn), spec.size)
-    hulls = _stacked([wish.outline.points for wish in wishes])
-    # Most are refused by a few of the hull's points already.
-    corners = extent(hulls[:, :: max(1, hulls.shape[1] // _FEW)].take(of_wish, axis=2), affine)
-    likely = _inside(corners, spec.size)
-    affine = affine.take(likely)
-    corners = extent(hulls.take(of_wish[likely], axis=2), affine)
-    whole = _inside(corners, spec.size)
-    kept = likely[whole]
-    ends = np.searchsorted(of_wish[kept], np.arange(len(wishes) + 1)).tolist()
-    affine = affine.take(whole)
-    drawn, corners = drawn[:, kept], corners[:, :, whole]
-    return [(b - a, _placements(drawn, affine, corners, range(a, b))) for a, b in pairwise(ends)]
-
-
-def _inside(corners: Floats, size: int) -> npt.NDArray[np.int64]:
-    return np.flatnonzero(((corners[0] >= 0) & (corners[1] <= size)).all(axis=0))
-
-
 def _placements(
-    drawn: Floats, affine: Affine, corners: Floats, which: range
+    values: Floats, matrix: Matrix, extent: Extent, which: range
 ) -> Iterator[Placement]:
     for k in which:
-        low, high = corners[:, :, k].tolist()
-        yield Placement(
-            Parameters(*drawn[:, k].tolist()),
-            Affine(*(float(field[k]) for field in affine)),  # type: ignore[index]
-            (low[0], low[1]),
-            (high[0], high[1]),
-        )
+        left, top, right, bottom = (float(side[k]) for side in extent)
+        parameters = tuple(values[:, k].tolist())
+        yield Placement(parameters, one(matrix, k), (left, top, right, bottom))
 
 
 def _stacked(hulls: Sequence[Floats]) -> Floats:
@@ -174,79 +298,3 @@ def _stacked(hulls: Sequence[Floats]) -> Floats:
         stacked[:, : hull.shape[1], k] = hull
         stacked[:, hull.shape[1] :, k] = hull[:, :1]
     return stacked
-
-
-# One uniform number each, in the order of the fields of Parameters; then three choices.
-_DRAWS = ("shift", "shift", "rotation", "scale", "luminance", "deformation", "deformation")
-_LUMINANCE = 4
-_CHOICES = ("scale is reciprocal", "deformation is reciprocal", "deformation is of the height")
-_NUMBERS = len(_DRAWS) + len(_CHOICES)
-_NEUTRAL = np.array((0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0))[:, None, None]
-
-
-class _Ranges(NamedTuple):
-    """How uniform numbers become parameters: low + span u, on a grid where there are steps.
-
-    Attributes:
-        low: float64, (7, 1, 1).
-        span: float64, (7, 1, 1); one step more than the range where there are steps.
-        steps: Rows with a step, and that.
-        reciprocal: Share of the scales, and of the factors of a side, that are turned over.
-        height: Share of the deformations that are of the height.
-        inverse: Ends of a number that the height's factor is one over; None: as the width's.
-    """
-
-    low: Floats
-    span: Floats
-    steps: tuple[tuple[int, float], ...]
-    reciprocal: tuple[float, float]
-    height: float
-    inverse: tuple[float, float] | None
-
-
-@lru_cache(maxsize=64)
-def _ranges(size: int, *table: tuple[str, Transformation]) -> _Ranges:
-    low, span = _NEUTRAL.copy(), np.zeros((7, 1, 1))
-    steps: list[tuple[int, float]] = []
-    of_name = dict(table)
-    for row, name in enumerate(_DRAWS):
-        of = of_name[name]
-        factor = size / REFERENCE_PX if name == "shift" else 1.0
-        ends = [of.low * factor, of.high * factor]
-        if of.step:
-            # On the grid of this canvas, or no region would ever stay where it was.
-            ends = [round(end / of.step) * of.step for end in ends]
-            steps.append((row, of.step))
-        low[row], span[row] = ends[0], ends[1] - ends[0] + of.step
-    deformation = of_name["deformation"]
-    reciprocal = of_name["scale"].reciprocal, deformation.reciprocal
-    height = 0.5 if deformation.axis == "either" else 0.0
-    inverse = (1 / deformation.high, 1 / deformation.low) if deformation.inverse_height else None
-    return _Ranges(low, span, tuple(steps), reciprocal, height, inverse)
-
-
-def _drawn(u: Floats, switches: npt.NDArray[np.bool_], ranges: _Ranges) -> Floats:
-    """Turn uniform numbers, (10, n, T), into parameters, (7, n, T).
-
-    What is switched off, (7, n, 1), has the span 0 at its neutral value, which no step, no
-    reciprocal and no choice of a side changes.
-    """
-    drawn = u[:7] * np.where(switches, ranges.span, 0.0)
-    for row, step in ranges.steps:
-        drawn[row] = np.floor(drawn[row] / step) * step
-    drawn += np.where(switches, ranges.low, _NEUTRAL)
-    for row, share, choice in ((3, ranges.reciprocal[0], u[7]), (5, ranges.reciprocal[1], u[8])):
-        if share:
-            drawn[row] = np.where(choice < share, 1 / drawn[row], drawn[row])
-    drawn[_LUMINANCE] = np.rint(drawn[_LUMINANCE])  # what is added to a picture is whole
-    # One factor is drawn; it goes to one side.
-    drawn[6] = 1.0
-    if ranges.height:
-        tall = u[9] < ranges.height
-        factor = drawn[5]
-        if ranges.inverse:
-            low, high = ranges.inverse
-            factor = np.where(switches[5], 1 / (low + (high - low) * u[5]), factor)
-        drawn[6, tall] = factor[tall]
-        drawn[5, tall] = 1.0
-    return drawn

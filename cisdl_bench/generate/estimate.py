@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cisdl_bench.generate.compose import compose_range
-from cisdl_bench.generate.run import Order
+from cisdl_bench.generate.jobs import SetJob
 from cisdl_bench.records import Pixels, pairs_of
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError
@@ -84,19 +84,19 @@ class _Sample:
         return self.seconds / max(1, len(self._kept))
 
 
-def estimate(orders: Sequence[Order], jobs: int) -> Total:
-    """Return what making the orders would take, from some composites of each, not written."""
+def estimate(set_jobs: Sequence[SetJob], jobs: int) -> Total:
+    """Return what making the sets would take, from some composites of each, not written."""
     sets: list[Estimate] = []
     stores: dict[tuple[str, int], list[Any]] = {}
-    for order in orders:
-        plan, spec = order.plan, order.plan.spec
+    for job in set_jobs:
+        plan, spec = job.plan, job.plan.spec
         sample = _Sample(plan.source, spec.size, spec.resize)
         begun = time.perf_counter()
         stop = min(_SAMPLE, plan.total)
         composites, _, _ = compose_range(plan, 0, stop, sample)
         spent = time.perf_counter() - begun - sample.seconds
         rate = len(composites) / stop if stop else 0.0
-        wanted = min(order.composites, int(plan.total * rate))
+        wanted = min(job.composites, int(plan.total * rate))
         size = sum(
             c.patch.nbytes + (c.probe_mask.bits.size + c.donor_mask.bits.size) // 8
             for c in composites
@@ -104,8 +104,8 @@ def estimate(orders: Sequence[Order], jobs: int) -> Total:
         candidates = min(plan.total, int(wanted / rate * 1.1) + 1) if rate else 0
         seconds = spent / max(1, stop) * candidates
         pairs = pairs_of(wanted, spec.kinds)
-        sets.append(Estimate(order.folder, pairs, int(wanted * (size + _ROW_BYTES)), seconds))
-        store = stores.setdefault(order.picture_store, [spec.size, sample.per_picture, []])
+        sets.append(Estimate(job.folder, pairs, int(wanted * (size + _ROW_BYTES)), seconds))
+        store = stores.setdefault(job.picture_store, [spec.size, sample.per_picture, []])
         store[2].append(plan.pictures(0, candidates))
     pictures = picture_bytes = 0
     seconds = sum(each.compose_s for each in sets)

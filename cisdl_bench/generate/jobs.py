@@ -1,89 +1,131 @@
 """From what a command asks for to the sets to be made."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.generate.plan import DrawnPlan
+from cisdl_bench.generate.plan import DrawnPlan, Plan
 from cisdl_bench.generate.recipe import RecipePlan, read_recipe
-from cisdl_bench.generate.run import Order
 from cisdl_bench.records import DIFFICULTIES, pairs_of
 from cisdl_bench.sources.coco import CocoSource
-from cisdl_bench.specs import HARD, SetSpec, difficulty_of, load_spec, spec_names
+from cisdl_bench.specs import (
+    HARD,
+    SetSpec,
+    difficulty_of,
+    load_spec,
+    paper_test_sets,
+    spec_names,
+)
 
-SourceOf = Callable[[str], CocoSource]
+FindSource = Callable[[str], CocoSource]
+
+_BLOCK = 256  # donors of a 256 px canvas whose composites make one shard
 
 
-def drawn_orders(
+@dataclass(frozen=True)
+class SetJob:
+    """One set to be made.
+
+    Attributes:
+        plan: Candidates of the set.
+        folder: Name of the set's folder.
+        pairs: Number of pairs, rounded up to whole composites.
+        request: What decides the content; the same request resumes the same folder.
+    """
+
+    plan: Plan
+    folder: str
+    pairs: int
+    request: dict[str, Any]
+
+    @property
+    def spec(self) -> SetSpec:
+        """The set's spec."""
+        return self.plan.spec
+
+    @property
+    def composites(self) -> int:
+        """Number of composites that are wanted."""
+        return -(-self.pairs // len(self.spec.kinds))
+
+    @property
+    def block(self) -> int:
+        """Number of candidates of one shard."""
+        return max(16, _BLOCK * 256**2 // self.spec.size**2) * self.spec.visits
+
+    @property
+    def picture_store(self) -> tuple[str, int]:
+        """Name and canvas of the picture store that it shares."""
+        spec = self.spec
+        saved = "" if spec.jpeg_quality is None else f"-jpeg{spec.jpeg_quality}"
+        return f"{self.plan.source.key}-{spec.size}-{spec.resize}{saved}", spec.size
+
+
+def make_jobs(
     names: Sequence[str],
     difficulties: Sequence[str],
-    source_of: SourceOf,
+    find_source: FindSource,
     *,
     seed: int,
     pairs: int | None,
-) -> list[Order]:
+) -> list[SetJob]:
     """Return the sets that names and difficulties mean.
 
     Args:
         names: Names or files of specs, or of their sets, such as ``rotation-hard``; ``all`` means
             the paper's seven test sets.
-        difficulties: Of ``difficult``, ``hard``, ``normal``, ``easy``, ``all``; none means all.
-        source_of: Gives the source of a split.
+        difficulties: ``difficult`` or ``hard``, ``normal``, ``easy``, ``all``; none given: all.
+        find_source: Returns the source of a split, such as ``val``.
         seed: The run's seed.
         pairs: Pairs of each set instead of the spec's number, over as many passes as it takes.
 
     Raises:
         SpecError: A name or difficulty is unknown, or does not go with the set.
     """
-    test_sets = [name for name in spec_names() if "/" not in name and name != "training"]
-    wanted = [each for name in names for each in (test_sets if name == "all" else [name])]
+    expanded = [one for name in names for one in (paper_test_sets() if name == "all" else [name])]
     words = [difficulty_of(word) for word in difficulties]
-    orders: dict[str, Order] = {}
-    for name, own in dict.fromkeys(map(_named, wanted)):
+    jobs: dict[str, SetJob] = {}
+    for name, own in dict.fromkeys(map(_split_name, expanded)):
         spec = load_spec(name)
-        source = source_of(spec.split)
+        source = find_source(spec.split)
         for difficulty in _difficulties(spec, [own] if own else words):
-            plan = DrawnPlan(spec, difficulty, seed, source, unbounded=pairs is not None)
-            order = Order(
-                plan,
-                spec.folder(difficulty),
-                pairs or spec.pairs,
-                _request(spec, difficulty, seed, pairs or spec.pairs, source),
-            )
-            if order.folder in orders and orders[order.folder].request != order.request:
+            plan = DrawnPlan(spec, seed, source, difficulty, unbounded=pairs is not None)
+            count = pairs or spec.pairs
+            request = _request(spec, difficulty, seed, count, source)
+            job = SetJob(plan, spec.folder(difficulty), count, request)
+            if job.folder in jobs and jobs[job.folder].request != request:
                 raise SpecError.expected(
                     f"--set {spec.full_name}", "sets of different names", "two of one", "Rename one"
                 )
-            orders[order.folder] = order
-    return list(orders.values())
+            jobs[job.folder] = job
+    return list(jobs.values())
 
 
-def recipe_order(path: Path, source_of: SourceOf) -> tuple[Order, str]:
+def make_recipe_job(path: Path, find_source: FindSource) -> tuple[SetJob, str]:
     """Return the set that a recipe builds again, and the fingerprint it must have.
 
     Raises:
         SourceError: The recipe cannot be used.
     """
     recipe = read_recipe(path)
-    spec, difficulty = recipe.spec, str(recipe.head["difficulty"])
-    source = source_of(spec.split)
-    plan = RecipePlan(spec, recipe, source)
+    spec, difficulty, seed = recipe.spec, str(recipe.head["difficulty"]), int(recipe.head["seed"])
+    source = find_source(spec.split)
+    plan = RecipePlan(spec, seed, source, recipe)
     pairs = pairs_of(plan.total, spec.kinds)
-    request = _request(spec, difficulty, int(recipe.head["seed"]), pairs, source)
-    folder = spec.folder(difficulty)
-    return Order(plan, folder, pairs, {**request, "recipe": recipe.sha256}), str(
-        recipe.head["fingerprint"]
-    )
+    request = {**_request(spec, difficulty, seed, pairs, source), "recipe": recipe.sha256}
+    return SetJob(plan, spec.folder(difficulty), pairs, request), str(recipe.head["fingerprint"])
 
 
-def _named(name: str) -> tuple[str, str]:
+def _split_name(name: str) -> tuple[str, str]:
     """Return the spec of a name and the difficulty that the name says; empty where it says none.
 
-    >>> _named("rotation-hard"), _named("release-raw-easy"), _named("scale")
+    >>> _split_name("rotation-hard"), _split_name("release-raw-easy"), _split_name("scale")
     (('rotation', 'difficult'), ('release/raw', 'easy'), ('scale', ''))
     """
     stem, _, word = name.rpartition("-")
-    known = {each.replace("/", "-"): each for each in spec_names()}
+    known = {one.replace("/", "-"): one for one in spec_names()}
     spec = known.get(stem.replace("/", "-"))
     if spec and word in (*DIFFICULTIES, *HARD):
         return spec, difficulty_of(word)

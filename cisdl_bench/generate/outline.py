@@ -1,4 +1,4 @@
-"""Where a region's outline comes to lie, computed without rendering anything."""
+"""A region's convex hull, and where a map puts it, computed without rendering anything."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.generate.affine import Affine, affine_of
-from cisdl_bench.records import Parameters, Region
+from cisdl_bench.records import Region
+from cisdl_bench.transforms.matrix import Entry, Floats, Matrix, is_affine, moved
 
-Floats = npt.NDArray[np.float64]
+_HALF = 0.5  # px, from a pixel's centre to its side
 
 
 class Outline(NamedTuple):
@@ -24,27 +24,32 @@ class Outline(NamedTuple):
     area_px: int
 
 
-class Placement(NamedTuple):
-    """Parameters and where they put an outline.
+class Extent(NamedTuple):
+    """The bounding boxes of n transformed regions, px, each field of shape (n,).
 
-    Attributes:
-        parameters: One set of them.
-        affine: Their map.
-        low: Left and top of the transformed region, px.
-        high: Right and bottom, px.
+    A region that the map takes behind the viewer has NaN in all of them.
     """
 
-    parameters: Parameters
-    affine: Affine
-    low: tuple[float, float]
-    high: tuple[float, float]
+    left: Floats
+    top: Floats
+    right: Floats
+    bottom: Floats
+
+    def inside(self, size: int) -> npt.NDArray[np.int64]:
+        """Return which of the boxes lie on a canvas of ``size`` px."""
+        whole = (self.left >= 0) & (self.top >= 0) & (self.right <= size) & (self.bottom <= size)
+        return np.flatnonzero(whole)
+
+    def take(self, which: npt.NDArray[np.int64]) -> "Extent":
+        """Return some of the boxes."""
+        return Extent(*(side[which] for side in self))
 
 
-def outline_of(region: Region) -> Outline:
+def find_outline(region: Region) -> Outline:
     """Return the outline of a region that is not empty.
 
     >>> from cisdl_bench.records import region_of
-    >>> outline_of(region_of(np.ones((2, 3), dtype=np.uint8))).points.max(axis=1).tolist()
+    >>> find_outline(region_of(np.ones((2, 3), dtype=np.uint8))).points.max(axis=1).tolist()
     [2.5, 1.5]
     """
     bits, origin = region.bits.view(np.uint8), (region.box.left, region.box.top)
@@ -54,28 +59,34 @@ def outline_of(region: Region) -> Outline:
     return Outline(hull, cv2.countNonZero(bits))
 
 
-def extent(points: Floats, affine: Affine) -> Floats:
-    """Return (left, top) and (right, bottom) of transformed regions, px, (2, 2, n).
+def transformed_extent(points: Floats, matrix: Matrix) -> Extent:
+    """Return where maps put regions, exact for the union of a mask's pixel squares.
 
-    Exact for the union of a mask's pixel squares: a square's corners lie half a pixel from its
-    centre along both donor axes.
+    An affine map takes a square's corners to half a pixel from its centre along both donor axes;
+    under any other map the corners of the hull's squares are moved themselves.
 
     Args:
         points: n hulls in the donor, (2, V, n); see ``Outline``.
-        affine: A map for each, fields of shape (n,).
+        matrix: n maps of the canvas.
     """
-    xx, xy, x0, yx, yy, y0 = affine
-    by_x, by_y = np.array((xx, yx)), np.array((xy, yy))
-    origin = np.array((x0, y0))
-    half = 0.5 * (np.abs(by_x) + np.abs(by_y))
-    moved = points[0][:, None] * by_x
-    moved += points[1][:, None] * by_y
-    return np.stack((moved.min(0) + (origin - half), moved.max(0) + (origin + half)))
+    x, y = points
+    if is_affine(matrix):
+        (xx, xy, x0), (yx, yy, y0), _ = matrix
+        left, right = _span(xx, xy, x0, x, y)
+        top, bottom = _span(yx, yy, y0, x, y)
+        return Extent(left, top, right, bottom)
+    corners = [(x + dx, y + dy) for dx in (-_HALF, _HALF) for dy in (-_HALF, _HALF)]
+    x, y = (np.concatenate(sides) for sides in zip(*corners, strict=True))
+    (wx, wy, w0) = matrix[2]
+    seen = ((wx * x + wy * y + w0) > 0).all(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at_x, at_y = (np.asarray(side) for side in moved(matrix, x, y))
+    ends = (at_x.min(0), at_y.min(0), at_x.max(0), at_y.max(0))
+    return Extent(*(np.where(seen, end, np.nan) for end in ends))
 
 
-def placed(parameters: Parameters, outline: Outline, size: int) -> Placement:
-    """Return where parameters, plain floats, put an outline."""
-    affine = affine_of(parameters, size)
-    one = Affine(*(np.array([field]) for field in affine))
-    (left, top), (right, bottom) = extent(outline.points[:, :, None], one)[:, :, 0].tolist()
-    return Placement(parameters, affine, (left, top), (right, bottom))
+def _span(a: Entry, b: Entry, c: Entry, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest a x + b y + c of each region's pixel squares."""
+    values = a * x + b * y
+    half = _HALF * (np.abs(a) + np.abs(b))
+    return values.min(axis=0) + (c - half), values.max(axis=0) + (c + half)

@@ -1,17 +1,15 @@
 """Which picture, background and instance each candidate of a set gets."""
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import SourceError
-from cisdl_bench.generate.draw import Wish, draw_placements, draw_switches
-from cisdl_bench.generate.outline import Outline, Placement
-from cisdl_bench.seeding import permutation, stream
+from cisdl_bench.seeding import permutation, stream, uniform_block
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import SetSpec
 
@@ -22,13 +20,15 @@ _AREA_SLACK = 0.1
 
 
 class Candidate(NamedTuple):
-    """A composite that may come about; positions are those of the source's index.
+    """What is asked: a composite that may come about.
 
     Attributes:
-        number: Part of its random key, kept with the composite as its index.
-        difficulty: The class it must fall into, or ``all``.
-        rng: Its random stream, where there is anything left to draw.
-        row: Its row in a recipe.
+        number: Key of its random numbers, kept with the composite as its index.
+        donor: Position of the donor picture in the source's index.
+        background: Position of the background picture in the source's index.
+        annotation: Position of the pasted instance in the source's index.
+        difficulty: Class it must fall into, or ``all``.
+        parameters: Values of the set's parameters where they are given; None: drawn.
     """
 
     number: int
@@ -36,47 +36,35 @@ class Candidate(NamedTuple):
     background: int
     annotation: int
     difficulty: str
-    rng: np.random.Generator | None = None
-    row: int = 0
+    parameters: tuple[float, ...] | None = None
 
 
-class Wanted(NamedTuple):
-    """A candidate whose region is known, and the shares of the canvas it must have."""
+@dataclass
+class Plan(ABC):
+    """The candidates of one set, in order.
 
-    candidate: Candidate
-    outline: Outline
-    area_range: tuple[float, float]
+    Attributes:
+        spec: The set's spec.
+        seed: Seed of all random numbers.
+        source: Where its pictures come from.
+    """
 
-
-class Plan(Protocol):
-    """The candidates of one set, in order; what is random in them is keyed by their number."""
-
-    @property
-    def spec(self) -> SetSpec:
-        """The set's spec."""
-        ...
+    spec: SetSpec
+    seed: int
+    source: CocoSource
 
     @property
-    def source(self) -> CocoSource:
-        """Where its pictures come from."""
-        ...
-
-    @property
+    @abstractmethod
     def total(self) -> int:
         """How many candidates there are at most."""
-        ...
 
+    @abstractmethod
     def pictures(self, start: int, stop: int) -> Ints:
         """Return the positions of the pictures that a range of candidates needs, in order."""
-        ...
 
-    def candidate(self, number: int) -> Candidate | str:
-        """Return a candidate, or the reason why there is none."""
-        ...
-
-    def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
-        """Return the placements to try for each of some candidates."""
-        ...
+    @abstractmethod
+    def candidates(self, start: int, stop: int) -> list[Candidate | str]:
+        """Return a range of candidates, or the reasons why there are none."""
 
 
 class _Pass(NamedTuple):
@@ -85,28 +73,30 @@ class _Pass(NamedTuple):
 
 
 @dataclass
-class DrawnPlan:
+class DrawnPlan(Plan):
     """Candidates drawn at random from a source.
 
     Pass by pass over the donors in a random order; each donor is visited ``spec.visits`` times
     in a row, each time with another instance, background and parameters.
 
     Attributes:
-        unbounded: Go on past ``spec.traversals``, as long as it takes.
+        difficulty: Class of the set, or ``all``.
+        unbounded: Whether passes go on past ``spec.traversals``, as long as it takes.
     """
 
-    spec: SetSpec
-    difficulty: str
-    seed: int
-    source: CocoSource
+    difficulty: str = "all"
     unbounded: bool = False
 
     def __post_init__(self) -> None:
         self._passes: dict[int, _Pass] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A worker keeps one plan for all its tasks, with the orders that it has drawn.
-        return _interned, (self.spec, self.difficulty, self.seed, self.source, self.unbounded)
+        # A worker keeps one plan for all its shards, with the orders that it has drawn.
+        return _interned, (self.spec, self.seed, self.source, self.difficulty, self.unbounded)
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.spec.full_name, self.difficulty
 
     @cached_property
     def _eligible(self) -> tuple[Ints, Ints]:
@@ -129,7 +119,7 @@ class DrawnPlan:
     def total(self) -> int:
         """How many candidates there are at most."""
         passes = 1_000_000 if self.unbounded else -(-self.spec.traversals // self.spec.visits)
-        return len(self.donors) * self.spec.visits * passes
+        return self.per_pass() * passes
 
     def per_pass(self) -> int:
         """Return the number of candidates in one pass over the donors."""
@@ -137,10 +127,9 @@ class DrawnPlan:
 
     def _pass(self, number: int) -> _Pass:
         if number not in self._passes:
-            key = (self.spec.full_name, self.difficulty)
-            order = stream(self.seed, *key, "donors", index=number)
+            order = stream(self.seed, *self._key, "donors", index=number)
             donors = self.donors[permutation(order, len(self.donors))]
-            draws = stream(self.seed, *key, "backgrounds", index=number)
+            draws = stream(self.seed, *self._key, "backgrounds", index=number)
             visited = np.repeat(donors, self.spec.visits)
             self._passes = {
                 number: _Pass(donors, self._backgrounds(visited, draws.random(len(visited))))
@@ -168,44 +157,38 @@ class DrawnPlan:
     def pictures(self, start: int, stop: int) -> Ints:
         """Return the positions of the pictures that a range of candidates needs, in order."""
         needed = []
-        per_pass = self.per_pass()
+        per_pass, visits = self.per_pass(), self.spec.visits
         for number in range(start // per_pass, -(-stop // per_pass)):
             low = max(start - number * per_pass, 0)
             high = min(stop - number * per_pass, per_pass)
-            here = self._pass(number)
-            needed.append(here.donors[low // self.spec.visits : -(-high // self.spec.visits)])
-            needed.append(here.backgrounds[low:high])
+            one_pass = self._pass(number)
+            needed.append(one_pass.donors[low // visits : -(-high // visits)])
+            needed.append(one_pass.backgrounds[low:high])
         return np.concatenate(needed)
 
-    def candidate(self, number: int) -> Candidate | str:
-        """Return a candidate: its donor, its background and one of the donor's instances."""
-        turn, at = divmod(number, self.per_pass())
-        here = self._pass(turn)
-        donor = int(here.donors[at // self.spec.visits])
+    def candidates(self, start: int, stop: int) -> list[Candidate | str]:
+        """Return a range of candidates: donor, background and one of the donor's instances."""
         annotations, first = self._eligible
-        low, high = int(first[donor]), int(first[donor + 1])
-        rng = stream(self.seed, self.spec.full_name, self.difficulty, index=number)
-        annotation = int(annotations[low + int(rng.random() * (high - low))])
-        background = int(here.backgrounds[at])
-        return Candidate(number, donor, background, annotation, self.difficulty, rng)
-
-    def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
-        """Return each candidate's admissible placements until the spec's tries run out."""
-        wishes = []
-        for candidate, outline, area_range in wanted:
-            assert candidate.rng is not None
-            switches = draw_switches(candidate.rng, self.spec)
-            wishes.append(Wish(candidate.rng, switches, outline, area_range))
-        return draw_placements(self.spec, wishes)
+        u = uniform_block(self.seed, *self._key, "instance", first=start, shape=(stop - start,))
+        candidates: list[Candidate | str] = []
+        for number, chance in zip(range(start, stop), u.tolist(), strict=True):
+            turn, at = divmod(number, self.per_pass())
+            one_pass = self._pass(turn)
+            donor = int(one_pass.donors[at // self.spec.visits])
+            low, high = int(first[donor]), int(first[donor + 1])
+            annotation = int(annotations[low + int(chance * (high - low))])
+            background = int(one_pass.backgrounds[at])
+            candidates.append(Candidate(number, donor, background, annotation, self.difficulty))
+        return candidates
 
 
 _PLANS: dict[Any, DrawnPlan] = {}
 
 
 def _interned(
-    spec: SetSpec, difficulty: str, seed: int, source: CocoSource, unbounded: bool
+    spec: SetSpec, seed: int, source: CocoSource, difficulty: str, unbounded: bool
 ) -> DrawnPlan:
-    key = (spec.sha256, difficulty, seed, source, unbounded)
+    key = (spec.sha256, seed, source, difficulty, unbounded)
     if key not in _PLANS:
-        _PLANS[key] = DrawnPlan(spec, difficulty, seed, source, unbounded)
+        _PLANS[key] = DrawnPlan(spec, seed, source, difficulty, unbounded)
     return _PLANS[key]

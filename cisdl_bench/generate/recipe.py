@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,16 +12,13 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from cisdl_bench.errors import SourceError, cause, next_step
-from cisdl_bench.generate.outline import Outline, Placement, placed
-from cisdl_bench.generate.plan import Candidate, Ints, Wanted
-from cisdl_bench.records import DIFFICULTIES, Parameters
-from cisdl_bench.sources.coco import CocoSource
-from cisdl_bench.specs import LIMITS, SetSpec, parse_spec
+from cisdl_bench.generate.plan import Candidate, Ints, Plan
+from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.specs import SetSpec, parse_spec
+from cisdl_bench.store.summary import RECIPE_MARK
 from cisdl_bench.strict_json import conforming
 
-MARK = "# cisdl-bench recipe "
 _IDS = ("index", "donor_id", "annotation_id", "background_id")
-COLUMNS = (*_IDS, "difficulty", *Parameters._fields)
 
 
 class _Head(TypedDict):
@@ -34,28 +30,33 @@ class _Head(TypedDict):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe file: one line of JSON behind ``MARK``, then CSV with at least ``COLUMNS``.
+    """A recipe file: one line of JSON behind ``RECIPE_MARK``, then CSV with at least ``columns``.
 
     Attributes:
         path: The file.
-        sha256: Its hash.
-        head: Its first line: spec, difficulty, seed, source and fingerprint of the set.
+        sha256: SHA-256 of the file.
+        head: First line: spec, difficulty, seed, source and fingerprint of the set.
+        spec: Spec that the set was made by.
     """
 
     path: Path
     sha256: str
     head: dict[str, Any]
+    spec: SetSpec
 
     @property
-    def spec(self) -> SetSpec:
-        """The spec that the set was made by."""
-        table = {k: v for k, v in self.head["spec"].items() if v is not None}
-        return parse_spec(table, str(self.path))
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the file must have."""
+        return (*_IDS, "difficulty", *self.spec.parameters)
 
-    @property
+    @cached_property
     def rows(self) -> dict[str, npt.NDArray[Any]]:
         """The columns by name, each of shape (n,)."""
-        return _rows(self.path, self.sha256)
+        return _read_rows(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker keeps one recipe for all its shards.
+        return _reread, (self.path, self.sha256)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -75,7 +76,7 @@ def read_recipe(path: Path) -> Recipe:
         ) from error
     line = data.split(b"\n", 1)[0].decode("utf-8-sig", "replace").strip().strip('"')
     try:
-        head = json.loads(line.removeprefix(MARK)) if line.startswith(MARK) else None
+        head = json.loads(line.removeprefix(RECIPE_MARK)) if line.startswith(RECIPE_MARK) else None
     except (ValueError, RecursionError):
         head = None
     if head is not None:
@@ -84,32 +85,41 @@ def read_recipe(path: Path) -> Recipe:
     if head is None:
         raise SourceError.expected(
             path,
-            f"a first line that begins with {MARK.strip()!r}",
+            f"a first line that begins with {RECIPE_MARK.strip()!r}",
             repr(line[:40]),
             "Write the recipe by `cisdl-bench info DIR --parameters` and keep its first line",
         )
-    recipe = Recipe(path.absolute(), hashlib.sha256(data).hexdigest(), head)
-    lacking = [name for name in COLUMNS if name not in recipe.rows]
+    spec = parse_spec({k: v for k, v in head["spec"].items() if v is not None}, str(path))
+    recipe = Recipe(path.absolute(), hashlib.sha256(data).hexdigest(), head, spec)
+    lacking = [name for name in recipe.columns if name not in recipe.rows]
     if lacking:
+        columns = ", ".join(recipe.columns)
         raise SourceError.expected(
-            path, f"the columns {', '.join(COLUMNS)}", f"no {lacking[0]}", "Write the recipe again"
+            path, f"the columns {columns}", f"no {lacking[0]}", "Write the recipe again"
         )
     return recipe
 
 
 @lru_cache(maxsize=2)
-def _rows(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
+def _reread(path: Path, sha256: str) -> Recipe:
+    recipe = read_recipe(path)
+    if recipe.sha256 != sha256:
+        raise SourceError(f"{path}: changed while its set was made. Run the same command again.")
+    return recipe
+
+
+def _read_rows(recipe: Recipe) -> dict[str, npt.NDArray[Any]]:
     import pandas as pd
 
+    path, parameters = recipe.path, recipe.spec.parameters
     try:
         # As text, so that numpy reads every real number back to the last bit.
         table = pd.read_csv(path, skiprows=1, dtype=str, keep_default_na=False)
         columns = {name: table[name].to_numpy() for name in table.columns}
         whole = {name: columns[name].astype(np.int64) for name in _IDS if name in columns}
-        parts = Parameters._fields
-        real = {name: columns[name].astype(np.float64) for name in parts if name in columns}
+        real = {name: columns[name].astype(np.float64) for name in parameters if name in columns}
         for name, values in real.items():
-            _check(name, values)
+            _check(name, values, parameters[name].low, parameters[name].high)
         words = columns.get("difficulty", np.array([])).astype(str)
         if not set(words.tolist()) <= set(DIFFICULTIES):
             raise ValueError(f"difficulty {sorted(set(words.tolist()) - set(DIFFICULTIES))[0]}")
@@ -120,32 +130,22 @@ def _rows(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
     return {**columns, **whole, **real}
 
 
-#: Which transformation's limits hold for each parameter.
-_LIMITED = dict(
-    zip(
-        Parameters._fields,
-        ("shift", "shift", "rotation", "scale", "luminance", "deformation", "deformation"),
-        strict=True,
-    )
-)
-
-
-def _check(name: str, values: npt.NDArray[np.float64]) -> None:
-    limits = {**LIMITS, "shift": (-4096.0, 4096.0)}  # px of the recipe's own canvas
-    low, high = limits[_LIMITED[name]]
+def _check(name: str, values: npt.NDArray[np.float64], low: float, high: float) -> None:
     wrong = ~((values >= low) & (values <= high))
     if wrong.any():
         at = int(np.argmax(wrong))
         raise ValueError(f"{name} {values[at]:g} in row {at + 3}, not {low:g} to {high:g}")
 
 
-@dataclass(frozen=True)
-class RecipePlan:
-    """The candidates that a recipe names, in its order."""
+@dataclass
+class RecipePlan(Plan):
+    """The candidates that a recipe names, in its order.
 
-    spec: SetSpec
+    Attributes:
+        recipe: The recipe.
+    """
+
     recipe: Recipe
-    source: CocoSource
 
     @property
     def total(self) -> int:
@@ -157,9 +157,9 @@ class RecipePlan:
         """Position of each row's donor, background and annotation, -1 where there is none."""
         index, rows = self.source.index, self.recipe.rows
         return {
-            "donor": _found(index.picture_id, rows["donor_id"]),
-            "background": _found(index.picture_id, rows["background_id"]),
-            "annotation": _found(index.annotation_id, rows["annotation_id"]),
+            "donor": _find_positions(index.picture_id, rows["donor_id"]),
+            "background": _find_positions(index.picture_id, rows["background_id"]),
+            "annotation": _find_positions(index.annotation_id, rows["annotation_id"]),
         }
 
     def pictures(self, start: int, stop: int) -> Ints:
@@ -168,32 +168,31 @@ class RecipePlan:
         both = np.stack([at["donor"][start:stop], at["background"][start:stop]], axis=1).ravel()
         return both[both >= 0]
 
-    def candidate(self, number: int) -> Candidate | str:
-        """Return a row's candidate, or that the source lacks what it names."""
-        at = {name: int(found[number]) for name, found in self._positions.items()}
+    def candidates(self, start: int, stop: int) -> list[Candidate | str]:
+        """Return the candidates of a range of rows, or that the source lacks what a row names."""
+        return [self._candidate(row) for row in range(start, stop)]
+
+    def _candidate(self, row: int) -> Candidate | str:
+        at = {name: int(positions[row]) for name, positions in self._positions.items()}
         for name, position in at.items():
             if position < 0:
                 return f"recipe's {name} is not in {self.source.name}"
         if self.source.index.picture_of(at["annotation"]) != at["donor"]:
             return "recipe's annotation is not of its donor"
         rows = self.recipe.rows
-        index, difficulty = int(rows["index"][number]), str(rows["difficulty"][number])
+        parameters = tuple(float(rows[name][row]) for name in self.spec.parameters)
+        difficulty = str(rows["difficulty"][row])
         return Candidate(
-            index, at["donor"], at["background"], at["annotation"], difficulty, row=number
+            int(rows["index"][row]),
+            at["donor"],
+            at["background"],
+            at["annotation"],
+            difficulty,
+            parameters,
         )
 
-    def placements(self, wanted: Sequence[Wanted]) -> list[Iterator[Placement]]:
-        """Return the placement by each row's own parameters; none where it leaves the canvas."""
-        found = [self._placement(candidate.row, outline) for candidate, outline, _ in wanted]
-        size = self.spec.size
-        return [iter([p] if min(p.low) >= 0 and max(p.high) <= size else []) for p in found]
 
-    def _placement(self, row: int, outline: Outline) -> Placement:
-        values = (float(self.recipe.rows[name][row]) for name in Parameters._fields)
-        return placed(Parameters(*values), outline, self.spec.size)
-
-
-def _found(ids: Ints, wanted: Ints) -> Ints:
+def _find_positions(ids: Ints, wanted: Ints) -> Ints:
     order = np.argsort(ids, kind="stable")
     at = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
     return np.where(ids[at] == wanted, at, -1)

@@ -5,6 +5,7 @@ with integer coordinates does not (``tests/generate/test_render.py`` holds both 
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -14,12 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cisdl_bench.generate.affine import inverse
-from cisdl_bench.generate.outline import Placement
 from cisdl_bench.records import Box, Pixels, Region, region_of
+from cisdl_bench.transforms.matrix import Floats, Matrix, inverse, is_affine
 
 _HALF = 128  # of 255: a mask's threshold
-Floats = npt.NDArray[np.float64]
 
 
 class Warp(NamedTuple):
@@ -38,29 +37,56 @@ class Warp(NamedTuple):
     samples: tuple[int, int]
 
 
-def plan_warp(placement: Placement, size: int) -> Warp:
+def plan_warp(matrix: Matrix, box: tuple[float, float, float, float], size: int) -> Warp:
     """Return the warp of a region that stays on the canvas; valid until the next one is planned.
 
     A region that shrinks by a factor f along an axis of the composite gets ceil(1 / f) samples a
     pixel there, averaged afterwards: an area filter on top of bilinear interpolation.
+
+    Args:
+        matrix: Map from the donor's canvas to the composite's, in plain numbers.
+        box: Left, top, right and bottom of the transformed region, px.
+        size: Side of the canvas in px.
     """
-    (x0, y0), (x1, y1) = placement.low, placement.high
-    left, top = max(0, math.floor(x0)), max(0, math.floor(y0))
-    right, bottom = min(size, math.ceil(x1)), min(size, math.ceil(y1))
-    box = Box(top, left, bottom - top, right - left)
-    back = inverse(placement.affine)
-    # One composite pixel along x moves this far in the donor; along y likewise.
-    step_x, step_y = math.hypot(back.xx, back.yx), math.hypot(back.xy, back.yy)
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(size, math.ceil(box[2])), min(size, math.ceil(box[3]))
+    target = Box(top, left, bottom - top, right - left)
+    back = inverse(matrix)
+    step_x, step_y = _steps(back, target)
     samples = _samples(step_x), _samples(step_y)
     if max(samples) > 2:
         samples = (max(samples),) * 2  # OpenCV averages squares faster
-    x = left + (np.arange(box.width * samples[0]) + 0.5) / samples[0]
-    y = top + (np.arange(box.height * samples[1]) + 0.5) / samples[1]
-    # Half a pixel to the pixel's centre, less the cutout's margin of one.
-    u = _Sum(back.xx * x + (back.x0 + 0.5), back.xy * y)
-    v = _Sum(back.yx * x + (back.y0 + 0.5), back.yy * y)
-    whole, tap = _turned(u, v) if back.xy or back.yx else _upright(u, v)
-    return Warp(box, whole, tap, samples)
+    x = left + (np.arange(target.width * samples[0]) + 0.5) / samples[0]
+    y = top + (np.arange(target.height * samples[1]) + 0.5) / samples[1]
+    if not is_affine(back):
+        return Warp(target, *_projected(back, x, y), samples)
+    (xx, xy, x0), (yx, yy, y0), _ = back
+    u = _Sum(xx * x + (x0 + _TO_CUTOUT), xy * y)
+    v = _Sum(yx * x + (y0 + _TO_CUTOUT), yy * y)
+    maps = _turned(u, v) if xy or yx else _upright(u, v)
+    return Warp(target, *maps, samples)
+
+
+#: Half a pixel to the pixel's centre, less the cutout's margin of one.
+_TO_CUTOUT = 0.5
+
+
+def _steps(back: Matrix, box: Box) -> tuple[float, float]:
+    """Return how far one composite pixel along x, and one along y, moves in the donor, at most.
+
+    The largest of a map's steps over a box are at its corners.
+    """
+    (xx, xy, x0), (yx, yy, y0), (wx, wy, w0) = back
+    if is_affine(back):
+        return math.hypot(xx, yx), math.hypot(xy, yy)
+    along_x, along_y = [], []
+    for x in (box.left, box.left + box.width):
+        for y in (box.top, box.top + box.height):
+            w = wx * x + wy * y + w0
+            u, v = (xx * x + xy * y + x0) / w, (yx * x + yy * y + y0) / w
+            along_x.append(math.hypot((xx - u * wx) / w, (yx - v * wx) / w))
+            along_y.append(math.hypot((xy - u * wy) / w, (yy - v * wy) / w))
+    return max(along_x), max(along_y)
 
 
 def _samples(step: float) -> int:
@@ -75,6 +101,17 @@ class _Sum(NamedTuple):
 
 
 Maps = tuple[npt.NDArray[np.int16], npt.NDArray[np.uint16]]
+
+
+def _projected(back: Matrix, x: Floats, y: Floats) -> Maps:
+    """Return the maps of samples at columns x and rows y under a map with a perspective."""
+    (xx, xy, x0), (yx, yy, y0), (wx, wy, w0) = back
+    rows = y[:, None]
+    w = wx * x + (wy * rows + w0)
+    u = (xx * x + (xy * rows + x0)) / w + _TO_CUTOUT
+    v = (yx * x + (yy * rows + y0)) / w + _TO_CUTOUT
+    maps = cv2.convertMaps(u.astype(np.float32), v.astype(np.float32), cv2.CV_16SC2)
+    return maps  # type: ignore[return-value]
 
 
 def _turned(u: _Sum, v: _Sum) -> Maps:
@@ -151,13 +188,15 @@ def _clear(size: int) -> Pixels:
     return np.zeros((size, size), dtype=np.uint8)
 
 
-def render(cutout: Pixels, warp: Warp, luminance: float) -> tuple[Region, Pixels]:
+def render(
+    cutout: Pixels, warp: Warp, change: Callable[[Pixels], Pixels] = lambda patch: patch
+) -> tuple[Region, Pixels]:
     """Return the pasted region and its pixels: mask and picture resampled alike, in one go.
 
     Args:
         cutout: uint8 RGBA, (size + 2, size + 2, 4), from ``framed`` and ``cut_out``.
         warp: From ``plan_warp``.
-        luminance: Grey levels added to every channel, clipped to 0..255.
+        change: What is done to the resampled pixels, uint8 RGB (H, W, 3).
 
     Returns:
         The region where the resampled mask is at least one half, and its box's pixels, uint8
@@ -175,9 +214,7 @@ def render(cutout: Pixels, warp: Warp, luminance: float) -> tuple[Region, Pixels
     if not region.bits.size:
         return region, np.zeros((0, 0, 3), dtype=np.uint8)
     patch = cv2.cvtColor(_within(drawn, warp.box, region.box), cv2.COLOR_RGBA2RGB)
-    if luminance:
-        levels = np.clip(np.arange(256) + round(luminance), 0, 255).astype(np.uint8)
-        patch = cv2.LUT(patch, levels)
+    patch = change(np.asarray(patch))
     bits = region.bits.view(np.uint8)
     return region, np.asarray(cv2.bitwise_and(patch, patch, mask=bits))
 
@@ -187,7 +224,7 @@ def _within(drawn: Pixels, box: Box, part: Box) -> Pixels:
     return drawn[top : top + part.height, left : left + part.width]
 
 
-def jpeg_of(picture: Pixels, quality: int) -> Pixels:
+def saved_as_jpeg(picture: Pixels, quality: int) -> Pixels:
     """Return a picture, uint8 RGB, after it was saved as JPEG and read again."""
     memory = BytesIO()
     Image.fromarray(picture).save(memory, "jpeg", quality=quality)

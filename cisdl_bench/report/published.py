@@ -2,16 +2,14 @@
 
 import csv
 import io
-import tomllib
-from importlib.resources import files
 from typing import Any
 
-_FOLDER = files("cisdl_bench.data_specs") / "published"
+from cisdl_bench.packaged import packaged_text, packaged_toml
 
 
 def tables() -> dict[str, Any]:
     """Return the description of the paper's tables: ``source`` and one entry a layout."""
-    return tomllib.loads((_FOLDER / "tables.toml").read_text("utf-8"))
+    return packaged_toml("published/tables.toml")
 
 
 def rows(layout: str) -> list[dict[str, str]]:
@@ -20,5 +18,5 @@ def rows(layout: str) -> list[dict[str, str]]:
     >>> rows("paper-4")[2]
     {'method': 'DMAC', 'auc': '0.7542', 'eer': '0.3123'}
     """
-    text = (_FOLDER / tables()[layout]["file"]).read_text("utf-8")
+    text = packaged_text(f"published/{tables()[layout]['file']}")
     return list(csv.DictReader(io.StringIO(text)))

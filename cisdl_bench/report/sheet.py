@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import Mask, Pair, Pairs, Pixels
 from cisdl_bench.seeding import permutation, stream
+from cisdl_bench.transforms.registry import all_parameters
 
 OUTLINE = (0, 255, 90)
 _TILE, _GAP, _CAPTION = 192, 10, 16
@@ -78,15 +79,8 @@ def caption(pair: Pair) -> str:
         return f"{pair.kind}: {' | '.join(names)}"[:64]
     share = float(numbers["probe_area_px"]) / pair.probe_mask.size
     parts = [f"#{numbers['index']} {pair.kind}, {numbers['difficulty']} {share:.1%}"]
-    if numbers["shift_x_px"] or numbers["shift_y_px"]:
-        parts.append(f"shift {numbers['shift_x_px']:+.0f},{numbers['shift_y_px']:+.0f}")
-    for name, neutral, text in (
-        ("rotation_deg", 0, "{:+.0f}°"),
-        ("scale", 1, "x{:.2f}"),
-        ("luminance", 0, "lum {:+.0f}"),
-        ("width_factor", 1, "w{:.2f}"),
-        ("height_factor", 1, "h{:.2f}"),
-    ):
-        if numbers[name] != neutral:
-            parts.append(text.format(numbers[name]))
+    for name, parameter in all_parameters().items():
+        value = numbers.get(name, parameter.neutral)
+        if parameter.caption and value != parameter.neutral:
+            parts.append(parameter.caption.format(value))
     return " ".join(parts)

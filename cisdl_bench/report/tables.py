@@ -16,18 +16,10 @@ from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, name_of, sets_of
 from cisdl_bench.results.results import Result
+from cisdl_bench.specs import spec_names
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")
 MEASURED, PUBLISHED = "measured", "published"
-TRANSFORMATIONS = (
-    "combination",
-    "raw",
-    "shift",
-    "rotation",
-    "scale",
-    "luminance",
-    "deformation",
-)
 
 
 @dataclass(frozen=True)
@@ -142,7 +134,7 @@ def _layout_columns(
 
 
 def _place_transformations(names: "pd.Series[str]") -> "pd.Series[int]":
-    return names.map({name: place for place, name in enumerate(TRANSFORMATIONS)})
+    return names.map({name: place for place, name in enumerate(spec_names())})
 
 
 def collect_notes(results: Sequence[Result]) -> list[str]:

@@ -38,6 +38,6 @@ def quick_scores(
             for scored in score_batches(detector, dataset, opened.indices[:pairs], options)
             for index, counts in scored
         ]
-        summary = summarise(read_lines(lines).scored_pairs(), resamples=0)
+        summary = summarise(read_lines(opened, lines).scored_pairs(), resamples=0)
         summaries.append({"set": path.absolute().name, **summary})
     return summaries

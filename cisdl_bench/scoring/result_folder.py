@@ -141,7 +141,7 @@ def finish(
         rank: This process among several.
         pairs_per_second: Speed of this run; None where nothing was scored.
     """
-    write_rows(folder / ROWS, gather_lines(folder))
+    write_rows(pairs, folder / ROWS, gather_lines(pairs, folder))
     if pairs.left_out:
         reasons = sorted(pairs.left_out.items())
         lines = [{"index": index, "reason": reason} for index, reason in reasons]

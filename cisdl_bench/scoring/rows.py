@@ -6,7 +6,7 @@ are written so that reading gives back every bit.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,6 @@ from cisdl_bench.records import (
     LISTED_KINDS,
     UNLABELLED,
     Pairs,
-    Parameters,
 )
 from cisdl_bench.store.atomic import write_whole
 
@@ -37,7 +36,7 @@ _THEN = "Score it again with --overwrite"
 MASKS = ("probe", "donor")
 COUNTS = ("tp", "fp", "fn", "tn")
 #: Of the pair: its number, kind, label (-1, written as nothing, where it is not known), whether
-#: the truth of each mask is known, and what the pair was made of.
+#: the truth of each mask is known, and what the pair was made of; its parameters follow.
 ABOUT: dict[str, type] = {
     "index": int,
     "kind": str,
@@ -52,17 +51,29 @@ ABOUT: dict[str, type] = {
     "annotation_id": str,
     "donor_area_px": float,
     "probe_area_px": float,
-    **dict.fromkeys(Parameters._fields, float),
-    "moved_px": float,
 }
 #: Of the detector's answer: pixels by kind (against an empty mask where the truth is not known),
 #: the mean probability inside each mask, its own score.
 ANSWER: dict[str, type] = {
+    "moved_px": float,
     **{f"{mask}_{name}": int for mask in MASKS for name in COUNTS},
     **{f"{mask}_inside": float for mask in MASKS},
     "own_score": float,
 }
-COLUMNS = {**ABOUT, **ANSWER}
+
+
+def row_columns(parameters: Iterable[str]) -> dict[str, type]:
+    """Return the columns of ``pairs.csv`` and the type of each.
+
+    Args:
+        parameters: Columns of the set's parameters; none of other people's pairs.
+    """
+    return {**ABOUT, **dict.fromkeys(parameters, float), **ANSWER}
+
+
+def _parameters(columns: Sequence[str]) -> list[str]:
+    """Return the columns that are parameters: those between what all sets have."""
+    return list(columns[len(ABOUT) : len(columns) - len(ANSWER)])
 
 
 class PairCounts(NamedTuple):
@@ -113,13 +124,13 @@ def format_row(pairs: Pairs, index: int, counts: PairCounts) -> str:
         "label": None if label == UNLABELLED else label,
         "probe_known": int(known[0]),
         "donor_known": int(known[1]),
-        "moved_px": counts.moved_px,
     }
     cells = [
         " ".join(cell.splitlines()) if isinstance(cell, str) else cell  # a row is a line
-        for cell in map(about.get, ABOUT)
+        for cell in map(about.get, (*ABOUT, *pairs.parameters))
     ]
-    line: str = _LINES.writerow([*cells, *counts.counts, *counts.inside, counts.own_score])
+    answer = [counts.moved_px, *counts.counts, *counts.inside, counts.own_score]
+    line: str = _LINES.writerow([*cells, *answer])
     return line
 
 
@@ -195,15 +206,17 @@ def read_rows(path: Path) -> Rows:
         raise RunError.expected(
             path, "rows that `score` wrote", f"'{_first_line(error)}'", _THEN
         ) from error
-    if list(table.columns) != list(COLUMNS):
+    names = [str(name) for name in table.columns]
+    columns = row_columns(_parameters(names))
+    if names != list(columns) or not all(map(str.isidentifier, names)):
         raise RunError.expected(
             path,
-            f"{len(COLUMNS)} columns, index to own_score",
+            f"the columns {', '.join(ABOUT)}, parameters, {', '.join(ANSWER)}",
             f"{len(table.columns)}, {', '.join(map(str, table.columns[:2]))} ...",
             _THEN,
         )
     try:
-        rows = Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
+        rows = Rows({name: _typed(table[name], kind) for name, kind in columns.items()})
     except (ValueError, OverflowError) as error:
         got = f"'{_first_line(error)}'"
         raise RunError.expected(path, "numbers in every row", got, _THEN) from error
@@ -251,7 +264,7 @@ def _check(rows: Rows, path: Path) -> None:
         for name in COUNTS:
             count = rows[f"{mask}_{name}"]
             right[f"{mask}_{name}"] = ("pixels, 0 or more", (count >= 0) & (count < _MOST_PX))
-    for name in (*Parameters._fields, "moved_px", "own_score"):
+    for name in (*_parameters(list(rows.columns)), "moved_px", "own_score"):
         right[name] = ("a finite number or nothing", ~np.isinf(rows[name]))
     for name, (what, fits) in right.items():
         if not fits.all():
@@ -260,10 +273,11 @@ def _check(rows: Rows, path: Path) -> None:
             raise RunError.expected(where, what, f"'{rows[name][line]}'", _THEN)
 
 
-def read_lines(lines: Sequence[str]) -> Rows:
-    """Return the rows of lines as ``format_row`` gives them."""
-    table = _table(io.StringIO("".join([",".join(COLUMNS) + "\n", *lines])))
-    return Rows({name: _typed(table[name], kind) for name, kind in COLUMNS.items()})
+def read_lines(pairs: Pairs, lines: Sequence[str]) -> Rows:
+    """Return the rows of some pairs' lines as ``format_row`` gives them."""
+    columns = row_columns(pairs.parameters)
+    table = _table(io.StringIO("".join([",".join(columns) + "\n", *lines])))
+    return Rows({name: _typed(table[name], kind) for name, kind in columns.items()})
 
 
 def _table(source: Path | io.StringIO) -> Any:
@@ -291,24 +305,26 @@ def partial_file(folder: Path, writer: int = 0) -> Path:
     return folder / f"partial-{writer}.csv"
 
 
-def _whole(line: str) -> bool:
+def _whole(line: str, cells: int) -> bool:
     """Return whether a line is one that ``format_row`` gave, not a cut one."""
-    cells = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
-    return len(cells) == len(COLUMNS) and cells[0].isdecimal()
+    values = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
+    return len(values) == cells and values[0].isdecimal()
 
 
-def read_lines_by_pair(path: Path) -> dict[int, str]:
+def read_lines_by_pair(pairs: Pairs, path: Path) -> dict[int, str]:
     """Return the whole lines of a writer's file by pair; none where there is no file."""
     text = path.read_text("utf-8", "replace") if path.exists() else ""
-    return {int(line.split(",", 1)[0]): line for line in text.splitlines(True) if _whole(line)}
+    cells = len(row_columns(pairs.parameters))
+    lines = (line for line in text.splitlines(True) if _whole(line, cells))
+    return {int(line.split(",", 1)[0]): line for line in lines}
 
 
-def gather_lines(folder: Path) -> dict[int, str]:
+def gather_lines(pairs: Pairs, folder: Path) -> dict[int, str]:
     """Return the whole lines that earlier runs left, by pair, and leave them in one clean file."""
     lines: dict[int, str] = {}
     paths = sorted(folder.glob("partial-*.csv"))
     for path in paths:
-        lines.update(read_lines_by_pair(path))
+        lines.update(read_lines_by_pair(pairs, path))
     if paths:
         write_whole(partial_file(folder), "".join(lines.values()).encode())
         for path in paths:
@@ -317,7 +333,11 @@ def gather_lines(folder: Path) -> dict[int, str]:
     return lines
 
 
-def write_rows(path: Path, lines: Mapping[int, str]) -> None:
+def write_rows(pairs: Pairs, path: Path, lines: Mapping[int, str]) -> None:
     """Write ``pairs.csv`` in the pairs' order, whole or not at all."""
-    text = ",".join(COLUMNS) + "\n" + "".join(lines[index] for index in sorted(lines))
+    text = (
+        ",".join(row_columns(pairs.parameters))
+        + "\n"
+        + "".join(lines[index] for index in sorted(lines))
+    )
     write_whole(path, text.encode())

@@ -119,9 +119,9 @@ class _Run:
             if not self._make_missing_masks(job, masks):
                 self.progress.say(f"{current}: already scored, kept; --overwrite scores it again")
             return record
-        lines = gather_lines(current) if rank.number == 0 else {}
+        lines = gather_lines(pairs, current) if rank.number == 0 else {}
         rank.wait()
-        done = lines if rank.number == 0 else read_lines_by_pair(partial_file(current))
+        done = lines if rank.number == 0 else read_lines_by_pair(pairs, partial_file(current))
         todo = [index for index in pairs.indices if index not in done]
         self.progress.start("pairs", len(pairs), len(done))
         begun, mine = time.perf_counter(), rank.share(todo, options.batch_size)

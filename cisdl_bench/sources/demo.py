@@ -1,7 +1,6 @@
 """The built-in pictures: scikit-image's photographs, cut and flipped, in COCO's layout."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cisdl_bench.errors import SourceError, cause, next_step
+from cisdl_bench.packaged import packaged_text
 from cisdl_bench.records import Pixels
 from cisdl_bench.scratch import scratch_folder
 from cisdl_bench.seeding import stream
@@ -63,8 +63,7 @@ def write_demo(folder: Path) -> Path:
 
 
 def _write_split(root: Path, split: str) -> None:
-    text = (files("cisdl_bench.data_specs") / "demo" / "outlines.json").read_text("utf-8")
-    table = json.loads(text)
+    table = json.loads(packaged_text("demo/outlines.json"))
     pictures = root / f"{split}2014"
     pictures.mkdir()
     images: list[dict[str, Any]] = []

@@ -2,16 +2,15 @@
 
 import http.client
 import shutil
-import tomllib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import DownloadError
 from cisdl_bench.hashing import hash_file
+from cisdl_bench.packaged import packaged_toml
 from cisdl_bench.progress import Progress
 from cisdl_bench.sources.archive import unpack
 
@@ -45,8 +44,7 @@ class RemoteFile:
 
 def downloads(what: str) -> tuple[str, list[RemoteFile]]:
     """Return the base address and the files of ``coco2014`` or ``vgg16``."""
-    text = (files("cisdl_bench.data_specs") / "downloads.toml").read_text("utf-8")
-    table: dict[str, Any] = tomllib.loads(text)[what]
+    table: dict[str, Any] = packaged_toml("downloads.toml")[what]
     return table["base_url"], [RemoteFile(**entry) for entry in table["files"]]
 
 

@@ -18,9 +18,9 @@ A **picture shard** holds, for n pictures on a canvas of S by S px:
 
 A **composite shard** holds, for n composites:
 
-- ``composites``: a table of n rows with the fields of ``ROW``: ids, difficulty (0 difficult,
-  1 normal, 2 easy), parameters, areas, three boxes (top, left, height, width), ``opaque``, and
-  ``start``;
+- ``composites``: a table of n rows with the fields of ``row_type``: ids, difficulty (0 difficult,
+  1 normal, 2 easy), ``opaque``, areas, a column for each of the set's parameters (``parameters``
+  in its manifest), three boxes (top, left, height, width), and ``start``;
 - ``bytes``: uint8, one flat array; from ``start`` on lie, without gaps, the patch (height x width
   x 3, RGB, C order), the probe mask and the donor mask of the row, each mask cut to its box, its
   rows packed eight pixels a byte, the leftmost in the highest bit, the last byte filled with 0;
@@ -44,10 +44,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import DIFFICULTIES, Box, Composite, Mask, Parameters
+from cisdl_bench.records import DIFFICULTIES, Box, Composite, Mask
 from cisdl_bench.store.flat import AGAIN, Column
 
-LAYOUT = 1
+LAYOUT = 2
 SET_FORMAT = "cisdl-bench set"
 PICTURES_FORMAT = "cisdl-bench pictures"
 MANIFEST = "manifest.json"
@@ -55,27 +55,42 @@ MANIFEST = "manifest.json"
 _BOXES = ("patch", "probe", "donor")
 _EDGES = ("top", "left", "height", "width")
 
-ROW = np.dtype(
-    [
-        ("index", "<i8"),
-        ("donor_id", "<i8"),
-        ("background_id", "<i8"),
-        ("annotation_id", "<i8"),
-        ("difficulty", "u1"),
-        ("opaque", "u1"),
-        ("probe_area_px", "<i4"),
-        ("donor_area_px", "<i4"),
-        *[(name, "<f8") for name in Parameters._fields],
-        *[(f"{box}_{side}", "<i2") for box in _BOXES for side in _EDGES],
-        ("start", "<i8"),
-    ]
-)
-
 Bytes = npt.NDArray[np.uint8]
 
-#: The small datasets of a composite shard and of a picture shard, see the module's description.
-COMPOSITES = {"composites": Column(ROW), "digest": Column(np.uint8, (32,))}
-PICTURES = {"id": Column(np.int64), "digest": Column(np.uint8, (32,))}
+DIGEST = Column(np.uint8, (32,))
+#: The small datasets of a picture shard, see the module's description.
+PICTURES = {"id": Column(np.int64), "digest": DIGEST}
+
+
+def row_type(parameters: Iterable[str]) -> np.dtype[Any]:
+    """Return the type of a row of the table ``composites``.
+
+    Args:
+        parameters: Columns of the set's parameters, in order.
+
+    >>> row_type(["scale"])["scale"]
+    dtype('float64')
+    """
+    return np.dtype(
+        [
+            ("index", "<i8"),
+            ("donor_id", "<i8"),
+            ("background_id", "<i8"),
+            ("annotation_id", "<i8"),
+            ("difficulty", "u1"),
+            ("opaque", "u1"),
+            ("probe_area_px", "<i4"),
+            ("donor_area_px", "<i4"),
+            *[(name, "<f8") for name in parameters],
+            *[(f"{box}_{side}", "<i2") for box in _BOXES for side in _EDGES],
+            ("start", "<i8"),
+        ]
+    )
+
+
+def composite_columns(parameters: Iterable[str]) -> dict[str, Column]:
+    """Return the small datasets of a composite shard, see the module's description."""
+    return {"composites": Column(row_type(parameters)), "digest": DIGEST}
 
 
 def composite_row(composite: Composite, start: int) -> tuple[Any, ...]:
@@ -89,7 +104,7 @@ def composite_row(composite: Composite, start: int) -> tuple[Any, ...]:
         composite.opaque,
         np.count_nonzero(composite.probe_mask.bits),
         np.count_nonzero(composite.donor_mask.bits),
-        *composite.parameters,
+        *composite.parameters.values(),
         *composite.patch_box,
         *composite.probe_mask.box,
         *composite.donor_mask.box,

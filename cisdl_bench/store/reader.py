@@ -14,7 +14,6 @@ from cisdl_bench.records import (
     DIFFICULTIES,
     Mask,
     Pair,
-    Parameters,
     Pixels,
     label_of,
     pairs_of,
@@ -22,13 +21,13 @@ from cisdl_bench.records import (
 )
 from cisdl_bench.store.flat import AGAIN
 from cisdl_bench.store.layout import (
-    COMPOSITES,
-    ROW,
     check_boxes,
+    composite_columns,
     composite_digest,
     pack_boxes,
     read_box,
     row_lengths,
+    row_type,
     set_fingerprint,
     unpacked,
 )
@@ -42,7 +41,7 @@ class PairSet(StoredPairs):
     """The pairs of one generated set; pair i is kind ``i % K`` of composite ``i // K``.
 
     ``rows`` and ``digests`` have one entry for each composite, ``rows`` with the fields of
-    ``layout.ROW``.
+    ``layout.row_type``.
 
     Attributes:
         kinds: Kinds of pairs that each composite gives, of ``records.KINDS``.
@@ -53,9 +52,10 @@ class PairSet(StoredPairs):
         spec = self.manifest["spec"]
         self.kinds: tuple[str, ...] = tuple(spec["kinds"])
         self.size = int(spec["size"])
-        self.parameters = Parameters._fields
-        shards = self._open_shards(COMPOSITES, _check)
-        self.rows = np.concatenate([np.zeros(0, dtype=ROW), *(table for table, _ in shards)])
+        self.parameters = tuple(self.manifest["parameters"])
+        shards = self._open_shards(composite_columns(self.parameters), _check)
+        no_rows = np.zeros(0, dtype=row_type(self.parameters))
+        self.rows = np.concatenate([no_rows, *(table for table, _ in shards)])
         no_digests = np.zeros((0, 32), dtype=np.uint8)
         self.digests = np.concatenate([no_digests, *(digests for _, digests in shards)])
         self.indices = range(pairs_of(len(self.rows), self.kinds))
@@ -78,7 +78,9 @@ class PairSet(StoredPairs):
     def numbers(self, composite: int) -> dict[str, float | int | str]:
         """Return a composite's ids, class, areas and parameters by name."""
         row = self.rows[composite]
-        names = [name for name in ROW.names or () if not name.startswith(("patch_", "start"))]
+        names = [
+            name for name in self.rows.dtype.names or () if not name.startswith(("patch_", "start"))
+        ]
         values: dict[str, float | int | str] = {name: row[name].item() for name in names}
         values["difficulty"] = DIFFICULTIES[int(row["difficulty"])]
         return values

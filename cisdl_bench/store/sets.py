@@ -16,10 +16,9 @@ from cisdl_bench.records import DIFFICULTIES, Composite
 from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard, write_whole
 from cisdl_bench.store.flat import AGAIN, open_shard
 from cisdl_bench.store.layout import (
-    COMPOSITES,
+    DIGEST,
     LAYOUT,
     MANIFEST,
-    ROW,
     SET_FORMAT,
     Bytes,
     composite_digest,
@@ -27,6 +26,7 @@ from cisdl_bench.store.layout import (
     h5_header,
     pack_boxes,
     pack_composite,
+    row_type,
     set_fingerprint,
 )
 from cisdl_bench.store.pictures import PictureReader, intact
@@ -214,7 +214,7 @@ class SetFolder:
                 composite_row(c, int(start))
                 for c, start in zip(composites, starts[:-1], strict=True)
             ],
-            dtype=ROW,
+            dtype=row_type(composites[0].parameters),
         )
         donors = pictures.digests[pictures.positions(rows["donor_id"])]
         backgrounds = pictures.digests[pictures.positions(rows["background_id"])]
@@ -261,7 +261,7 @@ class SetFolder:
             skipped: What of the source could not be used, for ``skipped.csv``.
         """
         kept = [entry for entry in manifest["shards"] if entry["rows"]]
-        digest = {"digest": COMPOSITES["digest"]}
+        digest = {"digest": DIGEST}
         digests = [
             open_shard(self.path / entry["name"], "bytes", digest).values[0] for entry in kept
         ]

@@ -124,10 +124,15 @@ class Source(TypedDict):
     skipped: dict[str, Count]
 
 
+#: A column of a parameter, such as ``rotation_deg``.
+ParameterName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+
+
 class GeneratedSet(_Finished):
     """Of a finished set that ``generate`` wrote."""
 
     request: Request
+    parameters: Annotated[list[ParameterName], Meta(max_length=200)]
     shards: Annotated[list[CompositeEntry], Meta(min_length=1)]
     spec: Spec
     counts: GeneratedCounts

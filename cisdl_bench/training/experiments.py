@@ -2,33 +2,37 @@
 
 import hashlib
 import json
-import tomllib
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.validation import record_values, require
+from cisdl_bench.packaged import packaged_names, packaged_text
+from cisdl_bench.validation import as_record, decode_toml, read_text, require
 
-STAGES = ("cross-entropy", "adversarial", "detection")
-FORMS = ("bce", "hinge")
-OPTIMIZERS = ("adadelta", "adam")
 #: Largest values that an experiment may ask for; beyond them memory or the numbers give out.
-MOST_BATCH, MOST_EPOCHS, MOST_STEPS = 4096, 100_000, 1000
-MOST_LEARNING_RATE, MOST_WEIGHT = 100.0, 1000.0
-PICTURES = ("bgr-minus-mean", "-1..1")  # models.dmac_det.LEVELS, without importing torch
+MOST_BATCH, MOST_EPOCHS = 4096, 100_000
+
+Chance = Annotated[float, Meta(ge=0, le=1)]
+Weight = Annotated[float, Meta(ge=0, le=1000)]
+LearningRate = Annotated[float, Meta(gt=0, le=100)]
+Beta = Annotated[float, Meta(ge=0, lt=1)]
+Betas = Annotated[
+    tuple[Beta, ...], Meta(max_length=2, description="two numbers of 0 to 1, or none")
+]
 
 
 @dataclass(frozen=True)
 class OptimizerSpec:
     """How one network's weights are updated; what is not said is PyTorch's default."""
 
-    name: str
-    learning_rate: float
-    betas: tuple[float, ...] = ()
+    name: Literal["adadelta", "adam"]
+    learning_rate: LearningRate
+    betas: Betas = ()
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class AdversarialSpec:
     """The second stage (section III-D, Algorithm 2).
 
     Attributes:
-        form: Form of the discriminative loss, one of ``FORMS``.
+        form: Form of the discriminative loss, ``bce`` or ``hinge``.
         lambda_det: Weight of the detection loss, equation (8); 0: there is no Det.
         lambda_dis: Weight of the discriminative loss, equation (8); 0: there is no Dis.
         ground_truth: Whether Det also learns from true masks, equation (12).
@@ -45,13 +49,13 @@ class AdversarialSpec:
         steps: k of Algorithm 2, updates of Det and Dis for each update of DMAC.
     """
 
-    form: str
-    lambda_det: float
-    lambda_dis: float
+    form: Literal["bce", "hinge"]
+    lambda_det: Weight
+    lambda_dis: Weight
     ground_truth: bool
-    learning_rate: float
-    betas: tuple[float, ...]
-    steps: int = 1
+    learning_rate: LearningRate
+    betas: Betas
+    steps: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Experiment:
     """One experiment as its TOML file says it; the files' comments explain each key.
 
     Attributes:
-        stage: One of ``STAGES``.
+        stage: ``cross-entropy``, ``adversarial`` or ``detection``.
         network: Architecture of the network that is trained.
         start: Experiment whose checkpoint this one starts from; empty for a first stage.
         place: Position in lists of experiments.
@@ -69,21 +73,21 @@ class Experiment:
     """
 
     name: str
-    version: int
+    version: Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
     title: str
     source: str
-    stage: str
-    network: str
-    epochs: int
-    batch: int
-    flip: float
-    swap: float
+    stage: Literal["cross-entropy", "adversarial", "detection"]
+    network: Literal["dmac", "dmvn-bn"]
+    epochs: Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
+    batch: Annotated[int, Meta(ge=1, le=MOST_BATCH)]
+    flip: Chance
+    swap: Chance
     optimizer: OptimizerSpec
     start: str = ""
     place: int = 0
     also: tuple[str, ...] = ()
-    width: float = 1.0
-    pictures: str = PICTURES[0]
+    width: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    pictures: Literal["bgr-minus-mean", "-1..1"] = "bgr-minus-mean"
     adversarial: AdversarialSpec | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -129,11 +133,9 @@ def experiments() -> dict[str, Experiment]:
     >>> list(experiments())[:4]
     ['dmac', 'dmvn-bn', 'dmac-star', 'adv-bce-0.1-0.1-1e-5']
     """
-    root = files("cisdl_bench.data_specs") / "experiments"
     found = [
-        parse_experiment(entry.read_text("utf-8"), entry.name)
-        for entry in root.iterdir()
-        if entry.name.endswith(".toml")
+        parse_experiment(packaged_text(f"experiments/{name}.toml"), name)
+        for name in packaged_names("experiments")
     ]
     return {each.name: each for each in sorted(found, key=lambda each: each.place)}
 
@@ -156,13 +158,7 @@ def load_experiment(name: str) -> Experiment:
         raise SpecError(
             f"{name}: expected the name of an experiment or a .toml file, got neither. {hint}"
         )
-    try:
-        text = Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.expected(
-            name, "a readable TOML file", error, "Give the path of your experiment"
-        ) from error
-    return parse_experiment(text, name)
+    return parse_experiment(read_text(name, "experiment"), name)
 
 
 def parse_experiment(text: str, where: str) -> Experiment:
@@ -171,38 +167,9 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         SpecError: As ``load_experiment``.
     """
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
-    apart = ("optimizer", "adversarial")
-    values: dict[str, Any] = record_values(table, Experiment, where, apart)
-    require("optimizer" in table, where, "a table [optimizer]", "none")
-    values["also"] = tuple(values.get("also", ()))
-    values["optimizer"] = _record(OptimizerSpec, table["optimizer"], f"{where}: optimizer")
-    if "adversarial" in table:
-        inner = table["adversarial"]
-        values["adversarial"] = _record(AdversarialSpec, inner, f"{where}: adversarial")
-    experiment = Experiment(**values)
+    experiment = as_record(decode_toml(text, where), Experiment, where)
     check_experiment(experiment, where)
     return experiment
-
-
-def _record(kind: type, table: object, where: str) -> Any:
-    require(isinstance(table, dict), where, "a table", table)
-    assert isinstance(table, dict)
-    values = record_values(table, kind, where)
-    betas = values.get("betas", [])
-    ok = len(betas) in (0, 2) and all(_number(v) and 0 <= v < 1 for v in betas)
-    require(ok, f"{where}.betas", "two numbers of 0 to 1", betas)
-    rate = values["learning_rate"]
-    ok = 0 < rate <= MOST_LEARNING_RATE
-    require(ok, f"{where}.learning_rate", f"above 0, at most {MOST_LEARNING_RATE}", rate)
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def check_experiment(experiment: Experiment, where: str) -> None:
@@ -219,41 +186,23 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     text = experiment.name
     ok = bool(text) and text.isprintable() and Path(text).name == text and not text.startswith(".")
     require(ok, f"{where}: name", "a name that a folder can have", repr(text))
-    names = all(isinstance(each, str) for each in experiment.also)
-    require(names, f"{where}: also", "a list of names", list(experiment.also))
-    options = (("stage", STAGES), ("network", ("dmac", "dmvn-bn")), ("pictures", PICTURES))
-    for name, allowed in options:
-        value = getattr(experiment, name)
-        require(value in allowed, f"{where}: {name}", f"one of {', '.join(allowed)}", repr(value))
-    require(
-        experiment.optimizer.name in OPTIMIZERS,
-        f"{where}: optimizer.name",
-        f"one of {', '.join(OPTIMIZERS)}",
-        experiment.optimizer.name,
-    )
+    for where_betas, spec in (
+        (f"{where}: optimizer", experiment.optimizer),
+        (f"{where}: adversarial", of),
+    ):
+        ok = spec is None or len(spec.betas) in (0, 2)
+        require(ok, f"{where_betas}: betas", "two numbers of 0 to 1, or none", spec and spec.betas)
     ok = experiment.optimizer.name == "adam" or not experiment.optimizer.betas
-    require(ok, f"{where}: optimizer.betas", "none, Adadelta has none", experiment.optimizer.betas)
-    most = {"epochs": MOST_EPOCHS, "batch": MOST_BATCH, "version": MOST_EPOCHS}
-    for name, limit in most.items():
+    require(ok, f"{where}: optimizer: betas", "none, Adadelta has none", experiment.optimizer.betas)
+    for name, limit in {"epochs": MOST_EPOCHS, "batch": MOST_BATCH}.items():
         value = getattr(experiment, name)
-        require(value >= 1, f"{where}: {name}", "1 or more", value)
-        require(value <= limit, f"{where}: {name}", f"at most {limit:,}", value)
-    for name in ("flip", "swap"):
-        value = getattr(experiment, name)
-        require(0 <= value <= 1, f"{where}: {name}", "0 to 1", value)
-    require(0 < experiment.width <= 1, f"{where}: width", "above 0, at most 1", experiment.width)
+        require(1 <= value <= limit, f"{where}: {name}", f"1 to {limit:,}", value)
     wanted = experiment.stage == "adversarial"
-    require((of is not None) == wanted, f"{where}: adversarial", f"{wanted}", of is not None)
+    if wanted != (of is not None):
+        said = "needs a table [adversarial]" if wanted else "has no table [adversarial]"
+        raise SpecError(f'{where}: stage = "{experiment.stage}" {said}. Correct the spec.')
     if experiment.stage == "detection":
         then = "the experiment that has learnt Det"
         require(bool(experiment.start), f"{where}: start", then, "none")
     if experiment.stage != "cross-entropy" or experiment.width != 1:
         require(experiment.network == "dmac", f"{where}: network", "dmac", experiment.network)
-    if of is not None:
-        require(of.form in FORMS, f"{where}: form", f"one of {', '.join(FORMS)}", of.form)
-        require(of.steps >= 1, f"{where}: steps", "1 or more", of.steps)
-        require(of.steps <= MOST_STEPS, f"{where}: steps", f"at most {MOST_STEPS}", of.steps)
-        for name in ("lambda_det", "lambda_dis"):
-            value = getattr(of, name)
-            ok = 0 <= value <= MOST_WEIGHT
-            require(ok, f"{where}: {name}", f"0 to {MOST_WEIGHT}", value)

@@ -1,9 +1,9 @@
 """Detectors whose parameters are data: ``data_specs/detectors/NAME.toml``."""
 
 import hashlib
-import tomllib
-from importlib.resources import files
 from typing import Any
+
+from cisdl_bench.packaged import packaged_text, packaged_toml
 
 
 def read_parameters(name: str) -> dict[str, Any]:
@@ -12,6 +12,6 @@ def read_parameters(name: str) -> dict[str, Any]:
     >>> read_parameters("luo-blocks")["side_px"]
     16
     """
-    text = (files("cisdl_bench.data_specs") / "detectors" / f"{name}.toml").read_text("utf-8")
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return {**tomllib.loads(text), "identity": f"{name} {digest[:16]}"}
+    file = f"detectors/{name}.toml"
+    digest = hashlib.sha256(packaged_text(file).encode()).hexdigest()
+    return {**packaged_toml(file), "identity": f"{name} {digest[:16]}"}

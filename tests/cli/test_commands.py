@@ -55,7 +55,7 @@ def test_specs_lists_and_shows() -> None:
     assert re.search(r"^rotation +3 x 3,000 pairs +256 px", typed("specs").output, re.M)
     assert re.search(r"^training +1,035,255 pairs", typed("specs").output, re.M)
     assert typed("specs", "show", "rotation").output == spec_text("rotation")
-    assert len(json.loads(typed("specs", "--json").output)) == 16
+    assert len(json.loads(typed("specs", "--json").output)) == 8 + 8 + 2
     assert typed("specs", "show", "nothing").exit_code == 2
 
 
@@ -235,7 +235,9 @@ def test_info_describes_and_writes_a_recipe(coco: Path, out: Path, tmp_path: Pat
     typed("info", out / "rotation-difficult", "--parameters", "-o", recipe)
     lines = recipe.read_text().splitlines()
     assert len(lines) == 32
-    assert lines[1].startswith("index,donor_id,annotation_id,background_id,difficulty,shift_x_px")
+    assert lines[1].startswith(
+        "index,donor_id,annotation_id,background_id,difficulty,rotation_deg,"
+    )
     again = typed("generate", "--recipe", recipe, "--coco", coco, "--out", tmp_path, "--jobs", 1)
     assert again.exit_code == 0
     assert json.loads(lines[0].split(" ", 3)[3])["fingerprint"] in again.output
@@ -318,4 +320,4 @@ def test_ctrl_c_keeps_what_is_finished(coco: Path, tmp_path: Path) -> None:
     assert "Traceback" not in shown
     again = typed(*words, "--out", tmp_path, "--jobs", 1)
     assert again.exit_code == 0
-    assert re.search(r"goes on after \d+ finished shards", again.stderr)
+    assert re.search(r"resumed after \d+ finished shards", again.stderr)

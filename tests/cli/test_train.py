@@ -116,4 +116,4 @@ def test_pairs_without_masks_are_refused_in_a_line(
     assert not Path("cisdl-training").exists()
     absurd = typed("train", "dmac", "--data", data, "--batch-size", 100_000)
     assert absurd.exit_code == 2
-    assert "dmac: batch: expected at most 4,096, got 100000" in absurd.stderr
+    assert "dmac: batch: expected 1 to 4,096, got 100000" in absurd.stderr

@@ -35,12 +35,12 @@ def test_several_instances_of_one_donor_are_each_cut_out_by_their_own_mask(coco,
         ("by_difficulty = true", "by_difficulty = false"),
     )
     of = {split: open_coco(coco, split, tmp_path / "index") for split in ("train", "val")}
-    from cisdl_bench.generate.jobs import drawn_orders
-    from cisdl_bench.generate.run import run
+    from cisdl_bench.generate.jobs import make_jobs
+    from cisdl_bench.generate.run import make_sets
     from cisdl_bench.store.folder import DataFolder
 
-    orders = drawn_orders([spec], [], of.__getitem__, seed=0, pairs=60)
-    run(orders, DataFolder(tmp_path), Heard())
+    orders = make_jobs([spec], [], of.__getitem__, seed=0, pairs=60)
+    make_sets(orders, DataFolder(tmp_path), Heard())
     pairs = open_pairs(tmp_path / "raw")
     rows = pairs.rows
     same_donor = rows["donor_id"][1:] == rows["donor_id"][:-1]
@@ -74,7 +74,7 @@ def test_an_instance_that_covers_no_pixel_of_the_canvas_is_counted(tmp_path) -> 
 
     change_coco(root, striped)
     spec = spec_of(tmp_path, "raw", ("size = 256 ", "size = 32 "))
-    plan = DrawnPlan(load_spec(spec), "normal", 0, open_coco(root, "val", tmp_path / "index"))
+    plan = DrawnPlan(load_spec(spec), 0, open_coco(root, "val", tmp_path / "index"), "normal")
     _, refused, _ = compose_range(plan, 0, 6, _Whole(32))
     assert refused == {"instance covers no pixel of the canvas": 6}
 
@@ -104,7 +104,7 @@ def test_the_rendered_mask_decides_over_the_class(
         return region_of(mask), np.zeros((side, side, 3), dtype=np.uint8)
 
     monkeypatch.setattr(compose, "render", rendered)
-    plan = DrawnPlan(load_spec("raw"), "normal", 0, source)
+    plan = DrawnPlan(load_spec("raw"), 0, source, "normal")
     composites, refused, _ = compose_range(plan, 0, 12, _Whole(256))
     assert len(composites) == made
     assert sum(refused.values()) == 12 - made

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from placing import place
 from scipy import stats
 
-from cisdl_bench.generate.draw import Wish, class_of, draw_placements, draw_switches
-from cisdl_bench.generate.outline import outline_of, placed
-from cisdl_bench.records import Parameters, region_of
-from cisdl_bench.seeding import stream
+from cisdl_bench.generate.draw import PlacementRequest, area_class, draw_placements
+from cisdl_bench.generate.outline import find_outline
+from cisdl_bench.records import region_of
 from cisdl_bench.specs import SetSpec, load_spec
 
 LEVEL = 1e-3  # of every Kolmogorov-Smirnov test below; the streams are fixed
@@ -26,15 +26,15 @@ def drawn(
     spec: SetSpec, mask: np.ndarray, n: int, area_range: tuple[float, float] = (0, 1)
 ) -> dict[str, np.ndarray]:
     """The first admissible parameters of n composites."""
-    outline = outline_of(region_of(mask))
+    outline = find_outline(region_of(mask))
     found = []
-    for k in range(n):
-        rng = stream(3, spec.full_name, "test", index=k)
-        wish = Wish(rng, draw_switches(rng, spec), outline, area_range)
-        placements = draw_placements(spec, [wish])[0]
-        found += [placement.parameters for placement in itertools.islice(placements, 1)]
+    for start in range(0, n, 100):
+        numbers = range(start, min(start + 100, n))
+        requests = [PlacementRequest(k, "test", outline, area_range) for k in numbers]
+        for placements in draw_placements(spec, 3, requests):
+            found += [placement.parameters for placement in itertools.islice(placements, 1)]
     assert len(found) == n
-    return dict(zip(Parameters._fields, np.array(found).T, strict=True))
+    return dict(zip(spec.parameters, np.array(found).T, strict=True))
 
 
 SMALL = box_mask(256, 124, 124, 8, 8)  # at the centre: it stays whole under everything but shifts
@@ -90,9 +90,12 @@ def test_joint_draws_do_not_shrink_the_angles() -> None:
 
 def test_every_switch_has_its_own_probability() -> None:
     spec = load_spec("combination")
-    switches = [draw_switches(stream(0, "s", index=k), spec) for k in range(4000)]
-    table = np.array([[s[name] for name in s] for s in switches], dtype=float)
-    assert table[:, 0].all()
+    values = drawn(spec, SMALL, 4000)
+    columns = ("rotation_deg", "scale", "luminance", "width_factor")
+    table = np.stack([values[c] != spec.parameters[c].neutral for c in columns], axis=1) * 1.0
+    table = np.concatenate([np.ones((4000, 1)), table], axis=1)
+    table[:, 3] += stats.uniform.rvs(size=4000, random_state=0) < 0.5 / 65  # luminance may be 0
+    assert (values["shift_x_px"] != 0).mean() > 0.99
     assert np.abs(table[:, 1:].mean(0) - 0.5).max() < 4 * np.sqrt(0.25 / 4000)
     assert np.abs(np.corrcoef(table[:, 1:].T) - np.eye(4)).max() < 0.07
 
@@ -156,41 +159,35 @@ def test_a_shift_grows_with_the_canvas() -> None:
 def test_everything_yielded_is_whole_and_in_its_class() -> None:
     spec = load_spec("combination")
     mask = box_mask(256, 60, 90, 90, 60)
-    outline = outline_of(region_of(mask))
+    outline = find_outline(region_of(mask))
     for k in range(50):
-        rng = stream(1, "whole", index=k)
-        wish = Wish(rng, draw_switches(rng, spec), outline, (0.01, 0.1))
-        for placement in itertools.islice(draw_placements(spec, [wish])[0], 5):
-            drawing = placement.parameters
-            assert min(placement.low) >= 0
-            assert max(placement.high) <= 256
-            assert placement == placed(drawing, outline, 256)
-            factor = drawing.scale**2 * drawing.width_factor * drawing.height_factor
+        request = PlacementRequest(k, "whole", outline, (0.01, 0.1))
+        for placement in itertools.islice(draw_placements(spec, 1, [request])[0], 5):
+            drawing = dict(zip(spec.parameters, placement.parameters, strict=True))
+            assert min(placement.box) >= 0
+            assert max(placement.box) <= 256
+            assert placement == place(mask, **drawing)
+            factor = drawing["scale"] ** 2 * drawing["width_factor"] * drawing["height_factor"]
             assert 0.01 < mask.sum() * factor / 256**2 <= 0.1
 
 
 def test_tries_run_out() -> None:
     spec = load_spec("rotation")
     whole = np.ones((256, 256), dtype=np.uint8)
-    rng = stream(0, "none")
-    wish = Wish(rng, draw_switches(rng, spec), outline_of(region_of(whole)), (0, 1))
-    assert not list(draw_placements(spec, [wish])[0])
+    request = PlacementRequest(0, "none", find_outline(region_of(whole)), (0, 1))
+    assert not list(draw_placements(spec, 0, [request])[0])
 
 
-def test_a_wish_gets_the_same_alone_and_among_others() -> None:
+def test_a_request_gets_the_same_alone_and_among_others() -> None:
     spec = load_spec("combination")
     boxes = [box_mask(256, 20 + k, 60, 20 + 2 * k, 60) for k in range(40)]
 
-    def wishes() -> list[Wish]:
-        made = []
-        for k, mask in enumerate(boxes):
-            rng = stream(5, "together", index=k)
-            switches = draw_switches(rng, spec)
-            made.append(Wish(rng, switches, outline_of(region_of(mask)), (0.01, 0.25)))
-        return made
-
-    together = [list(itertools.islice(found, 60)) for found in draw_placements(spec, wishes())]
-    alone = [list(itertools.islice(draw_placements(spec, [w])[0], 60)) for w in wishes()]
+    requests = [
+        PlacementRequest(3 * k, "together", find_outline(region_of(mask)), (0.01, 0.25))
+        for k, mask in enumerate(boxes)
+    ]
+    together = [list(itertools.islice(p, 60)) for p in draw_placements(spec, 5, requests)]
+    alone = [list(itertools.islice(draw_placements(spec, 5, [r])[0], 60)) for r in requests]
     assert together == alone
     assert all(together)
 
@@ -199,12 +196,12 @@ def test_classes_open_below_and_closed_above() -> None:
     classes = load_spec("raw").areas
     expected = {655: None, 656: "difficult", 6553: "difficult", 6554: "normal", 16384: "normal"}
     expected |= {16385: "easy", 32768: "easy", 32769: None, 0: None}
-    assert {area: class_of(area, 256, classes) for area in expected} == expected
+    assert {area: area_class(area, 256, classes) for area in expected} == expected
 
 
 def test_classes_of_the_release_are_closed_below_and_open_above() -> None:
     spec = load_spec("release/raw")
     expected = {2621: None, 2622: "difficult", 26214: "difficult", 26215: "normal"}
     expected |= {65535: "normal", 65536: "easy", 131072: "easy", 131073: None}
-    found = {area: class_of(area, 512, spec.areas, spec.closed) for area in expected}
+    found = {area: area_class(area, 512, spec.areas, spec.closed) for area in expected}
     assert found == expected

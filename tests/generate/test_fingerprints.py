@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Heard
 
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.folder import DataFolder
 
@@ -23,7 +23,7 @@ def test_the_tested_versions_are_pinned() -> None:
     assert wanted in [each["versions"] for each in PINNED]
 
 
-def test_three_small_sets_have_their_fingerprints(tmp_path: Path) -> None:
+def test_small_sets_have_their_fingerprints(tmp_path: Path) -> None:
     here = {name: version(name) for name in PINNED[0]["versions"]}
     known = [each["fingerprints"] for each in PINNED if each["versions"] == here]
     if not known:
@@ -33,7 +33,8 @@ def test_three_small_sets_have_their_fingerprints(tmp_path: Path) -> None:
         return find_source(None, split, tmp_path)
 
     names = {"raw-easy": 12, "combination-difficult": 12, "release-scale-normal": 4}
+    names |= {"flip-normal": 6, "perspective-easy": 6}
     for name, pairs in names.items():
-        orders = drawn_orders([name], [], source_of, seed=0, pairs=pairs)
-        made = run(orders, DataFolder(tmp_path), Heard())[0]
+        orders = make_jobs([name], [], source_of, seed=0, pairs=pairs)
+        made = make_sets(orders, DataFolder(tmp_path), Heard())[0]
         assert made["fingerprint"] == known[0][name], name

@@ -5,33 +5,40 @@ import math
 import cv2
 import numpy as np
 import pytest
+from placing import matrix_by, place, spec_for
 
-from cisdl_bench.generate.affine import Affine, affine_of, inverse
-from cisdl_bench.generate.outline import extent, outline_of
-from cisdl_bench.records import Parameters, region_of
+from cisdl_bench.generate.draw import composed_matrix
+from cisdl_bench.generate.outline import find_outline, transformed_extent
+from cisdl_bench.records import region_of
+from cisdl_bench.transforms.matrix import inverse, one
 
 
-def moved(affine, x: float, y: float) -> tuple[float, float]:
-    return (
-        affine.xx * x + affine.xy * y + affine.x0,
-        affine.yx * x + affine.yy * y + affine.y0,
-    )
+def moved(matrix, x, y) -> tuple:
+    """Where a point goes, by numpy's own product."""
+    at = np.array(matrix) @ np.array([x, y, np.ones_like(x)])
+    return tuple(at[:2] / at[2])
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, float]:
+    low, high = [-9, -9, -30, 0.5, 0, 0.5, 0.5], [9, 9, 30, 4, 1, 2, 2]
+    names = spec_for("combination", 256).parameters
+    return dict(zip(names, rng.uniform(low, high).tolist(), strict=True))
 
 
 def test_each_transformation_by_hand() -> None:
     centre = 128.0
-    assert moved(affine_of(Parameters(), 256), 3, 4) == (3, 4)
-    assert moved(affine_of(Parameters(shift_x_px=5, shift_y_px=-7), 256), 3, 4) == (8, -3)
-    assert moved(affine_of(Parameters(scale=2), 256), 129, 126) == (130, 124)
-    assert moved(affine_of(Parameters(width_factor=0.5), 256), 130, 126) == (129, 126)
-    assert moved(affine_of(Parameters(height_factor=2), 256), 130, 126) == (130, 124)
+    assert moved(matrix_by(256), 3, 4) == (3, 4)
+    assert moved(matrix_by(256, shift_x_px=5, shift_y_px=-7), 3, 4) == (8, -3)
+    assert moved(matrix_by(256, scale=2), 129, 126) == (130, 124)
+    assert moved(matrix_by(256, width_factor=0.5), 130, 126) == (129, 126)
+    assert moved(matrix_by(256, height_factor=2), 130, 126) == (130, 124)
     # Counter-clockwise as seen: what lies right of the centre comes to lie above it.
-    x, y = moved(affine_of(Parameters(rotation_deg=90), 256), centre + 10, centre)
+    x, y = moved(matrix_by(256, rotation_deg=90), centre + 10, centre)
     assert (x, y) == pytest.approx((centre, centre - 10), abs=1e-9)
 
 
 def test_the_order_is_shift_rotation_scale_deformation() -> None:
-    both = affine_of(Parameters(shift_x_px=10, rotation_deg=90, scale=2, width_factor=0.5), 256)
+    both = matrix_by(256, shift_x_px=10, rotation_deg=90, scale=2, width_factor=0.5)
     # (128, 128) -> shift (138, 128) -> rotation (128, 118) -> scale (128, 108) -> width: same.
     assert moved(both, 128, 128) == pytest.approx((128, 108), abs=1e-9)
     # (128, 138) -> (138, 138) -> (138, 118) -> (148, 108) -> (138, 108)
@@ -41,19 +48,18 @@ def test_the_order_is_shift_rotation_scale_deformation() -> None:
 def test_inverse_brings_back() -> None:
     rng = np.random.default_rng(0)
     for _ in range(100):
-        drawn = Parameters(*rng.uniform([-9, -9, -30, 0.5, 0, 0.5, 0.5], [9, 9, 30, 4, 1, 2, 2]))
-        affine = affine_of(drawn, 256)
+        matrix = matrix_by(256, **random_parameters(rng))
         x, y = rng.uniform(0, 256, 2)
-        assert moved(inverse(affine), *moved(affine, x, y)) == pytest.approx((x, y), abs=1e-9)
+        assert moved(inverse(matrix), *moved(matrix, x, y)) == pytest.approx((x, y), abs=1e-9)
 
 
 def test_arrays_give_what_single_values_give() -> None:
     rng = np.random.default_rng(0)
-    low, high = [-9, -9, -30, 0.5, 0, 0.5, 0.5], [9, 9, 30, 4, 1, 2, 2]
-    drawn = rng.uniform(low, high, (50, 7)).T
-    many = affine_of(Parameters(*drawn), 256)
-    for k in range(50):
-        assert affine_of(Parameters(*drawn[:, k].tolist()), 256) == tuple(v[k] for v in many)
+    drawn = [random_parameters(rng) for _ in range(50)]
+    columns = [np.array([parameters[name] for parameters in drawn]) for name in drawn[0]]
+    many = composed_matrix(spec_for("combination", 256), columns)
+    for k, parameters in enumerate(drawn):
+        assert matrix_by(256, **parameters) == one(many, k)
 
 
 def random_mask(rng: np.random.Generator) -> np.ndarray:
@@ -63,32 +69,25 @@ def random_mask(rng: np.random.Generator) -> np.ndarray:
     return mask
 
 
-def alone(affine: Affine) -> Affine:
-    return Affine(*(np.array([field]) for field in affine))
-
-
 def test_extent_is_that_of_every_pixel_square() -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
         mask = random_mask(rng)
-        drawn = Parameters(*rng.uniform([-9, -9, -30, 0.5, 0, 0.5, 0.5], [9, 9, 30, 4, 1, 2, 2]))
-        affine = affine_of(drawn, 64)
+        matrix = matrix_by(64, **random_parameters(rng))
         rows, columns = np.nonzero(mask)
-        corners = [moved(affine, columns + dx, rows + dy) for dx in (0, 1) for dy in (0, 1)]
+        corners = [moved(matrix, columns + dx, rows + dy) for dx in (0, 1) for dy in (0, 1)]
         x = np.concatenate([c[0] for c in corners])
         y = np.concatenate([c[1] for c in corners])
-        outline = outline_of(region_of(mask))
+        outline = find_outline(region_of(mask))
         assert outline.area_px == mask.sum()
-        low, high = extent(outline.points[:, :, None], alone(affine))[:, :, 0]
-        assert low == pytest.approx([x.min(), y.min()], abs=1e-9)
-        assert high == pytest.approx([x.max(), y.max()], abs=1e-9)
+        box = [float(side[0]) for side in transformed_extent(outline.points[:, :, None], matrix)]
+        assert box == pytest.approx([x.min(), y.min(), x.max(), y.max()], abs=1e-9)
 
 
 def test_one_pixel_has_an_outline() -> None:
     mask = np.zeros((9, 9), dtype=np.uint8)
     mask[2, 3] = 1
-    outline = outline_of(region_of(mask))
+    outline = find_outline(region_of(mask))
     assert (outline.points.tolist(), outline.area_px) == ([[3.5], [2.5]], 1)
-    affine = alone(affine_of(Parameters(rotation_deg=45), 9))
-    low, high = extent(outline.points[:, :, None], affine)[:, :, 0]
-    assert high - low == pytest.approx([math.sqrt(2)] * 2)
+    box = place(mask, rotation_deg=45).box
+    assert (box[2] - box[0], box[3] - box[1]) == pytest.approx([math.sqrt(2)] * 2)

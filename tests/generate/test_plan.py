@@ -14,26 +14,28 @@ from cisdl_bench.specs import load_spec
 
 @pytest.fixture
 def plan(source: CocoSource) -> DrawnPlan:
-    return DrawnPlan(load_spec("training"), "all", 0, source)
+    return DrawnPlan(load_spec("training"), 0, source, "all")
 
 
 def described(plan: DrawnPlan, n: int) -> list[tuple]:
-    return [tuple(plan.candidate(k)[:5]) for k in range(n)]
+    return [tuple(candidate[:5]) for candidate in plan.candidates(0, n)]
 
 
 def test_the_same_candidates_in_any_order_and_after_pickling(plan: DrawnPlan) -> None:
     expected = described(plan, plan.total)
     again = pickle.loads(pickle.dumps(plan))
-    assert [tuple(again.candidate(k)[:5]) for k in reversed(range(plan.total))] == expected[::-1]
+    assert [
+        tuple(again.candidates(k, k + 1)[0][:5]) for k in reversed(range(plan.total))
+    ] == expected[::-1]
     assert pickle.loads(pickle.dumps(plan)) is again  # a worker keeps it
 
 
 def test_seed_set_and_difficulty_change_them(source: CocoSource) -> None:
     plans = [
-        DrawnPlan(load_spec("rotation"), "normal", 0, source),
-        DrawnPlan(load_spec("rotation"), "normal", 1, source),
-        DrawnPlan(load_spec("scale"), "normal", 0, source),
-        DrawnPlan(load_spec("rotation"), "difficult", 0, source),
+        DrawnPlan(load_spec("rotation"), 0, source, "normal"),
+        DrawnPlan(load_spec("rotation"), 1, source, "normal"),
+        DrawnPlan(load_spec("scale"), 0, source, "normal"),
+        DrawnPlan(load_spec("rotation"), 0, source, "difficult"),
     ]
     assert len({tuple(c[1:4] for c in described(plan, 10)) for plan in plans}) == 4
 
@@ -46,7 +48,7 @@ def test_training_visits_every_picture_five_times_in_a_row(plan: DrawnPlan) -> N
 
 
 def test_a_test_set_takes_every_picture_once_a_pass(source: CocoSource) -> None:
-    plan = DrawnPlan(load_spec("rotation"), "normal", 0, source)
+    plan = DrawnPlan(load_spec("rotation"), 0, source, "normal")
     donors = [candidate[1] for candidate in described(plan, 28)]
     assert sorted(donors[:14]) == sorted(donors[14:]) == list(range(14))
     assert donors[:14] != donors[14:]
@@ -56,7 +58,7 @@ def test_a_test_set_takes_every_picture_once_a_pass(source: CocoSource) -> None:
 def test_pictures_are_those_of_the_candidates(plan: DrawnPlan) -> None:
     for start, stop in ((0, 70), (3, 4), (5, 22), (69, 70)):
         needed = set(plan.pictures(start, stop).tolist())
-        named = {p for k in range(start, stop) for p in plan.candidate(k)[1:3]}
+        named = {p for candidate in plan.candidates(start, stop) for p in candidate[1:3]}
         assert named <= needed
         assert needed <= set(range(14))
 
@@ -70,10 +72,9 @@ def test_backgrounds_are_even_and_never_of_the_donors_group(tmp_path: Path) -> N
 
     change_coco(root, group)
     source = open_coco(root, "val", tmp_path / "index")
-    plan = DrawnPlan(load_spec("rotation"), "normal", 0, source)
+    plan = DrawnPlan(load_spec("rotation"), 0, source, "normal")
     counts = np.zeros((8, 8), dtype=int)
-    for k in range(8 * 90):
-        _, donor, background, *_ = plan.candidate(k)
+    for _, donor, background, *_ in plan.candidates(0, 8 * 90):
         counts[donor, background] += 1
     assert not counts[:3, :3].any()
     assert not counts.diagonal().any()
@@ -85,15 +86,15 @@ def test_backgrounds_are_even_and_never_of_the_donors_group(tmp_path: Path) -> N
 def test_one_scene_alone_is_refused(tmp_path: Path) -> None:
     root = write_coco(tmp_path / "coco", count=1)
     source = open_coco(root, "val", tmp_path / "index")
-    plan = DrawnPlan(load_spec("rotation"), "normal", 0, source)
+    plan = DrawnPlan(load_spec("rotation"), 0, source, "normal")
     with pytest.raises(SourceError, match="expected pictures of at least two scenes"):
-        plan.candidate(0)
+        plan.candidates(0, 1)
 
 
 def test_only_instances_whose_area_may_fit_are_chosen(source: CocoSource) -> None:
     share = source.index.area_frac()
     for difficulty, low, high in (("difficult", 0.009, 0.11), ("easy", 0.225, 0.55)):
-        plan = DrawnPlan(load_spec("rotation"), difficulty, 0, source)
+        plan = DrawnPlan(load_spec("rotation"), 0, source, difficulty)
         chosen = {candidate[3] for candidate in described(plan, 60)}
         assert all(low <= share[a] <= high for a in chosen)
         assert len(chosen) == 14

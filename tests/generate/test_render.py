@@ -3,17 +3,19 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from placing import matrix_by, place, spec_for
 from skimage.transform import AffineTransform, warp
 
-from cisdl_bench.generate.affine import affine_of, inverse
-from cisdl_bench.generate.outline import outline_of, placed
-from cisdl_bench.generate.render import cut_out, framed, jpeg_of, plan_warp, render
-from cisdl_bench.records import Parameters, Region, region_of
+from cisdl_bench.generate.compose import _changed
+from cisdl_bench.generate.render import cut_out, framed, plan_warp, render, saved_as_jpeg
+from cisdl_bench.records import Region, region_of
+from cisdl_bench.transforms.matrix import inverse
 
 SIZE = 128
 
@@ -34,11 +36,12 @@ def mask() -> np.ndarray:
 
 
 def rendered(picture, mask, **parameters: float) -> tuple[Region, np.ndarray]:
-    drawn = Parameters(**parameters)
     frame = framed(picture)
     cut_out(frame, region_of(mask))
-    plan = plan_warp(placed(drawn, outline_of(region_of(mask)), SIZE), SIZE)
-    return render(frame, plan, drawn.luminance)
+    placement = place(mask, **parameters)
+    spec = spec_for("combination", SIZE)
+    warp = plan_warp(placement.matrix, placement.box, SIZE)
+    return render(frame, warp, partial(_changed, spec, placement.parameters))
 
 
 def test_unchanged_is_an_exact_copy(picture, mask) -> None:
@@ -82,11 +85,9 @@ def test_luminance_is_added_and_clipped(picture, mask) -> None:
 )
 def test_agrees_with_scikit_image_where_nothing_shrinks(picture, mask, parameters) -> None:
     region, patch = rendered(picture, mask, **parameters)
-    back = inverse(affine_of(Parameters(**parameters), SIZE))
+    matrix = np.array(inverse(matrix_by(SIZE, **parameters)))
     # scikit-image counts from pixel centres, we from corners.
-    x0 = back.x0 + 0.5 * (back.xx + back.xy) - 0.5
-    y0 = back.y0 + 0.5 * (back.yx + back.yy) - 0.5
-    matrix = np.array([[back.xx, back.xy, x0], [back.yx, back.yy, y0], [0, 0, 1]])
+    matrix[:2, 2] += 0.5 * matrix[:2, :2].sum(axis=1) - 0.5
     to_donor = AffineTransform(matrix=matrix)
     expected = warp(picture, to_donor, order=1, mode="edge", preserve_range=True)
     share = warp(mask.astype(float), to_donor, order=1, mode="constant")
@@ -154,8 +155,8 @@ def test_the_area_scales_as_it_should(picture, mask) -> None:
 
 
 def test_jpeg_is_lossy_and_repeatable(picture) -> None:
-    once = jpeg_of(picture, 75)
-    assert np.array_equal(once, jpeg_of(picture, 75))
+    once = saved_as_jpeg(picture, 75)
+    assert np.array_equal(once, saved_as_jpeg(picture, 75))
     assert 0 < np.abs(once.astype(int) - picture).mean() < 12
 
 
@@ -163,9 +164,9 @@ PROBE = """
 import hashlib, sys
 import cv2, numpy as np
 sys.path.insert(0, {tests!r})
-from cisdl_bench.generate.outline import outline_of, placed
+from placing import place
 from cisdl_bench.generate.render import cut_out, framed, plan_warp, render
-from cisdl_bench.records import Parameters, region_of
+from cisdl_bench.records import region_of
 rng = np.random.default_rng(0)
 picture = cv2.blur(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8), (3, 3))
 mask = np.zeros((256, 256), dtype=np.uint8)
@@ -174,17 +175,22 @@ frame = framed(picture)
 cut_out(frame, region_of(mask))
 total = hashlib.sha256()
 for k in range(40):
-    drawn = Parameters(*rng.uniform([-9, -9, -30, .3, -32, .5, .5], [9, 9, 30, 1.2, 32, 1.1, 1]))
-    plan = plan_warp(placed(drawn, outline_of(region_of(mask)), 256), 256)
-    region, patch = render(frame, plan, drawn.luminance)
-    total.update(region.bits.tobytes() + patch.tobytes())
+    u = rng.uniform([-9, -9, -30, .3, .5, .5], [9, 9, 30, 1.2, 1.1, 1]).tolist()
+    names = "shift_x_px", "shift_y_px", "rotation_deg", "scale", "width_factor", "height_factor"
+    corners = rng.uniform(-.15, .15, 2).tolist()
+    for placement in (
+        place(mask, **dict(zip(names, u))),
+        place(mask, "perspective", top_left_x=corners[0], bottom_right_y=corners[1]),
+    ):
+        region, patch = render(frame, plan_warp(placement.matrix, placement.box, 256))
+        total.update(region.bits.tobytes() + patch.tobytes())
 print(total.hexdigest())
 """
 
 
 def test_the_bytes_do_not_depend_on_the_processor() -> None:
     """The same with vector instructions switched off in OpenCV and numpy."""
-    code = PROBE.format(tests=str(Path(__file__).parent))
+    code = PROBE.format(tests=str(Path(__file__).parent.parent))
     plain = {
         "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,AVX,FP16,SSE4.2,SSE4.1",
         "OPENCV_IPP": "disabled",

@@ -16,8 +16,8 @@ from conftest import Heard, change_coco, content, make, write_coco
 from PIL import Image
 
 from cisdl_bench.errors import SourceError, StoreError
-from cisdl_bench.generate.jobs import recipe_order
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_recipe_job
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import load_spec
@@ -85,6 +85,7 @@ def test_areas_are_in_their_class_and_only_the_sets_own_parameters_vary(coco, tm
         "deformation": {"width_factor"},
     }
     allowed = set().union(*own.values()) if name == "combination" else own.get(name, set())
+    wide = "width_factor" in allowed
     make(coco, tmp_path, name, difficulty="all", pairs=30)
     for difficulty in DIFFICULTIES:
         pairs = open_pairs(tmp_path / f"{name}-{difficulty}")
@@ -92,16 +93,9 @@ def test_areas_are_in_their_class_and_only_the_sets_own_parameters_vary(coco, tm
         for column in ("donor_area_px", "probe_area_px"):
             share = pairs.rows[column] / 256**2
             assert ((share > above) & (share <= at_most)).all()
+        assert set(pairs.parameters) == allowed | ({"height_factor"} if wide else set())
         neutral = {"scale": 1, "width_factor": 1, "height_factor": 1}
-        for column in (
-            "shift_x_px",
-            "shift_y_px",
-            "rotation_deg",
-            "scale",
-            "luminance",
-            "width_factor",
-            "height_factor",
-        ):
+        for column in pairs.parameters:
             changed = pairs.rows[column] != neutral.get(column, 0)
             assert changed.any() == (column in allowed), column
 
@@ -330,11 +324,11 @@ def test_a_folder_that_cannot_be_written(coco: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     of = open_coco(coco, "val", tmp_path / "index")
-    from cisdl_bench.generate.jobs import drawn_orders
+    from cisdl_bench.generate.jobs import make_jobs
 
-    orders = drawn_orders(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
+    orders = make_jobs(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
     with pytest.raises(StoreError, match="out: expected a place to write to, got 'Not a"):
-        run(orders, DataFolder(blocked / "out"), Heard())
+        make_sets(orders, DataFolder(blocked / "out"), Heard())
 
 
 def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
@@ -372,10 +366,10 @@ def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
 
 def make_test(root: Path, out: Path, told: Heard, **settings: bool) -> dict:
     of = open_coco(root, "val", out / "index")
-    from cisdl_bench.generate.jobs import drawn_orders
+    from cisdl_bench.generate.jobs import make_jobs
 
-    orders = drawn_orders(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
-    return run(orders, DataFolder(out), told, **settings)[0]
+    orders = make_jobs(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
+    return make_sets(orders, DataFolder(out), told, **settings)[0]
 
 
 def test_a_source_without_a_fitting_instance_is_refused(tmp_path: Path, coco: Path) -> None:
@@ -391,10 +385,10 @@ def test_a_recipe_builds_the_same_set_again(coco: Path, tmp_path: Path) -> None:
         recipe = tmp_path / f"{name}.csv"
         recipe.write_text("\n".join(parameter_lines(tmp_path / "first" / folder)))
         out = tmp_path / "second"
-        order, fingerprint = recipe_order(
+        order, fingerprint = make_recipe_job(
             recipe, lambda split, out=out: open_coco(coco, split, out / "index")
         )
-        again = run([order], DataFolder(out), Heard(), jobs=2)[0]
+        again = make_sets([order], DataFolder(out), Heard(), jobs=2)[0]
         assert again["fingerprint"] == fingerprint == manifest["fingerprint"]
         assert not verify_set(out / folder, set())
 
@@ -408,8 +402,8 @@ def test_a_recipe_of_other_photographs_says_what_is_missing(coco, tmp_path) -> N
         changed[at] = value
         recipe = tmp_path / "r.csv"
         recipe.write_text("\n".join([*lines[:2], ",".join(changed), *lines[3:]]))
-        order, _ = recipe_order(recipe, lambda _: open_coco(coco, "val", tmp_path / "index"))
-        manifest = run([order], DataFolder(tmp_path / str(at)), Heard())[0]
+        order, _ = make_recipe_job(recipe, lambda _: open_coco(coco, "val", tmp_path / "index"))
+        manifest = make_sets([order], DataFolder(tmp_path / str(at)), Heard())[0]
         assert manifest["counts"]["pairs"] == 29
         assert sum(manifest["counts"]["refused"].values()) == 1
 
@@ -418,18 +412,21 @@ def test_a_recipe_of_other_photographs_says_what_is_missing(coco, tmp_path) -> N
     ("change", "text"),
     [
         (lambda lines: lines[1:], "expected a first line that begins with '# cisdl-bench recipe'"),
-        (lambda lines: [lines[0], lines[1].replace("scale", "scala"), *lines[2:]], "got no scale"),
+        (
+            lambda lines: [lines[0], lines[1].replace("shift_x", "shift"), *lines[2:]],
+            "no shift_x_px",
+        ),
         (lambda lines: [*lines[:2], lines[2].replace("normal", "nrml")], "difficulty nrml"),
         (lambda lines: [*lines[:2], "x" + lines[2]], "expected a table of whole ids"),
     ],
 )
 def test_a_broken_recipe_ends_in_one_line(coco, tmp_path, change, text) -> None:
-    make(coco, tmp_path / "first", "raw", pairs=30)
+    make(coco, tmp_path / "first", "shift", pairs=30)
     recipe = tmp_path / "r.csv"
-    lines = list(parameter_lines(tmp_path / "first" / "raw-normal"))
+    lines = list(parameter_lines(tmp_path / "first" / "shift-normal"))
     recipe.write_text("\n".join(change(lines)))
     with pytest.raises(SourceError, match=text):
-        recipe_order(recipe, lambda _: open_coco(coco, "val", tmp_path / "index"))
+        make_recipe_job(recipe, lambda _: open_coco(coco, "val", tmp_path / "index"))
 
 
 def test_a_canvas_of_512_and_jpeg_composites(coco: Path, tmp_path: Path) -> None:

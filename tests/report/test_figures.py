@@ -23,15 +23,16 @@ from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import find_results
 from cisdl_bench.scoring.jobs import make_jobs
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.rows import ANSWER, COLUMNS, Rows
+from cisdl_bench.scoring.rows import ANSWER, Rows, row_columns
 from cisdl_bench.scoring.run import score
+from cisdl_bench.specs import load_spec
 from cisdl_bench.store import open_pairs
 
 
 def rows_of(**columns: list[object]) -> Rows:
     n = len(next(iter(columns.values())))
     full: dict[str, np.ndarray] = {}
-    for name, kind in COLUMNS.items():
+    for name, kind in row_columns(load_spec("combination").parameters).items():
         blank = {int: 0, float: np.nan, str: ""}[kind]
         full[name] = np.array(
             columns.get(name, [blank] * n), dtype=kind if kind is not str else str

@@ -10,13 +10,13 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.metrics.summary import has_both_labels, mask_values, summarise
 from cisdl_bench.scoring.rows import (
-    COLUMNS,
     PairCounts,
     format_row,
     gather_lines,
     partial_file,
     read_lines,
     read_rows,
+    row_columns,
     write_rows,
 )
 
@@ -25,6 +25,7 @@ class Listed:
     """Five pairs: two positive, one with one unknown mask, a negative, an unlabelled one."""
 
     labels = (1, 1, 1, 0, -1)
+    parameters = ("rotation_deg", "scale")
     knowns = ((True, True), (True, True), (True, False), (True, True), (False, False))
 
     def label(self, index: int) -> int:
@@ -56,7 +57,9 @@ def lines(*numbers: int) -> list[str]:
 
 def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     write_rows(
-        tmp_path / "pairs.csv", dict(zip((4, 0, 2, 1, 3), lines(4, 0, 2, 1, 3), strict=True))
+        Listed(),
+        tmp_path / "pairs.csv",
+        dict(zip((4, 0, 2, 1, 3), lines(4, 0, 2, 1, 3), strict=True)),
     )
     text = (tmp_path / "pairs.csv").read_text()
     assert len(text.splitlines()) == 6
@@ -75,14 +78,14 @@ def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     assert counts.tp.tolist()[:2] == [[2, 4], [0, 0]]
     assert counts.fn.tolist()[:2] == [[2, 0], [4, 5]]
     answer = ANSWERS[0]._replace(known=(False, True), inside=(None, 0.7), own_score=None)
-    rows = read_lines([format_row(Listed(), 0, answer)])
+    rows = read_lines(Listed(), [format_row(Listed(), 0, answer)])
     assert (rows["probe_known"][0], rows["donor_known"][0]) == (0, 1)
     assert np.isnan(rows["probe_inside"][0])
     assert np.isnan(rows["own_score"][0])
 
 
 def test_a_summary_by_hand() -> None:
-    rows = read_lines(lines(0, 1, 2, 3, 4))
+    rows = read_lines(Listed(), lines(0, 1, 2, 3, 4))
     found = summarise(rows.scored_pairs(), resamples=0)
     counts = {
         k: v for k, v in found.items() if k.endswith(("pairs", "unknown", "empty", "undefined"))
@@ -116,13 +119,14 @@ def test_a_summary_by_hand() -> None:
     for rule, auc in (("mask", 2 / 3), ("share", 2 / 3), ("own", 2 / 3)):
         assert found[f"{rule}_auc"] == pytest.approx(auc)
     assert has_both_labels(found)
-    assert not has_both_labels(summarise(read_lines(lines(0, 1)).scored_pairs(), resamples=0))
-    assert not has_both_labels(summarise(read_lines(lines(3, 4)).scored_pairs(), resamples=0))
+    for one_label in ((0, 1), (3, 4)):
+        part = read_lines(Listed(), lines(*one_label)).scored_pairs()
+        assert not has_both_labels(summarise(part, resamples=0))
 
 
 def test_conventions_and_what_is_undefined() -> None:
     empty = PairCounts((0, 0, 0, 10, 0, 3, 0, 7), (0.0, 0.9), None)
-    rows = read_lines([format_row(Listed(), 0, empty), *lines(2)])
+    rows = read_lines(Listed(), [format_row(Listed(), 0, empty), *lines(2)])
     release = {name: mask_values(rows.scored_pairs(), name, "release") for name in LOCALIZATION}
     assert np.isnan(rows.mask_values("iou")[0]).tolist() == [True, False]  # both are empty
     assert np.isnan(rows.mask_values("nmm")[0]).all()  # an empty reference
@@ -133,7 +137,7 @@ def test_conventions_and_what_is_undefined() -> None:
     assert (found["iou_undefined"], found["nmm_undefined"], found["masks_unknown"]) == (1, 2, 1)
     assert "own_auc" not in found  # one pair has no such score
     assert found["iou"] == pytest.approx((0 + 1) / 2)
-    spans = summarise(read_lines(lines(0, 1, 2, 3)).scored_pairs(), resamples=200)
+    spans = summarise(read_lines(Listed(), lines(0, 1, 2, 3)).scored_pairs(), resamples=200)
     assert spans["iou_low"] < spans["iou"] < spans["iou_high"]
 
 
@@ -142,7 +146,7 @@ def test_lines_that_are_cut_or_broken_are_scored_again(tmp_path: Path) -> None:
     broken = ["7,positive\n", "\0" * 40 + "\n", "x" + whole[2][1:], whole[2][:-1]]
     partial_file(tmp_path, 0).write_text("".join([*whole[:2], *broken]))
     partial_file(tmp_path, 3).write_text(whole[2])
-    assert gather_lines(tmp_path) == dict(enumerate(whole))
+    assert gather_lines(Listed(), tmp_path) == dict(enumerate(whole))
     assert [path.name for path in tmp_path.iterdir()] == ["partial-0.csv"]
 
 
@@ -176,8 +180,10 @@ def test_values_out_of_range_are_refused(
 ) -> None:
     monkeypatch.setattr(Listed, "about", lambda *_: {})  # no quotes: cells can be split
     cells = lines(0)[0].rstrip("\n").split(",")
-    cells[list(COLUMNS).index(column)] = value
+    cells[list(row_columns(Listed.parameters)).index(column)] = value
     path = tmp_path / "pairs.csv"
-    path.write_text("\n".join([",".join(COLUMNS), ",".join(cells), lines(1)[0]]))
+    path.write_text(
+        "\n".join([",".join(row_columns(Listed.parameters)), ",".join(cells), lines(1)[0]])
+    )
     with pytest.raises(RunError, match=r"pairs\.csv: .*Score it again with --overwrite\.$"):
         read_rows(path)

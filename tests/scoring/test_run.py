@@ -108,7 +108,7 @@ def test_rows_say_how_far_the_region_lies_from_its_origin(made: Path, tmp_path: 
     # Scaled and turned about the canvas' centre, a region moves by other than the drawn shift.
     drawn = [np.hypot(p.numbers["shift_x_px"], p.numbers["shift_y_px"]) for p in pairs]
     foreground = np.array([pair.kind == "foreground" for pair in pairs])
-    assert np.abs(moved - np.array(drawn))[foreground].max() > 20
+    assert np.abs(moved - np.array(drawn))[foreground].max() > 5
 
 
 class Undefined(nn.Module):

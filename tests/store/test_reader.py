@@ -16,7 +16,7 @@ from conftest import make
 from cisdl_bench.errors import StoreError
 from cisdl_bench.generate.compose import compose_range
 from cisdl_bench.generate.plan import DrawnPlan
-from cisdl_bench.generate.tasks import Canvas
+from cisdl_bench.generate.shards import StoredCanvas
 from cisdl_bench.records import Pair
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import load_spec
@@ -87,8 +87,8 @@ def test_agrees_with_a_reader_written_from_the_description(made: Path, name: str
 def test_agrees_with_what_was_composed(coco: Path, made: Path) -> None:
     source = open_coco(coco, "train", made / "index")
     pairs = open_pairs(made / "training")
-    plan = DrawnPlan(load_spec("training"), "all", 0, source, unbounded=True)
-    canvas = Canvas(source, pairs.pictures, 256)
+    plan = DrawnPlan(load_spec("training"), 0, source, "all", unbounded=True)
+    canvas = StoredCanvas(source, pairs.pictures, 256)
     composites, _, _ = compose_range(plan, 0, 100, canvas, limit=20)
     for k, composite in enumerate(composites):
         pair = pairs[3 * k]
@@ -98,7 +98,7 @@ def test_agrees_with_what_was_composed(coco: Path, made: Path) -> None:
         assert np.array_equal(pair.probe_mask, composite.probe_mask.on_canvas(256))
         assert np.array_equal(pair.donor_mask, composite.donor_mask.on_canvas(256))
         assert pair.numbers["index"] == composite.index
-        assert pair.numbers["scale"] == composite.parameters.scale
+        assert pair.numbers["scale"] == composite.parameters["scale"]
         assert pair.numbers["difficulty"] == composite.difficulty
     assert len({composite.difficulty for composite in composites}) > 1
 
@@ -316,7 +316,7 @@ def test_what_cannot_be_read_is_named(coco: Path, tmp_path: Path) -> None:
     ):
         open_pairs(folder)
     (folder / "manifest.json").write_text(json.dumps({**manifest, "layout": 99}))
-    with pytest.raises(StoreError, match="expected cisdl-bench set of layout 1, got .* 99"):
+    with pytest.raises(StoreError, match="expected cisdl-bench set of layout 2, got .* 99"):
         open_pairs(folder)
     (folder / "manifest.json").write_text("{")
     with pytest.raises(StoreError, match="manifest.json: expected JSON, got"):

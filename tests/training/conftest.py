@@ -6,8 +6,8 @@ import torch
 from conftest import Heard
 from torch import nn
 
-from cisdl_bench.generate.jobs import drawn_orders
-from cisdl_bench.generate.run import run
+from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.run import make_sets
 from cisdl_bench.models.networks.vgg import BLOCKS
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import spec_text
@@ -31,8 +31,8 @@ def make_pairs(coco: Path, out: Path, pairs: int) -> Path:
     out.mkdir(exist_ok=True)
     (out / "small.toml").write_text(text)
     source = open_coco(coco, "train", out / "index")
-    orders = drawn_orders([str(out / "small.toml")], [], lambda _: source, seed=0, pairs=pairs)
-    run(orders, DataFolder(out), Heard())
+    orders = make_jobs([str(out / "small.toml")], [], lambda _: source, seed=0, pairs=pairs)
+    make_sets(orders, DataFolder(out), Heard())
     return out / "training"
 
 

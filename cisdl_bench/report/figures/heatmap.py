@@ -12,7 +12,7 @@ from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report.drawing import limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.report.tables import TRANSFORMATIONS
+from cisdl_bench.specs import spec_names
 
 
 def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
@@ -64,10 +64,10 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
 
 def _order(name: str) -> tuple[int, int, str]:
     transformation, _, difficulty = name.rpartition("-")
-    known = transformation in TRANSFORMATIONS and difficulty in DIFFICULTIES
-    if not known:
-        return len(TRANSFORMATIONS), 0, name
-    return TRANSFORMATIONS.index(transformation), DIFFICULTIES.index(difficulty), name
+    sets = spec_names()
+    if transformation not in sets or difficulty not in DIFFICULTIES:
+        return len(sets), 0, name
+    return sets.index(transformation), DIFFICULTIES.index(difficulty), name
 
 
 FIGURE = Figure(

@@ -16,6 +16,7 @@ from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, sets_of
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
+from cisdl_bench.transforms.registry import all_parameters
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,20 +24,20 @@ BINS = 10
 _LEAST = 5  # pairs of a bin that is shown
 _HALF = 0.5  # of the best bin: where a method is said to break
 
-#: What a panel is against: its label, and its value of each row given the canvas in pixels.
-PARAMETERS: dict[str, str] = {
+_MEASURED = {
     "area": "pasted area, share of the probe",
-    "scale": "scale factor",
-    "rotation": "rotation, degrees",
     "shift": "displacement of the region's centroid, px",
-    "luminance": "luminance, grey levels",
-    "width": "width factor",
 }
+#: Columns of parameters by the word that stands for them, without their unit.
 _COLUMNS = {
-    "scale": "scale",
-    "rotation": "rotation_deg",
-    "luminance": "luminance",
-    "width": "width_factor",
+    name.removesuffix("_deg").removesuffix("_factor"): name
+    for name, parameter in all_parameters().items()
+    if parameter.title
+}
+#: What a panel can be against, and its label.
+PARAMETERS: dict[str, str] = {
+    **_MEASURED,
+    **{word: all_parameters()[name].title for word, name in _COLUMNS.items()},
 }
 
 
@@ -53,7 +54,10 @@ def parameter(rows: Rows, name: str, size: int) -> Floats:
     if name == "shift":
         # Not the drawn shift: scale and rotation about the canvas' centre move a region too.
         return np.asarray(rows["moved_px"])
-    return np.asarray(rows[_COLUMNS[name]], dtype=np.float64)
+    column = _COLUMNS[name]
+    if column not in rows.columns:  # a transformation that this set does not have
+        return np.full(len(rows), all_parameters()[column].neutral)
+    return np.asarray(rows[column], dtype=np.float64)
 
 
 @dataclass(frozen=True)

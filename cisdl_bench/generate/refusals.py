@@ -11,10 +11,10 @@ _MISSING = "file missing"
 _SHOWN = 4  # reasons in a line
 
 
-def counted(reasons: Mapping[str, int]) -> str:
+def reasons_in_words(reasons: Mapping[str, int]) -> str:
     """Return reasons with their counts, the most frequent first, a few of them.
 
-    >>> counted({"no outline": 2, "area 0": 30})
+    >>> reasons_in_words({"no outline": 2, "area 0": 30})
     'area 0: 30, no outline: 2'
     """
     most = Counter(reasons).most_common(_SHOWN)
@@ -31,7 +31,7 @@ def no_candidates(folder: str, source: CocoSource) -> SourceError:
     skipped = {k: n for k, n in source.index.info["counts"].items() if k.startswith("annotation")}
     usable = len(source.index.annotation_id)
     if skipped and not usable:
-        got = f"no annotation that can be used ({counted(skipped)})"
+        got = f"no annotation that can be used ({reasons_in_words(skipped)})"
         then = f"Correct {source.index.info['file']}"
     else:
         got = f"none among {usable:,} annotations"
@@ -61,4 +61,6 @@ def no_pairs(
         path = source.pictures / source.index.file_name(int(at))
         then = f"Put the pictures where they are looked for, such as {path}"
     reasons = Counter(unusable.values()) or Counter(refused)
-    return SourceError.expected(folder, "at least one pair", f"none ({counted(reasons)})", then)
+    return SourceError.expected(
+        folder, "at least one pair", f"none ({reasons_in_words(reasons)})", then
+    )

@@ -1,0 +1,40 @@
+"""The data files that come with the package: the one door to ``data_specs``."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_SPECS = files("cisdl_bench.data_specs")
+
+
+@cache
+def packaged_text(name: str) -> str:
+    """Return the text of a file of ``data_specs``, such as ``sets/paper/rotation.toml``."""
+    return _SPECS.joinpath(*name.split("/")).read_text("utf-8")
+
+
+@cache
+def packaged_toml(name: str) -> dict[str, Any]:
+    """Return the table of a TOML file of ``data_specs``; callers must not change it.
+
+    >>> packaged_toml("formats/casia.toml")["pairs"]
+    8642
+    """
+    return tomllib.loads(packaged_text(name))
+
+
+def packaged_names(folder: str, ending: str = ".toml") -> list[str]:
+    """Return the files of a folder of ``data_specs`` and below, without their ending, sorted.
+
+    >>> packaged_names("formats")
+    ['casia', 'mfc', 'plain', 'release']
+    """
+    names = []
+    for entry in _SPECS.joinpath(*folder.split("/")).iterdir():
+        if entry.is_dir():
+            below = packaged_names(f"{folder}/{entry.name}", ending)
+            names += [f"{entry.name}/{name}" for name in below]
+        elif entry.name.endswith(ending):
+            names.append(entry.name.removesuffix(ending))
+    return sorted(names)

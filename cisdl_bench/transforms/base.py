@@ -1,0 +1,98 @@
+"""What every transformation of a region is: its parameters, how they are drawn, what they do."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, NamedTuple
+
+from msgspec import Meta
+
+from cisdl_bench.records import Pixels
+from cisdl_bench.transforms.matrix import IDENTITY, Entry, Floats, Matrix
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Parameter(NamedTuple):
+    """One number of a transformation, a column wherever pairs are listed.
+
+    Attributes:
+        name: Name of the column, with its unit, such as ``rotation_deg``.
+        neutral: Value that changes nothing.
+        low: Lowest value that any set may have.
+        high: Highest value that any set may have.
+        title: Label of an axis, such as ``rotation, degrees``; empty where no figure shows it.
+        caption: Format of the value below a picture, such as ``{:+.0f}°``; empty: not shown.
+    """
+
+    name: str
+    neutral: float
+    low: float
+    high: float
+    title: str = ""
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Transformation(ABC):
+    """One transformation with its settings, which are the keys of its table in a set's spec.
+
+    A set applies its transformations in the order of its spec, about the canvas centre. What a
+    subclass leaves out is as here: nothing moves and no pixel changes.
+
+    Attributes:
+        name: Key of its table in a spec, and of its random numbers.
+        parameters: Numbers that describe one application.
+        numbers: How many uniform numbers a draw of them takes.
+        probability: Share of composites that it is applied to, each on its own.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    numbers: ClassVar[int]
+
+    probability: Share
+
+    def check(self, where: str) -> None:  # noqa: B027 - most have nothing to refuse
+        """Refuse settings that do not go together.
+
+        Args:
+            where: Spec and table that an error names.
+
+        Raises:
+            SpecError: Two settings contradict each other.
+        """
+
+    @abstractmethod
+    def sample(self, u: Floats, size: int) -> Floats:
+        """Return drawn parameters, float64 (len(parameters), ...).
+
+        Args:
+            u: Uniform numbers from 0 to 1, float64 (numbers, ...).
+            size: Side of the canvas in px.
+        """
+
+    def matrix(self, values: tuple[Entry, ...], size: int) -> Matrix:
+        """Return the map in px about the canvas centre; see ``transforms.matrix``.
+
+        Args:
+            values: Parameters, numbers or arrays of one shape.
+            size: Side of the canvas in px.
+        """
+        return IDENTITY
+
+    def area_factor(self, values: tuple[Entry, ...]) -> Entry | None:
+        """Return the factor of a region's area; None where it depends on the region.
+
+        Args:
+            values: Parameters, numbers or arrays of one shape.
+        """
+        return 1.0
+
+    def change_pixels(self, patch: Pixels, values: tuple[float, ...]) -> Pixels:
+        """Return a pasted region's pixels, uint8 RGB (H, W, 3), after the transformation.
+
+        Args:
+            patch: Pixels of the region's box, resampled already.
+            values: Parameters of this application.
+        """
+        return patch

@@ -1,0 +1,97 @@
+"""A transformation is one class: named in a spec, drawn, applied, recorded, plotted."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from conftest import make
+
+from cisdl_bench.errors import SpecError
+from cisdl_bench.generate.compose import compose_range
+from cisdl_bench.generate.plan import DrawnPlan
+from cisdl_bench.generate.shards import StoredCanvas
+from cisdl_bench.specs import load_spec, parse_spec
+from cisdl_bench.store import open_pairs
+from cisdl_bench.transforms.base import Parameter, Transformation
+from cisdl_bench.transforms.registry import TRANSFORMATIONS, all_parameters
+
+
+def test_every_transformation_is_found_and_no_column_is_used_twice() -> None:
+    assert {"shift", "rotation", "scale", "luminance", "deformation"} < set(TRANSFORMATIONS)
+    columns = [p.name for kind in TRANSFORMATIONS.values() for p in kind.parameters]
+    assert len(columns) == len(set(columns)) == len(all_parameters())
+
+
+@dataclass(frozen=True)
+class Shear(Transformation):
+    """Rows slide sideways."""
+
+    name: ClassVar[str] = "shear"
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("shear", 0.0, -1.0, 1.0, "shear"),)
+    numbers: ClassVar[int] = 1
+
+    most: float
+
+    def sample(self, u, size):
+        return (2 * u - 1) * self.most
+
+    def matrix(self, values, size):
+        return (1.0, values[0], 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+
+
+def with_shear(probability: float):
+    spec = load_spec("combination")
+    shear = Shear(probability, most=0.3)
+    return replace(spec, transformations={**spec.transformations, "shear": shear})
+
+
+@pytest.fixture
+def canvas(made, source) -> StoredCanvas:
+    return StoredCanvas(source, open_pairs(made / "combination-normal").pictures, 256)
+
+
+def test_a_new_transformation_moves_regions_and_is_recorded(source, canvas) -> None:
+    plan = DrawnPlan(with_shear(1.0), 0, source, "normal")
+    composites, _, _ = compose_range(plan, 0, 40, canvas)
+    assert len(composites) > 5
+    assert all(list(c.parameters)[-1] == "shear" for c in composites)
+    assert len({c.parameters["shear"] for c in composites}) == len(composites)
+
+
+def test_a_transformation_that_is_off_changes_no_other_byte(source, canvas) -> None:
+    plain = DrawnPlan(load_spec("combination"), 0, source, "normal")
+    beside = DrawnPlan(with_shear(0.0), 0, source, "normal")
+    first, second = (compose_range(plan, 0, 60, canvas) for plan in (plain, beside))
+    assert first[1:] == second[1:]
+    for one, other in zip(first[0], second[0], strict=True):
+        assert {**one.parameters, "shear": 0.0} == other.parameters
+        assert np.array_equal(one.patch, other.patch)
+        assert np.array_equal(one.probe_mask.bits, other.probe_mask.bits)
+
+
+@pytest.mark.parametrize("name", ["flip", "perspective"])
+def test_the_sets_beyond_the_paper_have_what_they_are_named_for(coco, tmp_path, name) -> None:
+    make(coco, tmp_path, name, difficulty="all", pairs=20)
+    for difficulty in ("difficult", "normal", "easy"):
+        pairs = open_pairs(tmp_path / f"{name}-{difficulty}")
+        assert len(pairs) == 20
+        own = [p.name for p in TRANSFORMATIONS[name].parameters]
+        assert set(own) < set(pairs.parameters)
+        strength = pairs.rows[name] if name == "perspective" else sum(pairs.rows[c] for c in own)
+        assert (strength > 0).all()
+        low, high = load_spec(name).areas[difficulty]
+        share = pairs.rows["probe_area_px"] / 256**2
+        assert ((share > low) & (share <= high)).all()
+
+
+def test_settings_of_a_transformation_are_its_own() -> None:
+    table = {**load_spec("flip").as_dict(), "transformations": {"flip": {"probability": 1}}}
+    table = {key: value for key, value in table.items() if value is not None}
+    assert parse_spec(table, "mine").transformations["flip"].axis == "either"
+    table["transformations"] = {"flip": {"probability": 1, "axes": "horizontal"}}
+    with pytest.raises(SpecError, match="mine: flip: .*got axes. Did you mean axis"):
+        parse_spec(table, "mine")
+    table["transformations"] = {"fliip": {"probability": 1}}
+    with pytest.raises(SpecError, match="transformations: .*Did you mean flip"):
+        parse_spec(table, "mine")
