@@ -1,10 +1,7 @@
 """One set on its way: what is planned, what its shards hold, and how it ends."""
 
-import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +15,7 @@ from cisdl_bench.sources.picture import PictureError
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.pictures import PictureFolder
 from cisdl_bench.store.sets import Manifest, SetFolder
+from cisdl_bench.versions import read_versions
 
 _MARGIN = 1.1  # candidates asked for beyond what the rate so far needs
 _VERSIONS = ("cisdl-bench", "numpy", "opencv-python-headless", "pillow", "pycocotools", "h5py")
@@ -141,7 +139,7 @@ class SetRun:
             "parameters": list(spec.parameters),
             "source": source.as_dict(),
             "pictures": f"../pictures/{job.picture_store[0]}",
-            "versions": versions(),
+            "versions": read_versions(_VERSIONS),
             "counts": {
                 "pairs": pairs_of(composites, spec.kinds),
                 "composites": composites,
@@ -242,8 +240,3 @@ def _is_usable(job: SetJob, picture_id: int) -> bool:
     except PictureError:
         return False
     return True
-
-
-def versions() -> dict[str, Any]:
-    """Return the versions that decide a set's bytes."""
-    return {**{name: version(name) for name in _VERSIONS}, "python": platform.python_version()}

@@ -18,6 +18,7 @@ from PIL import Image
 from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.predictions import parse_score
 from cisdl_bench.adapters.table import Row, read_header, read_table
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import SourceError
 from cisdl_bench.nist.index import KEY, Trial, data_name, read_index
 
@@ -95,8 +96,7 @@ def format_table(rows: Sequence[Mapping[str, Any]], style: Style) -> str:
     """
     spec = format_spec("mfc")
     names = [*spec["columns"]["system"], *style.columns, *style.further]
-    lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
-    return "".join(f"{spec['separator'].join(line)}\n" for line in lines)
+    return format_csv(rows, names, spec["separator"])
 
 
 def check_trials(index: Path, trials: Sequence[Trial]) -> None:

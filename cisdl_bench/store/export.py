@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.records import Pair
 from cisdl_bench.scratch import scratch_folder
@@ -118,7 +119,7 @@ def _release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
     folders = (f"{split}resize_{size}", "combine", "gt_combine")
     for folder in folders:
         (root / folder).mkdir(parents=True)
-    lines = ["image1,image2,label,gt1,gt2"]
+    rows = []
     for pair in pairs:
         donor, probe = _release_names(pair, split)
         where = folders[0] if pair.kind == "negative" else folders[1]
@@ -131,10 +132,18 @@ def _release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
         for path, picture in files:
             if not (root / path).exists():
                 (root / path).write_bytes(_png(picture))
-        paths = [path for path, _ in files]
-        lines.append(",".join([*paths[:2], str(pair.label), *paths[2:]]))
+        donor_path, probe_path, donor_mask, probe_mask = (path for path, _ in files)
+        rows.append(
+            {
+                "image1": donor_path,
+                "image2": probe_path,
+                "label": pair.label,
+                "gt1": donor_mask,
+                "gt2": probe_mask,
+            }
+        )
         advance(1)
-    (root / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (root / f"{name}.csv").write_text(format_csv(rows), "utf-8")
 
 
 def _release_names(pair: Pair, split: str) -> tuple[str, str]:

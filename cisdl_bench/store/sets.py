@@ -1,7 +1,5 @@
 """A set's folder as writers see it: its manifest, its shards, and how a run goes on."""
 
-import csv
-import io
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +11,13 @@ import numpy as np
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import DIFFICULTIES, Composite
-from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard, write_whole
+from cisdl_bench.store.atomic import (
+    flushed,
+    read_json,
+    write_csv,
+    write_json,
+    write_shard,
+)
 from cisdl_bench.store.flat import AGAIN, open_shard
 from cisdl_bench.store.layout import (
     DIGEST,
@@ -271,11 +275,9 @@ class SetFolder:
         fingerprint = set_fingerprint(digests, kinds, size)
         final = {**manifest, "shards": kept, "complete": True, "fingerprint": fingerprint}
         final["counts"] = counts
-        table = io.StringIO()
-        rows = [("what", "id", "reason"), *skipped]
-        csv.writer(table, lineterminator="\n").writerows(rows)
-        data = table.getvalue().encode("utf-8", "backslashreplace")
-        write_whole(self.path / SKIPPED, data)
+        columns = ("what", "id", "reason")
+        rows = [dict(zip(columns, row, strict=True)) for row in skipped]
+        write_csv(self.path / SKIPPED, rows, columns)
         self.save(final)
         names = {entry["name"] for entry in kept}
         for path in self.path.glob("shard-*.h5"):
