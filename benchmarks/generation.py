@@ -20,7 +20,7 @@ from photographs import write_photographs
 
 from cisdl_bench.generate import compose as compose_module
 from cisdl_bench.generate import shards as shards_module
-from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
@@ -102,7 +102,7 @@ def main() -> None:
     def make(jobs: int) -> tuple[float, dict]:
         shutil.rmtree(out / "training", ignore_errors=True)
         shutil.rmtree(out / "pictures", ignore_errors=True)
-        orders = make_jobs(["training"], [], lambda _: source, seed=0, pairs=None)
+        orders = make_set_jobs(["training"], [], lambda _: source, seed=0, pairs=None)
         begun = time.perf_counter()
         manifest = make_sets(orders, DataFolder(out), Silent(), jobs=jobs)[0]
         return time.perf_counter() - begun, manifest

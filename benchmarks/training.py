@@ -23,7 +23,8 @@ from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.experiments import load_experiment
 from cisdl_bench.training.feed import Part, feed, kinds_of
 from cisdl_bench.training.initial_weights import make_networks
-from cisdl_bench.training.stages import Computing, make_stage
+from cisdl_bench.training.options import TrainOptions
+from cisdl_bench.training.stages import make_stage
 
 
 def rate(step: Callable[[], object], pairs: int, seconds: float, device: str) -> float:
@@ -61,13 +62,15 @@ def main() -> None:
     options = parser.parse_args()
     dataset = PairDataset([options.set])
     of = replace(load_experiment(options.experiment), batch=options.batch_size)
-    computing = Computing(options.device, options.precision, compile=options.compile)
+    chosen = TrainOptions(
+        device=options.device, precision=options.precision, compile=options.compile
+    )
     networks = {
         name: network.to(options.device).to(memory_format=torch.channels_last)
         for name, network in make_networks(of, 0, None, None).networks.items()
     }
     torch.backends.cudnn.benchmark = True
-    stage = make_stage(networks, of, computing)
+    stage = make_stage(networks, of, chosen)
 
     def batches(name: str) -> Iterator[Batch]:
         order = EpochOrder(kinds_of(dataset), of.flip, of.swap, 0, name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.generate.jobs import make_jobs as make_set_jobs
+from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.classical.registry import untrained_methods

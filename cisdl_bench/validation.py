@@ -86,6 +86,9 @@ def _value(value: Any, hint: Any, where: str) -> Any:
     inner = [kind for kind in (hint, *get_args(hint)) if is_dataclass(kind)]
     if inner:
         return as_record(value, inner[0], where)  # type: ignore[arg-type]
+    if get_origin(hint) is dict and isinstance(value, dict):
+        kind = get_args(hint)[1]
+        return {name: _value(one, kind, f"{where}: {name}") for name, one in value.items()}
     try:
         converted = msgspec.convert(value, hint)
         finite = not isinstance(converted, float) or math.isfinite(converted)

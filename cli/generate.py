@@ -95,7 +95,7 @@ def generate(
       cisdl-bench generate --set training --backend dask --scheduler tcp://node1:8786
     """
     from cisdl_bench.engine import engine
-    from cisdl_bench.generate.jobs import make_jobs, make_recipe_job
+    from cisdl_bench.generate.jobs import make_recipe_job, make_set_jobs
     from cisdl_bench.generate.run import make_sets
     from cisdl_bench.sources.find import find_source
     from cisdl_bench.store.folder import DataFolder
@@ -116,7 +116,7 @@ def generate(
         order, fingerprint = make_recipe_job(recipe, source_of)
         orders = [order]
     else:
-        orders = make_jobs(sets, difficulties, source_of, seed=seed, pairs=pairs)
+        orders = make_set_jobs(sets, difficulties, source_of, seed=seed, pairs=pairs)
     if dry_run:
         _show_estimate(orders, jobs, out, as_json)
         return

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
@@ -114,7 +114,7 @@ def make(
     """Generate sets in this process."""
     of = {split: open_coco(coco, split, out / "index") for split in ("train", "val")}
     words = [] if "training" in names else [difficulty]
-    orders = make_jobs(names, words, of.__getitem__, seed=settings.pop("seed", 0), pairs=pairs)
+    orders = make_set_jobs(names, words, of.__getitem__, seed=settings.pop("seed", 0), pairs=pairs)
     return make_sets(orders, DataFolder(out), settings.pop("progress", Heard()), **settings)
 
 

@@ -63,7 +63,7 @@ class SetJob:
         return f"{self.plan.source.key}-{spec.size}-{spec.resize}{saved}", spec.size
 
 
-def make_jobs(
+def make_set_jobs(
     names: Sequence[str],
     difficulties: Sequence[str],
     find_source: FindSource,

@@ -305,7 +305,7 @@ def partial_file(folder: Path, writer: int = 0) -> Path:
     return folder / f"partial-{writer}.csv"
 
 
-def _whole(line: str, cells: int) -> bool:
+def _is_whole(line: str, cells: int) -> bool:
     """Return whether a line is one that ``format_row`` gave, not a cut one."""
     values = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
     return len(values) == cells and values[0].isdecimal()
@@ -315,7 +315,7 @@ def read_lines_by_pair(pairs: Pairs, path: Path) -> dict[int, str]:
     """Return the whole lines of a writer's file by pair; none where there is no file."""
     text = path.read_text("utf-8", "replace") if path.exists() else ""
     cells = len(row_columns(pairs.parameters))
-    lines = (line for line in text.splitlines(True) if _whole(line, cells))
+    lines = (line for line in text.splitlines(True) if _is_whole(line, cells))
     return {int(line.split(",", 1)[0]): line for line in lines}
 
 

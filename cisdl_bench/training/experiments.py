@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
+from cisdl_bench.models.networks.registry import NETWORKS
 from cisdl_bench.packaged import packaged_names, packaged_text
-from cisdl_bench.validation import as_record, decode_toml, read_text, require
+from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
 #: Largest values that an experiment may ask for; beyond them memory or the numbers give out.
 MOST_BATCH, MOST_EPOCHS = 4096, 100_000
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
-Weight = Annotated[float, Meta(ge=0, le=1000)]
+Weight = Annotated[float, Meta(gt=0, le=1000)]
 LearningRate = Annotated[float, Meta(gt=0, le=100)]
 Beta = Annotated[float, Meta(ge=0, lt=1)]
 Betas = Annotated[
@@ -41,8 +42,6 @@ class AdversarialSpec:
 
     Attributes:
         form: Form of the discriminative loss, ``bce`` or ``hinge``.
-        lambda_det: Weight of the detection loss, equation (8); 0: there is no Det.
-        lambda_dis: Weight of the discriminative loss, equation (8); 0: there is no Dis.
         ground_truth: Whether Det also learns from true masks, equation (12).
         learning_rate: Adam's learning rate for Det and Dis.
         betas: Adam's two betas for Det and Dis.
@@ -50,8 +49,6 @@ class AdversarialSpec:
     """
 
     form: Literal["bce", "hinge"]
-    lambda_det: Weight
-    lambda_dis: Weight
     ground_truth: bool
     learning_rate: LearningRate
     betas: Betas
@@ -69,6 +66,8 @@ class Experiment:
         place: Position in lists of experiments.
         width: Share of VGG-16's channels; the paper's is 1.
         pictures: Levels of the pictures that Det and Dis see, one of ``models.dmac_det.LEVELS``.
+        losses: Weight of each term of the loss of the network that finds masks, by the term's name
+            in ``LOSS_TERMS``; none for the stage ``detection``.
         adversarial: Settings of the stage of that name.
     """
 
@@ -77,7 +76,7 @@ class Experiment:
     title: str
     source: str
     stage: Literal["cross-entropy", "adversarial", "detection"]
-    network: Literal["dmac", "dmvn-bn"]
+    network: str
     epochs: Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
     batch: Annotated[int, Meta(ge=1, le=MOST_BATCH)]
     flip: Chance
@@ -88,6 +87,7 @@ class Experiment:
     also: tuple[str, ...] = ()
     width: Annotated[float, Meta(gt=0, le=1)] = 1.0
     pictures: Literal["bgr-minus-mean", "-1..1"] = "bgr-minus-mean"
+    losses: dict[str, Weight] = field(default_factory=dict)
     adversarial: AdversarialSpec | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,11 +107,9 @@ class Experiment:
         """The columns of Table I that name a row, as the paper prints them; none for DMAC."""
         if not self.start:
             return {}
-        of = self.adversarial
-        weights = (of.lambda_det, of.lambda_dis) if of else (0.0, 0.0)
         return {
-            "lambda_det": f"{weights[0]:g}",
-            "lambda_dis": f"{weights[1]:g}",
+            "lambda_det": f"{self.losses.get('det', 0):g}",
+            "lambda_dis": f"{self.losses.get('dis', 0):g}",
             "learning_rate": _power(self.optimizer.learning_rate),
         }
 
@@ -130,11 +128,13 @@ def _power(value: float) -> str:
 def experiments() -> dict[str, Experiment]:
     """Return the experiments that come with the package by name, in the order of Table I.
 
+    They are not checked, which would import torch; ``load_experiment`` does.
+
     >>> list(experiments())[:4]
     ['dmac', 'dmvn-bn', 'dmac-star', 'adv-bce-0.1-0.1-1e-5']
     """
     found = [
-        parse_experiment(packaged_text(f"experiments/{name}.toml"), name)
+        _decode(packaged_text(f"experiments/{name}.toml"), name)
         for name in packaged_names("experiments")
     ]
     return {each.name: each for each in sorted(found, key=lambda each: each.place)}
@@ -146,11 +146,12 @@ def load_experiment(name: str) -> Experiment:
     Raises:
         SpecError: Unknown name, broken TOML, an unknown or missing key, or a wrong value.
 
-    >>> load_experiment("dmac-adv").adversarial.lambda_dis
+    >>> load_experiment("dmac-adv").losses["dis"]
     0.01
     """
     known = {also: each for each in experiments().values() for also in (each.name, *each.also)}
     if name in known:
+        check_experiment(known[name], name)
         return known[name]
     if not name.endswith(".toml"):
         near = get_close_matches(name, known, n=1)
@@ -167,9 +168,13 @@ def parse_experiment(text: str, where: str) -> Experiment:
     Raises:
         SpecError: As ``load_experiment``.
     """
-    experiment = as_record(decode_toml(text, where), Experiment, where)
+    experiment = _decode(text, where)
     check_experiment(experiment, where)
     return experiment
+
+
+def _decode(text: str, where: str) -> Experiment:
+    return as_record(decode_toml(text, where), Experiment, where)
 
 
 def check_experiment(experiment: Experiment, where: str) -> None:
@@ -197,12 +202,50 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     for name, limit in {"epochs": MOST_EPOCHS, "batch": MOST_BATCH}.items():
         value = getattr(experiment, name)
         require(1 <= value <= limit, f"{where}: {name}", f"1 to {limit:,}", value)
-    wanted = experiment.stage == "adversarial"
-    if wanted != (of is not None):
-        said = "needs a table [adversarial]" if wanted else "has no table [adversarial]"
-        raise SpecError(f'{where}: stage = "{experiment.stage}" {said}. Correct the spec.')
+    trainable = [name for name, spec in NETWORKS.items() if spec.trainable]
+    ok = experiment.network in trainable
+    require(ok, f"{where}: network", f"one of {', '.join(trainable)}", repr(experiment.network))
     if experiment.stage == "detection":
         then = "the experiment that has learnt Det"
         require(bool(experiment.start), f"{where}: start", then, "none")
-    if experiment.stage != "cross-entropy" or experiment.width != 1:
-        require(experiment.network == "dmac", f"{where}: network", "dmac", experiment.network)
+    network = NETWORKS[experiment.network]
+    if experiment.stage != "cross-entropy" and not network.with_detection:
+        raise SpecError(
+            f'{where}: stage = "{experiment.stage}" needs a network that has a detection network, '
+            "such as dmac. Correct the spec."
+        )
+    require(experiment.width == 1 or network.has_width, f"{where}: width", "1", experiment.width)
+    _check_losses(experiment, where)
+
+
+def _check_losses(experiment: Experiment, where: str) -> None:
+    """Refuse terms that are unknown, or do not go with the stage.
+
+    Raises:
+        SpecError: There are such terms.
+    """
+    from cisdl_bench.training.loss_terms import LOSS_TERMS  # imports torch
+
+    stage = f'{where}: stage = "{experiment.stage}"'
+    adversarial = experiment.stage == "adversarial"
+    if adversarial and experiment.adversarial is None:
+        raise SpecError(f"{stage} needs a table [adversarial]. Add it.")
+    if experiment.adversarial is not None and not adversarial:
+        raise SpecError(f'{stage} has no table [adversarial]. Remove it, or say "adversarial".')
+    if experiment.stage == "detection":
+        if experiment.losses:
+            raise SpecError(f"{stage} has a loss of its own. Remove [losses].")
+        return
+    refuse_unknown(experiment.losses, LOSS_TERMS, f"{where}: losses")
+    if not experiment.losses:
+        raise SpecError(f"{stage} needs a table [losses]. Add one with ce = 1.0.")
+    against = [name for name in experiment.losses if LOSS_TERMS[name].opponent]
+    if against and not adversarial:
+        raise SpecError(
+            f'{stage} has no opponents: the loss term {against[0]} needs "adversarial".'
+        )
+    if adversarial and not against:
+        terms = ", ".join(name for name, term in LOSS_TERMS.items() if term.opponent)
+        raise SpecError(
+            f"{stage} needs a loss term with an opponent: {terms}. Add one to [losses]."
+        )

@@ -11,10 +11,10 @@ from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
 from cisdl_bench.models.checkpoints.content import checked_tensor
-from cisdl_bench.models.networks.registry import build
+from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.models.networks.vgg import BGR_MEAN
 from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.stages import networks_of
+from cisdl_bench.training.loss_terms import find_opponents
 
 #: torchvision's VGG-16 wants RGB in 0 to 1, less this mean, by this deviation.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -62,10 +62,11 @@ def make_networks(
     torch.manual_seed(_number(seed, "initial weights"))
     configuration = {} if experiment.width == 1 else {"width": experiment.width}
     network = build(experiment.network, "network", configuration)
-    he_initialise(network)
+    NETWORKS[experiment.network].draw_weights(network)
     networks = {"network": network}
-    for name, kind in networks_of(experiment).items():
-        networks[name] = kind()
+    beside = ["detection"] if experiment.stage == "detection" else find_opponents(experiment)
+    for name in beside:
+        networks[name] = build(name)
     if start is not None:
         loaded = load_checkpoint(start)
         whole: Any = loaded.network
@@ -103,15 +104,6 @@ def make_networks(
         origin = f"VGG-16's weights {vgg}, the rest He initialisation"
         return InitialNetworks(networks, origin, f"VGG-16 {digest}, He {seed}")
     return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
-
-
-def he_initialise(network: nn.Module) -> None:
-    """Draw every convolution as He et al. (ICCV 2015): deviation sqrt(2 / fan-in), bias 0."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
 
 
 def load_vgg(network: nn.Module, path: Path) -> str:

@@ -15,9 +15,8 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.checkpoint import Run, TrainingError
+from cisdl_bench.training.loss_terms import history_columns
 from cisdl_bench.training.record import EVALUATION, HISTORY
-
-TERMS = ("loss", "ce", "det_g", "dis_g", "det_d", "dis_d")
 
 
 class Log:
@@ -106,7 +105,7 @@ def _is_number(text: str | None) -> bool:
 def open_log(run: Run, name: str) -> Log:
     """Return one of a run's two logs by its file's name."""
     columns = {
-        HISTORY: ("step", "epoch", "pairs", "seconds", "pairs_per_second", *TERMS),
+        HISTORY: ("step", "epoch", "pairs", "seconds", "pairs_per_second", *history_columns()),
         EVALUATION: ("step", "pairs", "set", *headline_metrics()),
     }
     return Log(run.out / name, columns[name])
@@ -119,7 +118,7 @@ def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank
         TrainingError: One is no number; its step and pairs are named.
     """
     first = run.step - len(run.recent)
-    names = [name for name in TERMS if name in run.recent[0][1]]
+    names = [name for name in history_columns() if name in run.recent[0][1]]
     table = torch.stack([torch.stack([terms[n] for n in names]) for _, terms in run.recent])
     rows = table.double().cpu().tolist()  # the one wait for the device
     for number, (row, (seen, _)) in enumerate(zip(rows, run.recent, strict=True)):

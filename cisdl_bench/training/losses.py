@@ -4,22 +4,25 @@ Where the paper sums over positions h, w, these take the mean, as the release do
 of equation (8) are meant for that. Sums over the two masks, j in {a, b}, are sums.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 
-def multi_task_loss(
-    ce: Tensor, det: Tensor | float, dis: Tensor | float, lambda_det: float, lambda_dis: float
-) -> Tensor:
-    """Return L_dmac = L_ce + lambda_det L_det^G + lambda_dis L_dis^G, equation (8).
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Return the terms by their weights, added up in the order of the terms.
 
-    >>> float(multi_task_loss(torch.tensor(1.0), 2.0, 3.0, 0.5, 0.25))
+    Equation (8) is that of ``ce``, ``det`` and ``dis``:
+    L_dmac = L_ce + lambda_det L_det^G + lambda_dis L_dis^G.
+
+    >>> terms = {"ce": torch.tensor(1.0), "det": torch.tensor(2.0), "dis": torch.tensor(3.0)}
+    >>> float(weighted_sum(terms, {"ce": 1.0, "det": 0.5, "dis": 0.25}))
     2.75
     """
-    return ce + lambda_det * det + lambda_dis * dis
+    return reduce(torch.add, [weights[name] * term for name, term in terms.items()])
 
 
 def spatial_cross_entropy(logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
@@ -47,7 +50,7 @@ def _two_classes(logits: Tensor) -> Tensor:
     return torch.cat((torch.zeros_like(logits), logits), dim=1)
 
 
-def detection_loss_of_dmac(generated: Tensor, label: Tensor) -> Tensor:
+def generator_detection_loss(generated: Tensor, label: Tensor) -> Tensor:
     """Return L_det^G, equation (11): Det's cross-entropy on generated masks.
 
     Args:
@@ -70,7 +73,7 @@ def detection_loss(truth: Tensor | None, generated: Tensor, label: Tensor) -> Te
     return loss if truth is None else loss + functional.cross_entropy(truth.float(), label)
 
 
-def bce_loss_of_dmac(generated: Tensor) -> Tensor:
+def generator_bce_loss(generated: Tensor) -> Tensor:
     """Return L_dis^G, equation (13): -log Dis, summed over both masks.
 
     Args:
@@ -79,7 +82,7 @@ def bce_loss_of_dmac(generated: Tensor) -> Tensor:
     return functional.softplus(-generated.float()).mean(dim=(1, 2)).sum()
 
 
-def bce_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
+def discriminator_bce_loss(truth: Tensor, generated: Tensor) -> Tensor:
     """Return L_dis^D, equation (14): -log Dis(true) - log(1 - Dis(generated)), over both masks.
 
     Args:
@@ -90,13 +93,13 @@ def bce_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
     return both.mean(dim=(1, 2)).sum()
 
 
-def hinge_loss_of_dmac(generated: Tensor) -> Tensor:
-    """Return L_dis^G, equation (15): -Dis, summed over both masks; see ``bce_loss_of_dmac``."""
+def generator_hinge_loss(generated: Tensor) -> Tensor:
+    """Return L_dis^G, equation (15): -Dis, summed over both masks; see ``generator_bce_loss``."""
     return -generated.float().mean(dim=(1, 2)).sum()
 
 
-def hinge_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
-    """Return L_dis^D, equation (16); see ``bce_loss_of_dis``.
+def discriminator_hinge_loss(truth: Tensor, generated: Tensor) -> Tensor:
+    """Return L_dis^D, equation (16); see ``discriminator_bce_loss``.
 
     max(0, 1 - Dis(true)) + max(0, 1 + Dis(generated)), summed over both masks.
     """
@@ -104,8 +107,8 @@ def hinge_loss_of_dis(truth: Tensor, generated: Tensor) -> Tensor:
     return both.mean(dim=(1, 2)).sum()
 
 
-#: By the form's name: the loss for DMAC, and that for Dis.
+#: By the form's name: the loss of DMAC, and that of Dis.
 DISCRIMINATIVE = {
-    "bce": (bce_loss_of_dmac, bce_loss_of_dis),
-    "hinge": (hinge_loss_of_dmac, hinge_loss_of_dis),
+    "bce": (generator_bce_loss, discriminator_bce_loss),
+    "hinge": (generator_hinge_loss, discriminator_hinge_loss),
 }

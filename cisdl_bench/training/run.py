@@ -35,7 +35,7 @@ from cisdl_bench.training.record import (
     open_record,
     read_record,
 )
-from cisdl_bench.training.stages import Computing, make_stage
+from cisdl_bench.training.stages import make_stage
 
 Kinds = list[npt.NDArray[np.int64]]
 
@@ -145,10 +145,7 @@ def _prepared(
 ) -> Run:
     for key, network in networks.items():
         networks[key] = network.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    computing = Computing(
-        options.device, options.precision, options.pieces, options.compile, rank.total > 1
-    )
-    stage = make_stage(networks, experiment, computing)
+    stage = make_stage(networks, experiment, options)
     pairs = experiment.epochs * _order(experiment, kinds, options.seed, "pairs").epoch_pairs
     steps = -(-pairs // experiment.batch)
     run = Run(experiment, options, out, name, record, stage, steps)

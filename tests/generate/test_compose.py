@@ -35,11 +35,11 @@ def test_several_instances_of_one_donor_are_each_cut_out_by_their_own_mask(coco,
         ("by_difficulty = true", "by_difficulty = false"),
     )
     of = {split: open_coco(coco, split, tmp_path / "index") for split in ("train", "val")}
-    from cisdl_bench.generate.jobs import make_jobs
+    from cisdl_bench.generate.jobs import make_set_jobs
     from cisdl_bench.generate.run import make_sets
     from cisdl_bench.store.folder import DataFolder
 
-    orders = make_jobs([spec], [], of.__getitem__, seed=0, pairs=60)
+    orders = make_set_jobs([spec], [], of.__getitem__, seed=0, pairs=60)
     make_sets(orders, DataFolder(tmp_path), Heard())
     pairs = open_pairs(tmp_path / "raw")
     rows = pairs.rows

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Heard
 
-from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.folder import DataFolder
@@ -35,6 +35,6 @@ def test_small_sets_have_their_fingerprints(tmp_path: Path) -> None:
     names = {"raw-easy": 12, "combination-difficult": 12, "release-scale-normal": 4}
     names |= {"flip-normal": 6, "perspective-easy": 6}
     for name, pairs in names.items():
-        orders = make_jobs([name], [], source_of, seed=0, pairs=pairs)
+        orders = make_set_jobs([name], [], source_of, seed=0, pairs=pairs)
         made = make_sets(orders, DataFolder(tmp_path), Heard())[0]
         assert made["fingerprint"] == known[0][name], name

@@ -6,7 +6,7 @@ import torch
 from conftest import Heard
 from torch import nn
 
-from cisdl_bench.generate.jobs import make_jobs
+from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.models.networks.vgg import BLOCKS
 from cisdl_bench.sources.coco import open_coco
@@ -31,7 +31,7 @@ def make_pairs(coco: Path, out: Path, pairs: int) -> Path:
     out.mkdir(exist_ok=True)
     (out / "small.toml").write_text(text)
     source = open_coco(coco, "train", out / "index")
-    orders = make_jobs([str(out / "small.toml")], [], lambda _: source, seed=0, pairs=pairs)
+    orders = make_set_jobs([str(out / "small.toml")], [], lambda _: source, seed=0, pairs=pairs)
     make_sets(orders, DataFolder(out), Heard())
     return out / "training"
 

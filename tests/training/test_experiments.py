@@ -28,6 +28,8 @@ swap = 0.5
 [optimizer]
 name = "adadelta"
 learning_rate = 1.0
+[losses]
+ce = 1.0
 """
 
 
@@ -77,7 +79,9 @@ def test_the_settings_of_section_4_b() -> None:
         ),
         ("epochs = 1", "", "expected the key epochs, got none"),
         ("epochs = 1", "epochs = 0", "epochs: expected"),
-        ('"cross-entropy"', '"adversarial"', "needs a table .adversarial."),
+        ('"cross-entropy"', '"adversarial"', r'stage = "adversarial" needs a table .adversarial'),
+        ("ce = 1.0", "ce = 1.0\ndet = 0.01", 'the loss term det needs "adversarial"'),
+        ("ce = 1.0", "", r"needs a table .losses.\. Add one with ce = 1.0"),
         ('"dmac"', '"dmak"', "network: expected"),
         ("learning_rate = 1.0", "learning_rate = 1.0\nmomentum = 1", "got momentum"),
         ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = [2.0, 0.1]", "betas: expected"),
@@ -101,13 +105,13 @@ def test_an_unknown_name_gets_a_hint() -> None:
 ADVERSARIAL = """
 [adversarial]
 form = "bce"
-lambda_det = 0.01
-lambda_dis = 0.01
 ground_truth = true
 learning_rate = 2e-4
 betas = [0.5, 0.999]
 """
-STAGE_2 = TEXT.replace('"cross-entropy"', '"adversarial"') + ADVERSARIAL
+STAGE_2 = (
+    TEXT.replace('"cross-entropy"', '"adversarial"') + "det = 0.01\ndis = 0.01\n" + ADVERSARIAL
+)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +170,11 @@ def test_every_number_has_its_range(before: str, after: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "text"),
     [
-        ("lambda_det = 0.01", "lambda_det = 1001", "lambda_det: expected"),
-        ("lambda_dis = 0.01", "lambda_dis = nan", "lambda_dis: expected"),
-        ("lambda_dis = 0.01", "lambda_dis = -1", "lambda_dis: expected"),
+        ("det = 0.01", "det = 1001", "det: expected"),
+        ("dis = 0.01", "dis = nan", "dis: expected"),
+        ("dis = 0.01", "dis = -1", "dis: expected"),
+        ("dis = 0.01", "diss = 1", "losses: expected keys out of .*Did you mean dis"),
+        ("det = 0.01\ndis = 0.01", "", "needs a loss term with an opponent: det, dis"),
         (
             "learning_rate = 2e-4",
             "learning_rate = 0",

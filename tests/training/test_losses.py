@@ -35,7 +35,7 @@ def test_detection_losses() -> None:
     generated, truth = two(0.5, 0.2), two(0.9, 0.4)
     of_generated = -(math.log(0.5) + math.log(0.8)) / 2
     of_truth = -(math.log(0.9) + math.log(0.6)) / 2
-    assert losses.detection_loss_of_dmac(generated, label).item() == pytest.approx(of_generated)
+    assert losses.generator_detection_loss(generated, label).item() == pytest.approx(of_generated)
     both = losses.detection_loss(truth, generated, label).item()
     assert both == pytest.approx(of_generated + of_truth)
     assert losses.detection_loss(None, generated, label).item() == pytest.approx(of_generated)
@@ -51,25 +51,27 @@ def scores(chances: tuple[tuple[float, ...], ...]) -> Tensor:
 
 def test_bce_losses() -> None:
     of_dmac = -sum((math.log(a) + math.log(b)) / 2 for a, b in FAKE)
-    assert losses.bce_loss_of_dmac(scores(FAKE)).item() == pytest.approx(of_dmac)
+    assert losses.generator_bce_loss(scores(FAKE)).item() == pytest.approx(of_dmac)
     of_dis = -sum((math.log(a) + math.log(b)) / 2 for a, b in TRUE)
     of_dis -= sum((math.log(1 - a) + math.log(1 - b)) / 2 for a, b in FAKE)
-    found = losses.bce_loss_of_dis(scores(TRUE), scores(FAKE)).item()
+    found = losses.discriminator_bce_loss(scores(TRUE), scores(FAKE)).item()
     assert found == pytest.approx(of_dis)
 
 
 def test_hinge_losses() -> None:
     true = torch.tensor([[[2.0], [0.5]], [[1.0], [-1.0]]])
     fake = torch.tensor([[[-3.0], [0.0]], [[-0.5], [1.0]]])
-    assert losses.hinge_loss_of_dmac(fake).item() == pytest.approx(-(-3 / 2 + 0.5 / 2))
+    assert losses.generator_hinge_loss(fake).item() == pytest.approx(-(-3 / 2 + 0.5 / 2))
     of_true = (0 + 0.5) / 2 + (0 + 2) / 2
     of_fake = (0 + 1) / 2 + (0.5 + 2) / 2
-    assert losses.hinge_loss_of_dis(true, fake).item() == pytest.approx(of_true + of_fake)
+    assert losses.discriminator_hinge_loss(true, fake).item() == pytest.approx(of_true + of_fake)
 
 
 def test_the_multi_task_loss_weighs() -> None:
     ce, det, dis = (torch.tensor(v, requires_grad=True) for v in (1.0, 2.0, 4.0))
-    loss = losses.multi_task_loss(ce, det, dis, 0.01, 0.1)
+    loss = losses.weighted_sum(
+        {"ce": ce, "det": det, "dis": dis}, {"ce": 1.0, "det": 0.01, "dis": 0.1}
+    )
     assert loss.item() == pytest.approx(1.42)
     loss.backward()
     assert [x.grad.item() for x in (ce, det, dis)] == pytest.approx([1, 0.01, 0.1])
@@ -77,5 +79,5 @@ def test_the_multi_task_loss_weighs() -> None:
 
 def test_a_certain_answer_costs_no_infinity() -> None:
     sure = torch.full((2, 1, 1), 200.0)
-    assert losses.bce_loss_of_dmac(-sure).item() == pytest.approx(400)
-    assert losses.bce_loss_of_dis(sure, -sure).item() == 0
+    assert losses.generator_bce_loss(-sure).item() == pytest.approx(400)
+    assert losses.discriminator_bce_loss(sure, -sure).item() == 0

@@ -241,15 +241,15 @@ def test_ctrl_c_saves_and_says_how_to_go_on(pairs64: Path, tmp_path: Path) -> No
 def test_a_loss_that_is_no_number_stops_with_its_pairs(
     pairs64: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cisdl_bench.training import stages
+    from cisdl_bench.training import loss_terms
 
-    plain, calls = stages.spatial_cross_entropy, []
+    plain, calls = loss_terms.spatial_cross_entropy, []
 
     def breaks(logits, targets):
         calls.append(1)
         return plain(logits, targets) * (float("nan") if len(calls) == 4 else 1)
 
-    monkeypatch.setattr(stages, "spatial_cross_entropy", breaks)
+    monkeypatch.setattr(loss_terms, "spatial_cross_entropy", breaks)
     of = small("dmac", batch=3, epochs=1)
     with pytest.raises(
         TrainingError, match=r"step 4: expected .*got loss nan on pairs training/\d"

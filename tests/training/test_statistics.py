@@ -13,7 +13,8 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from cisdl_bench.training.experiments import OptimizerSpec, load_experiment
-from cisdl_bench.training.stages import Computing, make_stage
+from cisdl_bench.training.options import TrainOptions
+from cisdl_bench.training.stages import make_stage
 from cisdl_bench.training.statistics import Statistics
 
 ROOT = Path(__file__).parent.parent
@@ -49,11 +50,11 @@ def pieces_of(step: int) -> list[dict[str, Tensor]]:
     return found
 
 
-def stage_of(pieces: int = 1, distributed: bool = False):
+def stage_of(pieces: int = 1):
     from dataclasses import replace
 
     of = replace(load_experiment("dmac"), optimizer=OptimizerSpec("adam", 0.05))
-    return make_stage({"network": Tiny()}, of, Computing(pieces=pieces, distributed=distributed))
+    return make_stage({"network": Tiny()}, of, TrainOptions(pieces=pieces))
 
 
 def expected(steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +97,7 @@ import torch
 from cisdl_bench.devices import ranked
 from training.test_statistics import pieces_of, stage_of
 def work(rank):
-    stage = stage_of(distributed=True)
+    stage = stage_of()
     for step in range(3):
         stage.step({{"pairs": iter([pieces_of(step)[rank.number]])}})
     learner = stage.learners["network"]

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cisdl_bench.training.experiments import Experiment, OptimizerSpec, load_experiment
-from cisdl_bench.training.stages import Computing, make_stage
+from cisdl_bench.training.loss_terms import find_opponents
+from cisdl_bench.training.options import TrainOptions
+from cisdl_bench.training.stages import make_stage
 
 SIZE, SIDE = 64, 32
 #: Of blue, green and red, protocol section 7.
@@ -151,18 +153,14 @@ def derivative(of: Any, at: float, h: float = 1e-5) -> float:
 class Watched:
     """A stage on stand-ins, and what every optimizer found when it was asked to step."""
 
-    def __init__(self, experiment: Experiment, **computing: Any) -> None:
+    def __init__(self, experiment: Experiment, **options: Any) -> None:
         self.networks: dict[str, Recorder] = {"network": Matcher(1.5)}
-        if experiment.stage != "cross-entropy":
-            self.networks |= {"detection": Det(0.7), "discriminative": Dis(-0.6)}
-        of = experiment.adversarial
-        if experiment.stage == "detection" or (of and not of.lambda_dis):
-            del self.networks["discriminative"]
-        if of and not of.lambda_det:
-            del self.networks["detection"]
+        beside = ["detection"] if experiment.stage == "detection" else find_opponents(experiment)
+        stand_ins = {"detection": Det(0.7), "discriminative": Dis(-0.6)}
+        self.networks |= {name: stand_ins[name] for name in beside}
         for network in self.networks.values():
             network.eval()  # a stage puts them into the mode it needs
-        self.stage = make_stage(self.networks, experiment, Computing(**computing))
+        self.stage = make_stage(self.networks, experiment, TrainOptions(**options))
         #: Each update in order: whose, every network's gradient, and every network's weight.
         self.updates: list[tuple[str, dict[str, float | None], dict[str, float]]] = []
         for name, learner in self.stage.learners.items():
@@ -194,8 +192,11 @@ def adversarial(**changes: Any) -> Experiment:
     of = load_experiment("dmac-adv")
     assert of.adversarial is not None
     levels = changes.pop("pictures", of.pictures)
-    inner = replace(of.adversarial, **{"lambda_det": 3.0, "lambda_dis": 2.0, **changes})
-    return replace(of, adversarial=inner, optimizer=SGD_LIKE, pictures=levels)
+    losses = {"ce": 1.0, "det": 3.0, "dis": 2.0}
+    for name in changes.pop("without", ()):
+        del losses[name]
+    inner = replace(of.adversarial, **changes)
+    return replace(of, losses=losses, adversarial=inner, optimizer=SGD_LIKE, pictures=levels)
 
 
 A, B = batch(0), batch(1)
@@ -306,7 +307,7 @@ def test_who_has_which_gradient(form: str) -> None:
 
 
 def test_without_ground_truth_det_sees_generated_masks_alone() -> None:
-    watched = Watched(adversarial(ground_truth=False, lambda_dis=0.0))
+    watched = Watched(adversarial(ground_truth=False, without=["dis"]))
     terms = watched.step(opponents=[A], pairs=[B])
     det = watched.networks["detection"]
     assert len(det.calls) == 2
@@ -317,7 +318,7 @@ def test_without_ground_truth_det_sees_generated_masks_alone() -> None:
 
 
 def test_k_updates_of_the_opponents_for_each_of_dmacs() -> None:
-    watched = Watched(adversarial(steps=3, lambda_det=0.0))
+    watched = Watched(adversarial(steps=3, without=["det"]))
     terms = watched.step(opponents=[A, B, A], pairs=[B])
     assert [name for name, _, _ in watched.updates] == ["discriminative"] * 3 + ["network"]
     weights = [weights["discriminative"] for _, _, weights in watched.updates]
@@ -405,6 +406,6 @@ def test_optimizers_are_the_papers() -> None:
 def test_frozen_weights_have_no_optimizer() -> None:
     network = Matcher(1.0)
     network.extra = nn.Parameter(torch.zeros(3), requires_grad=False)
-    stage = make_stage({"network": network}, load_experiment("dmac"), Computing())
+    stage = make_stage({"network": network}, load_experiment("dmac"), TrainOptions())
     (group,) = stage.learners["network"].optimizer.param_groups
     assert [p is network.weight for p in group["params"]] == [True]
