@@ -14,7 +14,7 @@ from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, find_me
 from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
-from cisdl_bench.report.methods import gathered, name_of, sets_of
+from cisdl_bench.report.methods import gathered, list_sets, name_method
 from cisdl_bench.results.results import Result
 from cisdl_bench.specs import spec_names
 
@@ -101,7 +101,7 @@ def make_table(runs: Sequence[Path], options: TableOptions) -> Table:
         raise RunError.expected(
             ", ".join(map(str, runs)),
             f"results of {wanted}",
-            sets_of(results),
+            list_sets(results),
             "Score those sets, or choose --layout wide",
         )
     frame["source"] = MEASURED
@@ -140,7 +140,7 @@ def _place_transformations(names: "pd.Series[str]") -> "pd.Series[int]":
 def collect_notes(results: Sequence[Result]) -> list[str]:
     """Return what a reader must know of the results' data, each note once, sources first."""
     sources = [f"photographs: {result.source}" for result in results if result.source]
-    return list(dict.fromkeys([*sources, *(note for each in results for note in each.notes)]))
+    return list(dict.fromkeys([*sources, *(note for result in results for note in result.notes)]))
 
 
 def _numbers(result: Result, options: TableOptions) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _localization(
         numbers, training = _numbers(result, options), result.record["about"].get("training", {})
         rows.append(
             {
-                "method": name_of(result, names),
+                "method": name_method(result, names),
                 "transformation": transformation,
                 "difficulty": difficulty,
                 **{name: training.get(name) for name in parameters},
@@ -214,7 +214,7 @@ def _detection(
         for rule in options.rules or ("mask", "own"):
             if f"{rule}_auc" not in numbers:
                 continue
-            row = {"method": name_of(result, names) + RULES[rule].ending, "set": result.set}
+            row = {"method": name_method(result, names) + RULES[rule].ending, "set": result.set}
             for metric in spec["metrics"]:
                 row[metric] = numbers[f"{rule}_{metric}"]
                 if options.intervals and DETECTION[metric].interval:
@@ -242,7 +242,12 @@ def _wide(
     lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
     for result in results:
         numbers = _numbers(result, options)
-        line = {"source": MEASURED, "method": name_of(result, names), "set": result.set, **numbers}
+        line = {
+            "source": MEASURED,
+            "method": name_method(result, names),
+            "set": result.set,
+            **numbers,
+        }
         for rule in rules:
             for metric in DETECTION:
                 value = numbers.get(f"{rule}_{metric}")
