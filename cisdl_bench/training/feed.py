@@ -11,11 +11,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 
 from cisdl_bench.engine import reader_of_this_process
-from cisdl_bench.records import UNLABELLED, Pairs
+from cisdl_bench.records import SIDES, UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
 from cisdl_bench.training.epoch_order import Draw, EpochOrder
-
-SIDES = ("probe", "donor")
 
 
 def kinds_of(dataset: PairDataset, *, skip_unlabelled: bool = False) -> list[np.ndarray]:
