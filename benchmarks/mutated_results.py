@@ -23,7 +23,7 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.report.draw import draw
 from cisdl_bench.report.figure import FigureOptions, figure_names
 from cisdl_bench.report.page import page
-from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
@@ -139,13 +139,13 @@ def readers(run: Path, other: Path) -> dict[str, Callable[[], Any]]:
 
     def tables() -> None:
         for layout in ("wide", "paper-1", "paper-3"):
-            table = make_table([run, other], Choices(layout, published=layout != "wide"))
+            table = make_table([run, other], TableOptions(layout, published=layout != "wide"))
             for form in FORMATS.values():
                 form(table, 4, False)
 
     found: dict[str, Callable[[], Any]] = {
         "table": tables,
-        "release": lambda: make_table([run], Choices("wide", convention="release")),
+        "release": lambda: make_table([run], TableOptions("wide", convention="release")),
         "compare": lambda: compare(other, run, "iou"),
         "report": lambda: page([run], run / "report.html", progress, worst=0),
         "reopen": lambda: [reopen(result, progress) for result in find_results(run)],

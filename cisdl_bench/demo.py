@@ -14,7 +14,7 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.report.draw import draw, save_figure
 from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.page import page
-from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
 from cisdl_bench.scoring.jobs import make_score_jobs
@@ -77,7 +77,7 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         mean = mean_defined([result["summary"]["iou"] for result in results])
         yield f"{scores / name}: mean IoU over sets {mean:.3f}"
     for layout, (name, published) in _TABLES.items():
-        table = make_table(runs, Choices(layout, published=published))
+        table = make_table(runs, TableOptions(layout, published=published))
         for ending, form in ((".csv", "csv"), (".tex", "latex"), (".md", "markdown")):
             text = FORMATS[form](table, 4, form == "latex")
             write_whole(

@@ -3,8 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 from pathlib import Path
 from re import match
 from typing import Any
@@ -13,6 +12,7 @@ import joblib
 
 from cisdl_bench.errors import cause
 from cisdl_bench.sources.find import ENVIRONMENT
+from cisdl_bench.versions import read_versions
 
 _SPLITS = ("train2014", "val2014")
 #: Where `cisdl-bench fetch` puts things, below the folder that it is typed in.
@@ -28,17 +28,12 @@ def surroundings() -> dict[str, dict[str, Any]]:
 
 
 def _versions() -> dict[str, Any]:
-    found: dict[str, Any] = {"python": platform.python_version()}
-    names = ["cisdl-bench"]
+    names = ["python", "cisdl-bench"]
     for line in requires("cisdl-bench") or []:
         word = match(r"[A-Za-z0-9_.-]+", line)
         if word and ("extra ==" not in line or word.group() == "distributed"):
             names.append(word.group())
-    for name in dict.fromkeys(names):
-        found[name] = None
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return {**dict.fromkeys(names), **read_versions(names)}
 
 
 def _machine() -> dict[str, Any]:

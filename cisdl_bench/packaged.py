@@ -28,7 +28,7 @@ def packaged_names(folder: str, ending: str = ".toml") -> list[str]:
     """Return the files of a folder of ``data_specs`` and below, without their ending, sorted.
 
     >>> packaged_names("formats")
-    ['casia', 'mfc', 'release']
+    ['casia', 'mfc', 'plain', 'release']
     """
     names = []
     for entry in _SPECS.joinpath(*folder.split("/")).iterdir():

@@ -49,8 +49,8 @@ class Region(NamedTuple):
     """A mask cut to its bounding box.
 
     Attributes:
-        box: Where the bits lie on the canvas.
-        bits: bool, shape (box.height, box.width).
+        box: Bounding box of the mask on the canvas.
+        bits: Pixels of the mask in its box, bool, (box.height, box.width).
     """
 
     box: Box
@@ -63,14 +63,14 @@ class Region(NamedTuple):
         return mask
 
 
-def region_of(mask: Pixels, origin: tuple[int, int] = (0, 0)) -> Region:
+def cut_region(mask: Pixels, origin: tuple[int, int] = (0, 0)) -> Region:
     """Return a mask cut to its bounding box; an empty mask gives an empty box.
 
     Args:
         mask: uint8, shape (H, W); not 0 is inside.
         origin: Row and column of the mask's first pixel on the canvas.
 
-    >>> region_of(np.eye(5, dtype=np.uint8)[1:3], origin=(1, 0)).box
+    >>> cut_region(np.eye(5, dtype=np.uint8)[1:3], origin=(1, 0)).box
     Box(top=1, left=1, height=2, width=2)
     """
     left, top, width, height = cv2.boundingRect(mask)
@@ -83,7 +83,7 @@ class Composite:
     """A donor's region pasted into a background, without the background's own pixels.
 
     Attributes:
-        index: Its number among the set's candidates; part of its random key.
+        index: Number among the set's candidates; part of the composite's random key.
         donor_id: The donor picture's id in the source.
         background_id: The background picture's id in the source.
         annotation_id: The pasted instance's id in the source.
@@ -91,7 +91,7 @@ class Composite:
         parameters: Values of the set's parameters by column, in the order of its transformations.
         donor_mask: m_D, where the region lies in the donor.
         probe_mask: m_P, where it lies in the composite.
-        patch_box: Where ``patch`` lies in the composite.
+        patch_box: Box of ``patch`` in the composite.
         patch: uint8 RGB, shape (patch_box.height, patch_box.width, 3), 0 outside the mask.
         opaque: True where the patch replaces every pixel of its box, not the mask's alone.
     """
@@ -163,7 +163,7 @@ class Pairs(ABC):
     is abstract here; the defaults fit pairs that lie on the canvas and whose masks are all known.
 
     Attributes:
-        name: What results are filed under, such as ``rotation-difficult``.
+        name: Name that results are filed under, such as ``rotation-difficult``.
         size: Side of the canvas in px.
         dtype: uint8, or float32 (0 to 255) where pictures are not rounded after resizing.
         indices: Numbers of the pairs that can be used, rising.
@@ -323,19 +323,19 @@ def read_pair(pairs: Pairs, index: int) -> Pair:
     )
 
 
-def label_of(kind: str) -> int:
+def kind_label(kind: str) -> int:
     """Return a kind's label: 0 for negative, 1 for the other two.
 
-    >>> [label_of(kind) for kind in KINDS]
+    >>> [kind_label(kind) for kind in KINDS]
     [1, 1, 0]
     """
     return int(kind != "negative")
 
 
-def pairs_of(composites: int, kinds: Sequence[str]) -> int:
+def count_pairs(composites: int, kinds: Sequence[str]) -> int:
     """Return how many pairs so many composites give.
 
-    >>> pairs_of(345_085, KINDS)
+    >>> count_pairs(345_085, KINDS)
     1035255
     """
     return composites * len(kinds)

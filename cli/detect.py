@@ -57,7 +57,7 @@ def detect(
     from cisdl_bench.adapters.picture import read_picture
     from cisdl_bench.models.classical.registry import untrained_methods
     from cisdl_bench.models.find import find_detector
-    from cisdl_bench.report.overlay import overlay, overlays, png_of
+    from cisdl_bench.report.overlay import encode_png, overlay, overlays
     from cisdl_bench.scoring.one_pair import detect_one
     from cisdl_bench.scoring.options import make_options
     from cisdl_bench.store.atomic import write_whole
@@ -78,13 +78,13 @@ def detect(
         for begin, record in folders:
             for side, mask in (("probe", masks.probe), ("donor", masks.donor)):
                 path = out / f"{begin}{side}-mask.png"
-                write_whole(path, png_of(mask))
+                write_whole(path, encode_png(mask))
                 record.setdefault(f"{side}_mask", str(path))
     sheet = overlay(pictures, (answers[best].probe, answers[best].donor))
     if len(answers) > 1:
         rows = [(f"{n}: {_said(records[n])}", (m.probe, m.donor)) for n, m in answers.items()]
         sheet = overlays(pictures, rows)
-    write_whole(out / "overlay.png", png_of(sheet))
+    write_whole(out / "overlay.png", encode_png(sheet))
     if as_json:
         result = {**records[best], "overlay": str(out / "overlay.png")}
         for side in ("probe", "donor"):

@@ -53,7 +53,7 @@ def metric(purpose: str) -> Callable[..., Any]:
     """Return the option that names a localization metric.
 
     Args:
-        purpose: What the metric is for, a sentence of the help.
+        purpose: Use of the metric, a sentence of the help.
     """
     return click.option(
         "--metric",

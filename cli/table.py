@@ -70,7 +70,7 @@ def table(
       cisdl-bench table cisdl-scores/* --layout paper-1 -o table1.tex --standalone
     """
     from cisdl_bench.errors import CisdlError
-    from cisdl_bench.report.tables import Choices, make_table
+    from cisdl_bench.report.tables import TableOptions, make_table
     from cisdl_bench.report.write_table import FORMATS
     from cisdl_bench.store.atomic import write_whole
 
@@ -83,7 +83,7 @@ def table(
             "Rename it, or say the format by -f",
         )
     chosen = form or (endings[out.suffix] if out else "markdown")
-    made = make_table(runs, Choices(**choices))
+    made = make_table(runs, TableOptions(**choices))
     text = FORMATS[chosen](made, digits, standalone)
     if out is None:
         click.echo(text, nl=False)

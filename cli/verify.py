@@ -39,14 +39,14 @@ def verify(
 
     settings: dict[str, Any] = ctx.obj
     bars = Bars(settings["quiet"])
-    found, checked = [], set[Path]()
+    reports, checked = [], set[Path]()
     for path in find_sets(folder):
         counts = read_manifest(path, finished=False).get("counts")
         known = counts.get("pairs") if isinstance(counts, dict) else None
         bars.start("pairs", known if isinstance(known, int) else 0)
         problems = verify_set(path, checked, bars.advance)
         bars.stop()
-        found.append({"path": str(path), "problems": problems})
+        reports.append({"path": str(path), "problems": problems})
         for problem in problems:
             click.echo(problem, err=True)
         if not problems and not as_json:
@@ -54,8 +54,8 @@ def verify(
             n, fingerprint = manifest["counts"]["pairs"], manifest["fingerprint"]
             click.echo(f"{path}: sound, {n:,} pairs, fingerprint {fingerprint}")
     if as_json:
-        click.echo(json_text(found))
-    ctx.exit(int(any(each["problems"] for each in found)))
+        click.echo(json_text(reports))
+    ctx.exit(int(any(report["problems"] for report in reports)))
 
 
 def _submission(folder: Path, index: Path, ncid: str | None, as_json: bool) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cisdl_bench.generate.draw import Placement, composed_matrix
 from cisdl_bench.generate.outline import find_outline, transformed_extent
-from cisdl_bench.records import region_of
+from cisdl_bench.records import cut_region
 from cisdl_bench.specs import SetSpec, load_spec
 from cisdl_bench.transforms.matrix import Matrix
 
@@ -31,5 +31,5 @@ def place(mask: np.ndarray, name: str = "combination", **named: float) -> Placem
     spec = spec_for(name, len(mask))
     parameters = values(spec, **named)
     matrix = composed_matrix(spec, parameters)
-    extent = transformed_extent(find_outline(region_of(mask)).points[:, :, None], matrix)
+    extent = transformed_extent(find_outline(cut_region(mask)).points[:, :, None], matrix)
     return Placement(parameters, matrix, tuple(float(side[0]) for side in extent))

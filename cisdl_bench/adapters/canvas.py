@@ -38,9 +38,10 @@ class Rule(NamedTuple):
     """How pictures and masks are resized.
 
     Attributes:
-        picture: uint8 (H, W, 3) and the side to ``dtype`` (side, side, 3).
-        mask: bool (H, W) and the side to bool (side, side).
-        dtype: Of the pictures on the canvas.
+        picture: Function of a picture, uint8 (H, W, 3), and the canvas' side in px; it returns
+            ``dtype`` (side, side, 3).
+        mask: Function of a mask, bool (H, W), and the canvas' side; it returns bool (side, side).
+        dtype: Type of the pictures on the canvas.
     """
 
     picture: Callable[[Pixels, int], Any]

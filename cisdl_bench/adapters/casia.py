@@ -64,9 +64,9 @@ def read_casia(path: Path, options: ListOptions, form: ListFormat) -> PairList:
             "none of its pairs",
             "Give CASIA 2.0's folder by --images",
         )
-    whole = int(form.facts["pairs"])
+    published = int(form.facts["pairs"])
     notes = (f"{path.stem}: no masks, so nothing is localized",)
-    return PairList(form.name, path.stem, path, tuple(pairs), whole, partial=True, notes=notes)
+    return PairList(form.name, path.stem, path, tuple(pairs), published, partial=True, notes=notes)
 
 
 def _find_pictures(root: Path) -> dict[str, Path]:

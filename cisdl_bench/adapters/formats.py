@@ -5,20 +5,15 @@ of a format's file names the columns of its lists and, where ``table_list`` cann
 reader; ``[predictions]`` does the same for scores and masks of other programs. Both are optional.
 """
 
-import tomllib
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 from msgspec import Struct, ValidationError, convert
 from msgspec.structs import replace
 
 from cisdl_bench.errors import SpecError
-
-FOLDER: Traversable = files("cisdl_bench.data_specs") / "formats"
+from cisdl_bench.packaged import packaged_names, packaged_toml
 
 
 class ListFormat(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,23 +71,13 @@ class PredictionFormat(Struct, frozen=True, forbid_unknown_fields=True):
 Form = TypeVar("Form", ListFormat, PredictionFormat)
 
 
-@cache
-def formats() -> dict[str, dict[str, Any]]:
-    """Return what the formats' files say, by the formats' names."""
-    paths = [path for path in FOLDER.iterdir() if path.name.endswith(".toml")]
-    return {
-        path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8"))
-        for path in sorted(paths, key=lambda path: path.name)
-    }
-
-
 def format_spec(name: str) -> dict[str, Any]:
     """Return what a format's file says.
 
     >>> format_spec("casia")["pairs"]
     8642
     """
-    return formats()[name]
+    return packaged_toml(f"formats/{name}.toml")
 
 
 def list_formats() -> list[ListFormat]:
@@ -119,13 +104,14 @@ def prediction_format(columns: set[str]) -> PredictionFormat | None:
 
 def _read_tables(table: str, kind: type[Form]) -> list[Form]:
     known: list[Form] = []
-    for name, facts in formats().items():
+    for name in packaged_names("formats"):
+        facts = format_spec(name)
         if table not in facts:
             continue
         try:
             form = convert(facts[table], kind)
         except ValidationError as error:
-            where, what = f"{FOLDER / f'{name}.toml'}: {table}", "the keys of a format"
+            where, what = f"formats/{name}.toml: {table}", "the keys of a format"
             raise SpecError.expected(where, what, f"'{error}'", "Correct the file") from error
         known.append(replace(form, name=name, facts=facts))
     return sorted(known, key=lambda form: -len(form.columns))

@@ -30,9 +30,9 @@ def read_levels(path: Path, *, literal: bool = False) -> Pixels:
     and 32 bits, and of real numbers from 0 to 1 are scaled to 0 to 255.
 
     Args:
-        path: The mask's file.
-        literal: Take 8 bits as they are, also where they are 0 and 1 alone, and of 16 the upper
-            eight (NIST).
+        path: File of the mask.
+        literal: Whether 8 bits are taken as they are, also where they are 0 and 1 alone, and the
+            upper eight of 16, as NIST does.
 
     Raises:
         SourceError: The file is missing, cut short, no picture that Pillow reads, or its values
@@ -41,7 +41,7 @@ def read_levels(path: Path, *, literal: bool = False) -> Pixels:
     with reading(path, "a mask"), Image.open(path) as opened:
         picture = ImageOps.exif_transpose(opened) or opened
         if picture.mode.startswith("I") or picture.mode == "F":
-            return _of_numbers(np.asarray(picture), literal)[..., None]
+            return _scale_numbers(np.asarray(picture), literal)[..., None]
         if picture.mode == "1":
             return np.asarray(picture.convert("L"))[..., None]
         levels = (
@@ -54,7 +54,7 @@ def read_levels(path: Path, *, literal: bool = False) -> Pixels:
         return levels
 
 
-def _of_numbers(values: Any, literal: bool) -> Pixels:
+def _scale_numbers(values: Any, literal: bool) -> Pixels:
     """Return numbers of more than 8 bits as grey levels, uint8 of the same shape.
 
     Raises:
@@ -80,9 +80,9 @@ def read_mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> Mask:
     """Return the tampered pixels of a mask, bool (H, W).
 
     Args:
-        path: The mask's file.
-        rule: One of ``RULES``.
-        shape: Height and width of its picture; None where they are not known.
+        path: File of the mask.
+        rule: Rule that says which pixels are tampered, one of ``RULES``.
+        shape: Height and width of the mask's picture; None where they are not known.
 
     Raises:
         SourceError: The mask cannot be read, is of another size than its picture, or holds grey

@@ -28,7 +28,7 @@ def open_list(path: Path, options: ListOptions, progress: Progress) -> ListedPai
 
     Args:
         path: File of the list.
-        options: How the list is read.
+        options: Choices of the user about lists.
         progress: Receives progress updates and messages.
 
     Raises:

@@ -16,8 +16,8 @@ from cisdl_bench.adapters.find import read_list
 from cisdl_bench.adapters.listed import ListedPair, PairList
 from cisdl_bench.adapters.masks import LITERAL, read_levels, read_mask
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.adapters.picture import read_picture, shape_of
-from cisdl_bench.adapters.usable import kind_of
+from cisdl_bench.adapters.picture import read_picture, read_shape
+from cisdl_bench.adapters.usable import classify_reason
 from cisdl_bench.errors import SourceError
 from cisdl_bench.records import Mask, Pairs, Pixels, Reference
 
@@ -34,7 +34,7 @@ class ListedPairs(Pairs):
 
     Args:
         path: File of the list.
-        options: How the list is read.
+        options: Choices of the user about lists.
         left_out: Reasons by the numbers of pairs that cannot be used.
         fingerprint: Hash of the content, see ``files.fingerprint_list``.
         unknown: Reasons by pair and side of true masks that cannot be used; side 0 is the probe.
@@ -109,10 +109,10 @@ class ListedPairs(Pairs):
     def facts(self) -> dict[str, Any]:
         """Format, counts, and what was left out."""
         listed = self.listed
-        whole = listed.whole or len(listed.pairs)
+        published = listed.whole or len(listed.pairs)
         notes = list(listed.notes)
-        if len(self) < whole:
-            notes.insert(0, f"{self.name}: {len(self):,} of {whole:,} pairs")
+        if len(self) < published:
+            notes.insert(0, f"{self.name}: {len(self):,} of {published:,} pairs")
         if self.unknown:
             reason = next(iter(self.unknown.values()))
             notes.append(
@@ -122,10 +122,10 @@ class ListedPairs(Pairs):
             "notes": notes,
             "format": listed.format,
             "list": listed.path.name,
-            "whole": whole,
+            "whole": published,
             "listed": len(listed.pairs),
             "left_out": len(self.left_out),
-            "left_out_by_reason": dict(Counter(map(kind_of, self.left_out.values()))),
+            "left_out_by_reason": dict(Counter(map(classify_reason, self.left_out.values()))),
         }
 
     def row(self, index: int) -> ListedPair:
@@ -225,7 +225,7 @@ class ListedPairs(Pairs):
         for file in (row.pictures[side], row.masks[side]):
             with suppress(SourceError):
                 if file is not None:
-                    return shape_of(file)
+                    return read_shape(file)
         return None
 
     def mask_levels(self, index: int, side: int) -> Pixels | None:

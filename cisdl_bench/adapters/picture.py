@@ -30,7 +30,7 @@ def read_picture(path: Path, size: tuple[int, int] | None = None) -> Pixels:
     is transparent lies on white.
 
     Args:
-        path: The picture's file.
+        path: File of the picture.
         size: Width and height that a list says the picture has; an EXIF rotation is applied
             unless the file has that size without it.
 
@@ -42,7 +42,7 @@ def read_picture(path: Path, size: tuple[int, int] | None = None) -> Pixels:
         return _rgb(opened if opened.size == size else ImageOps.exif_transpose(opened) or opened)
 
 
-def shape_of(path: Path, size: tuple[int, int] | None = None) -> tuple[int, int]:
+def read_shape(path: Path, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Return the height and width that ``read_picture`` gives, without decoding the picture.
 
     Raises:
@@ -62,8 +62,8 @@ def reading(path: Path, what: str) -> Iterator[None]:
     struct.error and others.
 
     Args:
-        path: The file.
-        what: What it should be, such as ``a picture``.
+        path: File that is read.
+        what: Noun for the expected content, such as ``a picture``.
 
     Raises:
         SourceError: The file cannot be opened or decoded.
@@ -74,7 +74,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
     except SourceError:
         raise
     except Exception as error:
-        got, then = _cause(path, error)
+        got, then = _describe_cause(path, error)
         wanted = what if got == _MISSING else f"{what} that can be read"
         raise SourceError.expected(path, wanted, got, then) from error
 
@@ -86,7 +86,7 @@ def _without_warnings() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def _cause(path: Path, error: Exception) -> tuple[str, str]:
+def _describe_cause(path: Path, error: Exception) -> tuple[str, str]:
     """Return what was found instead of a picture, and what to do."""
     text = (str(error).splitlines() or [""])[0].rstrip(". ") or type(error).__name__
     if isinstance(error, FileNotFoundError):

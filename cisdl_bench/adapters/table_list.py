@@ -6,8 +6,8 @@
     pictures/a.jpg        paths are relative to the CSV, or to --images
     masks/a-probe.png     white is tampered; of the size of its picture
 
-``label`` is 1 where the two share a region, 0 where they do not, empty where nobody knows. A pair
-with a mask and no label is positive. A format's file may name other columns, see
+``label`` is 1 where the two share a region, 0 where they do not, and empty where it is not known.
+A pair with a mask and no label is positive. A format's file may name other columns, see
 ``formats.ListFormat``.
 """
 

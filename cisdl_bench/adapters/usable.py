@@ -102,10 +102,10 @@ def find_unnamed_pairs(listed: PairList, skip_unusable: bool) -> dict[int, str]:
     return unnamed
 
 
-def kind_of(reason: str) -> str:
+def classify_reason(reason: str) -> str:
     """Return which kind of reason a pair was left out for.
 
-    >>> kind_of("a/b.png: no such file")
+    >>> classify_reason("a/b.png: no such file")
     'missing file'
     """
     if reason.endswith(": no such file") or reason.startswith("no picture "):

@@ -122,7 +122,7 @@ def draw_placements(
 
     All parameters of a try are drawn together; a try is refused where the transformed outline
     leaves the canvas or the area that it predicts leaves ``area_range``, so what is yielded is
-    uniform over the admissible ones (PROTOCOL section 3). Tries of many requests are computed at
+    uniform over the admissible ones (protocol, section 3). Tries of many requests are computed at
     once; what a request gets does not depend on the others. A request with parameters has one try.
 
     Args:
@@ -229,7 +229,7 @@ class _Draws:
             on = np.flatnonzero(switch[group])
             if not on.size:
                 continue
-            u = self._uniform(transformation, [group[k] for k in on], turn, tries)
+            u = self._uniform(transformation, [group[k] for k in on.tolist()], turn, tries)
             own[:, on] = transformation.sample(u, self.spec.size)
             grown = transformation.area_factor(tuple(own))
             if grown is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cisdl_bench.generate.compose import compose_range
 from cisdl_bench.generate.jobs import SetJob
-from cisdl_bench.records import Pixels, pairs_of
+from cisdl_bench.records import Pixels, count_pairs
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError
 
@@ -103,7 +103,7 @@ def estimate(set_jobs: Sequence[SetJob], jobs: int) -> Total:
         ) / max(1, len(composites))
         candidates = min(plan.total, int(wanted / rate * 1.1) + 1) if rate else 0
         seconds = spent / max(1, stop) * candidates
-        pairs = pairs_of(wanted, spec.kinds)
+        pairs = count_pairs(wanted, spec.kinds)
         sets.append(Estimate(job.folder, pairs, int(wanted * (size + _ROW_BYTES)), seconds))
         store = stores.setdefault(job.picture_store, [spec.size, sample.per_picture, []])
         store[2].append(plan.pictures(0, candidates))

@@ -8,7 +8,7 @@ from typing import Any
 from cisdl_bench.errors import SpecError
 from cisdl_bench.generate.plan import DrawnPlan, Plan
 from cisdl_bench.generate.recipe import RecipePlan, read_recipe
-from cisdl_bench.records import DIFFICULTIES, pairs_of
+from cisdl_bench.records import DIFFICULTIES, count_pairs
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import (
     HARD,
@@ -113,7 +113,7 @@ def make_recipe_job(path: Path, find_source: FindSource) -> tuple[SetJob, str]:
     spec, difficulty, seed = recipe.spec, str(recipe.head["difficulty"]), int(recipe.head["seed"])
     source = find_source(spec.split)
     plan = RecipePlan(spec, seed, source, recipe)
-    pairs = pairs_of(plan.total, spec.kinds)
+    pairs = count_pairs(plan.total, spec.kinds)
     request = {**_request(spec, difficulty, seed, pairs, source), "recipe": recipe.sha256}
     return SetJob(plan, spec.folder(difficulty), pairs, request), str(recipe.head["fingerprint"])
 

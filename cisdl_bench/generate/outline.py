@@ -48,8 +48,8 @@ class Extent(NamedTuple):
 def find_outline(region: Region) -> Outline:
     """Return the outline of a region that is not empty.
 
-    >>> from cisdl_bench.records import region_of
-    >>> find_outline(region_of(np.ones((2, 3), dtype=np.uint8))).points.max(axis=1).tolist()
+    >>> from cisdl_bench.records import cut_region
+    >>> find_outline(cut_region(np.ones((2, 3), dtype=np.uint8))).points.max(axis=1).tolist()
     [2.5, 1.5]
     """
     bits, origin = region.bits.view(np.uint8), (region.box.left, region.box.top)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cisdl_bench.records import Box, Pixels, Region, region_of
+from cisdl_bench.records import Box, Pixels, Region, cut_region
 from cisdl_bench.transforms.matrix import Floats, Matrix, inverse, is_affine
 
 _HALF = 128  # of 255: a mask's threshold
@@ -210,7 +210,7 @@ def render(
         how = cv2.INTER_AREA if square else cv2.INTER_LINEAR_EXACT
         drawn = np.asarray(cv2.resize(drawn, size, interpolation=how), dtype=np.uint8)
     inside = (cv2.extractChannel(drawn, 3) >= _HALF).view(np.uint8)
-    region = region_of(inside, (warp.box.top, warp.box.left))
+    region = cut_region(inside, (warp.box.top, warp.box.left))
     if not region.bits.size:
         return region, np.zeros((0, 0, 3), dtype=np.uint8)
     patch = cv2.cvtColor(_within(drawn, warp.box, region.box), cv2.COLOR_RGBA2RGB)

@@ -11,7 +11,7 @@ from cisdl_bench.generate.jobs import SetJob
 from cisdl_bench.generate.set_run import SetRun, begin_set
 from cisdl_bench.generate.shards import PictureShard, make_shard
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import pairs_of
+from cisdl_bench.records import count_pairs
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.sets import Manifest
 
@@ -88,7 +88,7 @@ def _store_pictures(
 def _store_composites(active: Sequence[SetRun], parallel: Any, progress: Progress) -> None:
     run_by_path = {run.folder.path: run for run in active}
     shards = [shard for run in active for shard in run.missing_shards()]
-    total = sum(pairs_of(run.job.composites, run.job.spec.kinds) for run in active)
+    total = sum(count_pairs(run.job.composites, run.job.spec.kinds) for run in active)
     progress.start("pairs", total, sum(run.pairs_made() for run in active))
     for shard, entry in _made(parallel, shards):
         run = run_by_path[shard.folder.path]

@@ -1,10 +1,7 @@
 """One set on its way: what is planned, what its shards hold, and how it ends."""
 
-import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 
@@ -13,11 +10,12 @@ from cisdl_bench.generate.jobs import SetJob
 from cisdl_bench.generate.refusals import no_candidates, no_pairs, reasons_in_words
 from cisdl_bench.generate.shards import CompositeShard
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import DIFFICULTIES, pairs_of
+from cisdl_bench.records import DIFFICULTIES, count_pairs
 from cisdl_bench.sources.picture import PictureError
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.pictures import PictureFolder
 from cisdl_bench.store.sets import Manifest, SetFolder
+from cisdl_bench.versions import read_versions
 
 _MARGIN = 1.1  # candidates asked for beyond what the rate so far needs
 _VERSIONS = ("cisdl-bench", "numpy", "opencv-python-headless", "pillow", "pycocotools", "h5py")
@@ -106,7 +104,7 @@ class SetRun:
     def pairs_made(self) -> int:
         """Return the pairs made so far, no more than are wanted."""
         made = sum(entry["rows"] for entry in self.entries.values())
-        return pairs_of(min(made, self.job.composites), self.job.spec.kinds)
+        return count_pairs(min(made, self.job.composites), self.job.spec.kinds)
 
     def finish(self, progress: Progress) -> Manifest:
         """Cut the set to the wanted number, write and return its final manifest.
@@ -130,7 +128,7 @@ class SetRun:
         if composites < job.composites:
             reasons_given = reasons_in_words(Counter(unusable.values()) + refused)
             progress.say(
-                f"{self.folder.final}: {pairs_of(composites, spec.kinds)} of {job.pairs} pairs: "
+                f"{self.folder.final}: {count_pairs(composites, spec.kinds)} of {job.pairs} pairs: "
                 f"the source gives no more ({reasons_given})"
             )
         manifest = {
@@ -141,9 +139,9 @@ class SetRun:
             "parameters": list(spec.parameters),
             "source": source.as_dict(),
             "pictures": f"../pictures/{job.picture_store[0]}",
-            "versions": versions(),
+            "versions": read_versions(_VERSIONS),
             "counts": {
-                "pairs": pairs_of(composites, spec.kinds),
+                "pairs": count_pairs(composites, spec.kinds),
                 "composites": composites,
                 "kinds": dict.fromkeys(spec.kinds, composites),
                 "difficulties": {name: classes[name] for name in DIFFICULTIES if classes[name]},
@@ -242,8 +240,3 @@ def _is_usable(job: SetJob, picture_id: int) -> bool:
     except PictureError:
         return False
     return True
-
-
-def versions() -> dict[str, Any]:
-    """Return the versions that decide a set's bytes."""
-    return {**{name: version(name) for name in _VERSIONS}, "python": platform.python_version()}

@@ -75,8 +75,8 @@ def score_reference(levels: Pixels, zones: Zones, *, donor: bool) -> NistReferen
     target = ~white & ~grey if zones.off else black
     inner = _moved(black, zones.erode_px, cv2.erode)
     band = _moved(black, zones.dilate_px, cv2.dilate) & ~inner & ~grey
-    counts = (int(np.count_nonzero(each)) for each in (band, grey))
-    return NistReference(target, ~band & ~grey, *counts)
+    band_px, grey_px = int(np.count_nonzero(band)), int(np.count_nonzero(grey))
+    return NistReference(target, ~band & ~grey, band_px, grey_px)
 
 
 def _moved(region: Mask, side: int, how: Callable[..., Any]) -> Mask:

@@ -18,6 +18,7 @@ from PIL import Image
 from cisdl_bench.adapters.formats import format_spec
 from cisdl_bench.adapters.predictions import parse_score
 from cisdl_bench.adapters.table import Row, read_header, read_table
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import SourceError
 from cisdl_bench.nist.index import KEY, Trial, data_name, read_index
 
@@ -95,8 +96,7 @@ def format_table(rows: Sequence[Mapping[str, Any]], style: Style) -> str:
     """
     spec = format_spec("mfc")
     names = [*spec["columns"]["system"], *style.columns, *style.further]
-    lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
-    return "".join(f"{spec['separator'].join(line)}\n" for line in lines)
+    return format_csv(rows, names, spec["separator"])
 
 
 def check_trials(index: Path, trials: Sequence[Trial]) -> None:
@@ -136,12 +136,14 @@ def check_submission(table: Path, index: Path, ncid: str | None = None) -> list[
     trials = {(trial.probe_id, trial.donor_id): trial for trial in read_index(index)}
     spec = format_spec("mfc")
     columns, words = spec["columns"], spec["words"]
-    there = set(read_header(table))
+    header = set(read_header(table))
     for name in columns["pixels"]:
-        if name.lower() not in there and any(other.lower() in there for other in columns["pixels"]):
+        if name.lower() not in header and any(
+            other.lower() in header for other in columns["pixels"]
+        ):
             problems.append(f"{table.name}: expected both OptOutPixelValue columns, got one")
     styles = (columns["status"], columns["opt_out"])
-    if not any({name.lower() for name in style} <= there for style in styles):
+    if not any({name.lower() for name in style} <= header for style in styles):
         problems.append(
             f"{table.name}: expected the columns {' and '.join(styles[0])}, or {styles[1][0]}, "
             "got neither"
@@ -152,14 +154,15 @@ def check_submission(table: Path, index: Path, ncid: str | None = None) -> list[
     seen: set[tuple[str, str]] = set()
     for row in rows:
         key = row[KEY[0]], row[KEY[1]]
-        problems += [f"{table.name}: {' '.join(key)}: {p}" for p in _row(row, key, trials, seen)]
+        where = f"{table.name}: {' '.join(key)}"
+        problems += [f"{where}: {problem}" for problem in _check_row(row, key, trials, seen)]
         seen.add(key)
         if key in trials:
-            problems += list(_masks(table, row, trials[key]))
+            problems += list(_check_masks(table, row, trials[key]))
     return problems
 
 
-def _row(
+def _check_row(
     row: Row, key: tuple[str, str], trials: Mapping[tuple[str, str], Trial], seen: set[Any]
 ) -> Iterator[str]:
     if key not in trials:
@@ -175,16 +178,16 @@ def _row(
             yield f"expected {name} out of {', '.join(allowed)}, got {row[name]!r}"
 
 
-def _masks(table: Path, row: Row, trial: Trial) -> Iterator[str]:
+def _check_masks(table: Path, row: Row, trial: Trial) -> Iterator[str]:
     for name, size in zip(MASK_COLUMNS, (trial.probe_size, trial.donor_size), strict=True):
         if not row[name]:
             continue
-        wrong = _mask(table, row[name], size)
+        wrong = _check_mask(table, row[name], size)
         if wrong:
             yield f"{table.name}: {row[name]}: expected {wrong}"
 
 
-def _mask(table: Path, name: str, size: tuple[int, int]) -> str:
+def _check_mask(table: Path, name: str, size: tuple[int, int]) -> str:
     root = table.absolute().parent
     if ".." in Path(name).parts or Path(name).is_absolute():
         return "a mask within the submission's folder, got one outside"
@@ -196,11 +199,11 @@ def _mask(table: Path, name: str, size: tuple[int, int]) -> str:
             if len(mask.getbands()) != 1 or mask.mode == "P":
                 return f"one channel, got {mask.mode}"
             if mask.size != size:
-                wanted, got = (" x ".join(map(str, each)) for each in (size, mask.size))
-                return f"{wanted} px as the index says, got {got}"
+                wanted = f"{size[0]} x {size[1]} px"
+                return f"{wanted} as the index says, got {mask.size[0]} x {mask.size[1]}"
     except FileNotFoundError:
         return "a file, got none"
     except Exception as error:  # Pillow's decoders raise far more than OSError
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        return f"a PNG file, got '{said}'"
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        return f"a PNG file, got '{message}'"
     return ""

@@ -107,7 +107,7 @@ def submit(
     """Write a submission and check it; return how many pairs were processed and opted out.
 
     Pairs whose pictures are missing or cannot be read are opted out. What is done is kept in a
-    hidden folder beside the submission until it is whole, and the same command goes on.
+    hidden folder beside the submission until that is complete, and the same command resumes.
 
     Args:
         detector: Detector that is run on the pairs.

@@ -12,7 +12,7 @@ from cisdl_bench.metrics import detection
 from cisdl_bench.metrics.registry import RULES
 from cisdl_bench.records import UNLABELLED
 from cisdl_bench.report.drawing import colour, new_figure, plain
-from cisdl_bench.report.methods import gathered, name_of, sets_of
+from cisdl_bench.report.methods import gathered, list_sets, name_method
 from cisdl_bench.results.results import Result
 
 Floats = npt.NDArray[np.float64]
@@ -37,13 +37,13 @@ def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Seq
     results, names = gathered(runs)
     panels: dict[str, list[Result]] = {}
     for result in results:
-        if result.has_both_labels and _chosen(result.set, sets):
+        if result.has_both_labels and _is_chosen(result.set, sets):
             panels.setdefault(result.set, []).append(result)
     if not panels:
         raise RunError.expected(
             ", ".join(map(str, runs)),
             "results on sets with positive and negative pairs",
-            sets_of(results),
+            list_sets(results),
             "Score paired CASIA, NIST's task, or a set of all three kinds",
         )
     figure, axes = new_figure(4.6 * len(panels), 4.8, 1, len(panels))
@@ -51,17 +51,17 @@ def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Seq
         asked = rules or ("mask", "own")
         lines = [(r, k) for r in group for k in asked if f"{k}_auc" in r.record["summary"]]
         for number, (result, rule) in enumerate(lines):
-            label = plain(f"{name_of(result, names)}{RULES[rule].ending}")
-            _curve(axis, kind, result, rule, label, colour(number))
-        _dressed(axis, kind, name)
+            label = plain(f"{name_method(result, names)}{RULES[rule].ending}")
+            _draw_curve(axis, kind, result, rule, label, colour(number))
+        _finish_axis(axis, kind, name)
     return figure
 
 
-def _chosen(name: str, sets: Sequence[str]) -> bool:
-    return not sets or any(name.startswith(each) for each in sets)
+def _is_chosen(name: str, sets: Sequence[str]) -> bool:
+    return not sets or name.startswith(tuple(sets))
 
 
-def _curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str) -> None:
+def _draw_curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str) -> None:
     rows = result.rows()
     rows = rows.where(rows["label"] != UNLABELLED)
     scores, labels = rows.pair_scores(rule), rows["label"]
@@ -114,7 +114,7 @@ def _deviate(rates: Any) -> Any:
     return ndtri(np.clip(rates, 5e-4, 1 - 5e-4))
 
 
-def _dressed(axis: Any, kind: str, title: str) -> None:
+def _finish_axis(axis: Any, kind: str, title: str) -> None:
     axis.set_title(plain(title))
     axis.set_xlabel("false positive rate")
     axis.set_ylabel("true positive rate" if kind == "roc" else "false negative rate")

@@ -23,7 +23,7 @@ def draw(name: str, runs: Sequence[Path], options: FigureOptions, progress: Prog
     Args:
         name: Name of the figure, of ``figure.figure_names``.
         runs: Folders of results, or of training runs for ``growth``.
-        options: Choices of the user about the figure.
+        options: TableOptions of the user about the figure.
         progress: Receives progress updates and messages.
 
     Raises:
@@ -49,12 +49,12 @@ def render(figure: Any, form: str) -> bytes:
             then = "Install LaTeX, or write .pdf"
             raise CisdlError.expected("a .pgf figure", wanted, "none", then)
         settings["pgf.texsystem"] = system
-    drawn = io.BytesIO()
+    buffer = io.BytesIO()
     try:
         # Letters that no font has, and labels too long for their axes, are drawn as well as can be.
         with rc_context(settings), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            figure.savefig(drawn, format=form, dpi=_DPI)
+            figure.savefig(buffer, format=form, dpi=_DPI)
     except Exception as error:
         if form != "pgf":
             raise
@@ -66,7 +66,7 @@ def render(figure: Any, form: str) -> bytes:
             got,
             "Write .pdf",
         ) from error
-    return drawn.getvalue()
+    return buffer.getvalue()
 
 
 def _quote_latex(error: Exception) -> str:

@@ -40,16 +40,15 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
 
 def legend(figure: Any, axes: Any) -> None:
     """Put one legend of all axes below a figure, in as many columns as its width takes."""
-    found: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for axis in axes.ravel():
-        handles, labels = axis.get_legend_handles_labels()
-        found.update(zip(labels, handles, strict=True))
-    if found:
-        wide = 0.6 + 0.06 * max(map(len, found))  # inches of a column, about
-        columns = max(1, min(3, int(figure.get_figwidth() / wide)))
-        figure.legend(
-            list(found.values()), list(found), fontsize=7, ncols=columns, loc="outside lower center"
-        )
+        own_handles, labels = axis.get_legend_handles_labels()
+        handles.update(zip(labels, own_handles, strict=True))
+    if handles:
+        width = 0.6 + 0.06 * max(map(len, handles))  # inches of a column, about
+        columns = max(1, min(3, int(figure.get_figwidth() / width)))
+        place = "outside lower center"
+        figure.legend(list(handles.values()), list(handles), fontsize=7, ncols=columns, loc=place)
 
 
 def limits(metric: str) -> tuple[float, float]:

@@ -26,13 +26,13 @@ def method_names(results: Sequence[Result]) -> dict[Path, str]:
     }
 
 
-def name_of(result: Result, names: Mapping[Path, str]) -> str:
+def name_method(result: Result, names: Mapping[Path, str]) -> str:
     """Return a result's method, with its perturbation."""
     name = names[result.path.parent]
     return f"{name} @ {result.perturbation}" if result.perturbation else name
 
 
-def sets_of(results: Sequence[Result]) -> str:
+def list_sets(results: Sequence[Result]) -> str:
     """Return the names of the results' sets for a message, six of them at most."""
     names = list(dict.fromkeys(result.set for result in results))
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""

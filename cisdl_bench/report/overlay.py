@@ -23,8 +23,8 @@ def overlay(
 
     Args:
         pictures: Probe and donor, uint8 RGB, each of its own size.
-        masks: Theirs, float32 (H, W), 0 to 1.
-        height: Of both, in px.
+        masks: Masks of probe and donor, float32 (H, W), 0 to 1.
+        height: Height of both pictures in px.
     """
     shown = []
     for picture, mask in zip(pictures, masks, strict=True):
@@ -48,7 +48,7 @@ def overlays(
 
     Args:
         pictures: Probe and donor, uint8 RGB, each of its own size.
-        answers: Captions, and both masks of each.
+        answers: Caption and both masks of each row.
     """
     rows = []
     for text, masks in answers:
@@ -60,7 +60,7 @@ def overlays(
     return np.concatenate(rows)
 
 
-def png_of(picture: npt.NDArray[np.float32] | Pixels) -> bytes:
+def encode_png(picture: npt.NDArray[np.float32] | Pixels) -> bytes:
     """Return a picture, uint8 RGB (H, W, 3), or a mask, float32 0 to 1 (H, W), as 8-bit PNG."""
     if picture.ndim == 2:
         grey = np.rint(picture * 255).astype(np.uint8)

@@ -15,8 +15,8 @@ from cisdl_bench.report.draw import draw, render
 from cisdl_bench.report.figure import FigureOptions, report_figures
 from cisdl_bench.report.figures.parameters import PARAMETERS, breakdowns
 from cisdl_bench.report.gallery import Card, make_cards
-from cisdl_bench.report.methods import gathered, name_of
-from cisdl_bench.report.tables import LAYOUTS, Choices, Table, make_table, notes_of
+from cisdl_bench.report.methods import gathered, name_method
+from cisdl_bench.report.tables import LAYOUTS, Table, TableOptions, collect_notes, make_table
 from cisdl_bench.report.templating import read_own_text, render_html
 from cisdl_bench.report.write_table import shape_table
 from cisdl_bench.results.results import Result
@@ -70,10 +70,10 @@ def page(
         "page.html",
         version=__version__,
         title=title,
-        notes=notes_of(results),
+        notes=collect_notes(results),
         contents=contents,
         methods=_describe_methods(results, names),
-        sets=[_describe_set(result, name_of(result, names)) for result in results],
+        sets=[_describe_set(result, name_method(result, names)) for result in results],
         tables={key: shape_table(table, _DIGITS) for key, table in tables.items()},
         figures=figures,
         breaks=breaks,
@@ -88,7 +88,7 @@ def page(
 def _by_method(results: Sequence[Result], names: Any) -> dict[str, list[Result]]:
     methods: dict[str, list[Result]] = {}
     for result in results:
-        methods.setdefault(name_of(result, names), []).append(result)
+        methods.setdefault(name_method(result, names), []).append(result)
     return methods
 
 
@@ -127,7 +127,7 @@ def _make_tables(runs: Sequence[Path], results: Sequence[Result]) -> dict[str, T
     for layout in LAYOUTS:
         if layout in _DETECTED and _DETECTED[layout] not in formats:
             continue
-        choices = Choices(layout, published=layout != "wide", intervals=True)
+        choices = TableOptions(layout, published=layout != "wide", intervals=True)
         try:
             tables[f"table-{layout}"] = make_table(runs, choices)
         except RunError:
@@ -145,10 +145,10 @@ def _draw_figures(runs: Sequence[Path], progress: Progress) -> dict[str, str]:
     images = {}
     for name in report_figures():
         try:
-            drawn = draw(name, runs, FigureOptions(), progress)
+            figure = draw(name, runs, FigureOptions(), progress)
         except RunError:
             continue  # the results lack what this figure shows
-        images[f"figure-{name}"] = base64.b64encode(render(drawn, "svg")).decode()
+        images[f"figure-{name}"] = base64.b64encode(render(figure, "svg")).decode()
     return images
 
 
@@ -193,5 +193,5 @@ def _link_files(
     for result in results:
         paths = [result.path / name for name in (ROWS, LEFT_OUT, NIST_ROWS, RESULT)]
         files = [link(path) for path in paths if path.exists()]
-        links.append((f"{name_of(result, names)}, {result.set}", files))
+        links.append((f"{name_method(result, names)}, {result.set}", files))
     return links

@@ -22,10 +22,10 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
     Both masks are outlined in green; a pair of a kind without masks has no outline.
 
     Args:
-        pairs: The set or list.
-        count: How many pairs, at most; all where there are fewer.
-        columns: How many pairs a row.
-        seed: Which choice.
+        pairs: Set or list that is shown.
+        count: Number of pairs, at most; all where there are fewer.
+        columns: Number of pairs in a row.
+        seed: Seed of the random choice.
     """
     order = permutation(stream(seed, "sheet"), len(pairs))[:count]
     chosen = [pairs[pairs.indices[int(i)]] for i in np.sort(order)]

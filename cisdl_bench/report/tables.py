@@ -14,7 +14,7 @@ from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, find_me
 from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
-from cisdl_bench.report.methods import gathered, name_of, sets_of
+from cisdl_bench.report.methods import gathered, list_sets, name_method
 from cisdl_bench.results.results import Result
 from cisdl_bench.specs import spec_names
 
@@ -23,16 +23,16 @@ MEASURED, PUBLISHED = "measured", "published"
 
 
 @dataclass(frozen=True)
-class Choices:
+class TableOptions:
     """How a table is made.
 
     Attributes:
-        layout: One of ``LAYOUTS``.
+        layout: Layout of the table, one of ``LAYOUTS``.
         published: Whether the paper's rows stand beside the measured ones.
         intervals: Whether each value carries its 95% bootstrap interval.
-        rules: Which detection scores, of ``RULES``; none given: ``mask``, and ``own``
-            where the detector has one.
-        convention: For what NIST and the DMAC release define differently.
+        rules: Detection scores, of ``registry.RULES``; none given: ``mask``, and ``own`` where the
+            detector has one.
+        convention: Definition that holds where NIST and the DMAC release differ.
     """
 
     layout: str
@@ -47,12 +47,12 @@ class Table:
     """A table before it is written.
 
     Attributes:
-        title: What it shows.
-        labels: Columns that name a row, such as method and transformation.
+        title: Title of the table.
+        labels: Columns that name a line, such as method and transformation.
         values: Columns of numbers, each a path of headings, such as (difficult, iou).
-        frame: One row a line: the labels, ``source``, and the values as float or text; with
+        frame: Lines of the table: the labels, ``source``, and the values as float or text; with
             intervals also ``<column>_low`` and ``<column>_high`` under the same path.
-        note: What the published rows are, and what is to be known of the data.
+        note: Origin of the published rows, and what a reader must know of the data.
     """
 
     title: str
@@ -83,144 +83,171 @@ class Table:
         return chosen
 
 
-def make_table(runs: Sequence[Path], choices: Choices) -> Table:
+def make_table(runs: Sequence[Path], options: TableOptions) -> Table:
     """Return the table of runs in a layout.
 
     Raises:
         RunError: A folder holds no results, or none of the sets that the layout shows.
     """
     results, names = gathered(runs)
-    notes = notes_of(results)
-    if choices.layout == "wide":
-        return _wide(results, names, choices, notes)
-    spec = published.tables()[choices.layout]
-    kind = _localization if spec["kind"] == "localization" else _detection
-    labels, columns, lines = kind(results, names, spec, choices)
-    if not lines:
+    notes = collect_notes(results)
+    if options.layout == "wide":
+        return _wide(results, names, options, notes)
+    spec = published.tables()[options.layout]
+    localized = spec["kind"] == "localization"
+    frame = (_localization if localized else _detection)(results, names, spec, options)
+    if frame.empty:
         wanted = ", ".join(spec.get("transformations", ["sets with positive and negative pairs"]))
         raise RunError.expected(
             ", ".join(map(str, runs)),
             f"results of {wanted}",
-            sets_of(results),
+            list_sets(results),
             "Score those sets, or choose --layout wide",
         )
-    if choices.published:
-        lines = _with_published(lines, labels, choices.layout, spec)
+    frame["source"] = MEASURED
+    if options.published:
+        theirs = _published(options.layout, spec).assign(source=PUBLISHED)
+        frame = pd.concat([theirs, frame], ignore_index=True)
         origin = f"{spec['origin']} of {published.tables()['source']}"
         notes.insert(0, f"published: {origin}, on other pairs")
-    frame = pd.DataFrame(lines)
-    for column in ("source", *labels, *map("/".join, columns)):
+    labels, columns = _layout_columns(spec)
+    if "transformation" in labels:
+        shown = set(frame.loc[frame["source"] == MEASURED, "transformation"])
+        frame = frame[frame["transformation"].isin(shown)]
+        frame = frame.sort_values("transformation", key=_place_transformations, kind="stable")
+    for column in map("/".join, columns):
         if column not in frame:
             frame[column] = None
     return Table(spec["title"], labels, columns, frame.reset_index(drop=True), "; ".join(notes))
 
 
-def notes_of(results: Sequence[Result]) -> list[str]:
+def _layout_columns(
+    spec: Mapping[str, Any],
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the columns that name a line of a layout, and those of its values."""
+    if spec["kind"] == "detection":
+        return ("method", "set"), tuple((metric,) for metric in spec["metrics"])
+    several = len(spec["transformations"]) > 1
+    blocks = ((difficulty, metric) for difficulty in DIFFICULTIES for metric in spec["metrics"])
+    parameters = ((name,) for name in spec.get("parameters", ()))
+    return ("method", "transformation") if several else ("method",), (*blocks, *parameters)
+
+
+def _place_transformations(names: "pd.Series[str]") -> "pd.Series[int]":
+    return names.map({name: place for place, name in enumerate(spec_names())})
+
+
+def collect_notes(results: Sequence[Result]) -> list[str]:
     """Return what a reader must know of the results' data, each note once, sources first."""
     sources = [f"photographs: {result.source}" for result in results if result.source]
-    return list(dict.fromkeys([*sources, *(note for each in results for note in each.notes)]))
+    return list(dict.fromkeys([*sources, *(note for result in results for note in result.notes)]))
 
 
-def _numbers(result: Result, choices: Choices) -> dict[str, Any]:
+def _numbers(result: Result, options: TableOptions) -> dict[str, Any]:
     rows = result.rows()  # refused where they are not those that were scored
-    if choices.convention == "nist":
-        found = result.record["summary"]  # of these rows, with 2,000 resamples
-        ends = () if choices.intervals else ("_low", "_high")
-        return {name: value for name, value in found.items() if not name.endswith(ends)}
+    if options.convention == "nist":
+        summary = result.record["summary"]  # of these rows, with 2,000 resamples
+        ends = () if options.intervals else ("_low", "_high")
+        return {name: value for name, value in summary.items() if not name.endswith(ends)}
     return summarise(
         rows.scored_pairs(),
-        convention=choices.convention,
-        resamples=2000 if choices.intervals else 0,
+        convention=options.convention,
+        resamples=2000 if options.intervals else 0,
     )
 
 
 def _localization(
-    results: Sequence[Result], names: Mapping[Path, str], spec: Mapping[str, Any], choices: Choices
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[dict[str, Any]]]:
-    parameters = tuple(spec.get("parameters", ()))
-    several = len(spec["transformations"]) > 1
-    labels = ("method", "transformation") if several else ("method",)
-    columns = (
-        *((difficulty, metric) for difficulty in DIFFICULTIES for metric in spec["metrics"]),
-        *((name,) for name in parameters),
-    )
-    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    results: Sequence[Result],
+    names: Mapping[Path, str],
+    spec: Mapping[str, Any],
+    options: TableOptions,
+) -> pd.DataFrame:
+    """Return a line for each method and transformation, with a block of columns a difficulty."""
+    parameters = spec.get("parameters", ())
+    endings = ("", "_low", "_high") if options.intervals else ("",)
+    values = [f"{metric}{ending}" for metric in spec["metrics"] for ending in endings]
+    rows = []
     for result in results:
         transformation, _, difficulty = result.set.rpartition("-")
         if transformation not in spec["transformations"] or difficulty not in DIFFICULTIES:
             continue
-        name = name_of(result, names)
-        line = lines.setdefault(
-            (transformation, name),
-            {"source": MEASURED, "method": name, "transformation": transformation},
+        numbers, training = _numbers(result, options), result.record["about"].get("training", {})
+        rows.append(
+            {
+                "method": name_method(result, names),
+                "transformation": transformation,
+                "difficulty": difficulty,
+                **{name: training.get(name) for name in parameters},
+                **{name: numbers[name] for name in values},
+            }
         )
-        training = result.record["about"].get("training", {})
-        line.update({key: training.get(key) for key in parameters})
-        numbers = _numbers(result, choices)
-        for metric in spec["metrics"]:
-            for ending in ("", "_low", "_high") if choices.intervals else ("",):
-                line[f"{difficulty}/{metric}{ending}"] = numbers[f"{metric}{ending}"]
-    order = {name: k for k, name in enumerate(spec_names())}
-    found = sorted(lines, key=lambda key: order[key[0]])
-    return labels, columns, [lines[key] for key in found]
+    frame = _pivot(pd.DataFrame(rows), spec, values)
+    for name in parameters:  # empty is what the paper prints; here it is not known
+        frame[name] = frame[name].replace("", None) if name in frame else None
+    return frame
+
+
+def _pivot(long: pd.DataFrame, spec: Mapping[str, Any], values: Sequence[str]) -> pd.DataFrame:
+    """Return the lines of a table from one row for each method, transformation and difficulty."""
+    if long.empty:
+        return long
+    keys = ["method", "transformation", *spec.get("parameters", ())]
+    long = long.reindex(columns=[*keys, "difficulty", *values]).fillna(dict.fromkeys(keys, ""))
+    long = long.drop_duplicates([*keys, "difficulty"], keep="last")
+    wide = long.set_index([*keys, "difficulty"]).unstack("difficulty", sort=False)
+    wide.columns = [f"{difficulty}/{value}" for value, difficulty in wide.columns]
+    return wide.reset_index()
 
 
 def _detection(
-    results: Sequence[Result], names: Mapping[Path, str], spec: Mapping[str, Any], choices: Choices
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[dict[str, Any]]]:
-    lines = []
+    results: Sequence[Result],
+    names: Mapping[Path, str],
+    spec: Mapping[str, Any],
+    options: TableOptions,
+) -> pd.DataFrame:
+    """Return a line for each method, rule and set with positive and negative pairs."""
+    rows = []
     for result in results:
         if not result.has_both_labels:
             continue
-        numbers = _numbers(result, choices)
-        for rule in choices.rules or ("mask", "own"):
+        numbers = _numbers(result, options)
+        for rule in options.rules or ("mask", "own"):
             if f"{rule}_auc" not in numbers:
                 continue
-            line = {
-                "source": MEASURED,
-                "method": name_of(result, names) + RULES[rule].ending,
-                "set": result.set,
-            }
+            row = {"method": name_method(result, names) + RULES[rule].ending, "set": result.set}
             for metric in spec["metrics"]:
-                line[metric] = numbers[f"{rule}_{metric}"]
-                if choices.intervals and DETECTION[metric].interval:
-                    for end in ("low", "high"):
-                        line[f"{metric}_{end}"] = numbers[f"{rule}_{metric}_{end}"]
-            lines.append(line)
-    return ("method", "set"), tuple((metric,) for metric in spec["metrics"]), lines
+                row[metric] = numbers[f"{rule}_{metric}"]
+                if options.intervals and DETECTION[metric].interval:
+                    row[f"{metric}_low"] = numbers[f"{rule}_{metric}_low"]
+                    row[f"{metric}_high"] = numbers[f"{rule}_{metric}_high"]
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def _with_published(
-    lines: list[dict[str, Any]], labels: tuple[str, ...], layout: str, spec: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Return the paper's lines before the measured ones, within each transformation."""
-    theirs: dict[tuple[str, ...], dict[str, Any]] = {}
-    keys = ("method", "transformation", *spec.get("parameters", ()))
-    for row in published.rows(layout):
-        if spec["kind"] == "detection":
-            set_name = re.sub(r".*\((.*)\)", r"\1", spec["origin"])
-            theirs[(row["method"],)] = {**row, "set": set_name, "source": PUBLISHED}
-            continue
-        key = tuple(row.get(name, "") for name in keys)
-        line = theirs.setdefault(key, {"source": PUBLISHED, **{n: row.get(n) for n in keys}})
-        line.update({f"{row['difficulty']}/{metric}": row[metric] for metric in spec["metrics"]})
-    both = [*theirs.values(), *lines]
-    if "transformation" not in labels:
-        return both
-    shown = {line["transformation"] for line in lines}
-    order = {name: k for k, name in enumerate(spec_names())}
-    both = [line for line in both if line["transformation"] in shown]
-    return sorted(both, key=lambda line: order[line["transformation"]])
+def _published(layout: str, spec: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the paper's lines of a layout, as it prints them."""
+    long = pd.DataFrame(published.rows(layout))
+    if spec["kind"] == "localization":
+        return _pivot(long, spec, spec["metrics"])
+    return long.assign(set=re.sub(r".*\((.*)\)", r"\1", spec["origin"]))
 
 
 def _wide(
-    results: Sequence[Result], names: Mapping[Path, str], choices: Choices, notes: Sequence[str]
+    results: Sequence[Result],
+    names: Mapping[Path, str],
+    options: TableOptions,
+    notes: Sequence[str],
 ) -> Table:
-    rules = choices.rules or tuple(RULES)
+    rules = options.rules or tuple(RULES)
     lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
     for result in results:
-        numbers = _numbers(result, choices)
-        line = {"source": MEASURED, "method": name_of(result, names), "set": result.set, **numbers}
+        numbers = _numbers(result, options)
+        line = {
+            "source": MEASURED,
+            "method": name_method(result, names),
+            "set": result.set,
+            **numbers,
+        }
         for rule in rules:
             for metric in DETECTION:
                 value = numbers.get(f"{rule}_{metric}")

@@ -119,12 +119,12 @@ def to_csv(table: Table, digits: int, standalone: bool = False) -> str:
     shown = table.frame.copy()
     for label in table.labels:
         shown[label] = [
-            plain_cell(each) if isinstance(each, str) else each for each in shown[label]
+            plain_cell(cell) if isinstance(cell, str) else cell for cell in shown[label]
         ]
     names = ["/".join(column) for column in table.values]
     ends = [f"{n}_{end}" for n in names for end in ("low", "high")]
-    there = [name for name in ends if name in table.frame]
-    text: str = shown[["source", *table.labels, *names, *there]].to_csv(
+    known_ends = [name for name in ends if name in table.frame]
+    text: str = shown[["source", *table.labels, *names, *known_ends]].to_csv(
         index=False, lineterminator="\n"
     )
     return text

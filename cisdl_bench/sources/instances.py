@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from cisdl_bench.records import Pixels, Region, region_of
+from cisdl_bench.records import Pixels, Region, cut_region
 from cisdl_bench.sources.index import Index
 
 _MARGIN = 1  # px around a polygon's corners that its pixels stay within
@@ -34,7 +34,7 @@ def instance_region(index: Index, annotation: int, picture: int, size: int) -> R
         full = np.repeat(np.where(inside, np.uint8(255), np.uint8(0)), runs)
         full = np.ascontiguousarray(full.reshape(width, height).T)
         share = cv2.resize(full, (size, size), interpolation=cv2.INTER_AREA)
-        return region_of((share >= 128).view(np.uint8))
+        return cut_region((share >= 128).view(np.uint8))
     points = [part.reshape(-1, 2) * (size / width, size / height) for part in parts]
     every = np.concatenate(points) if len(points) > 1 else points[0]
     low, high = every.min(0).tolist(), every.max(0).tolist()
@@ -43,4 +43,4 @@ def instance_region(index: Index, annotation: int, picture: int, size: int) -> R
     outlines = [(part - (left, top)).ravel().tolist() for part in points]
     runs = coco_mask.frPyObjects(outlines, max(bottom - top, 1), max(right - left, 1))
     drawn: Pixels = coco_mask.decode(coco_mask.merge(runs) if len(runs) > 1 else runs[0])
-    return region_of(np.ascontiguousarray(drawn), (top, left))
+    return cut_region(np.ascontiguousarray(drawn), (top, left))

@@ -24,9 +24,9 @@ def write_whole(path: Path, *pieces: bytes | memoryview, flush: bool = True) -> 
     """Write a file under a temporary name, flush it to disk and give it its name.
 
     Args:
-        path: The file.
-        pieces: Its content in order.
-        flush: False leaves it to ``flushed`` to wait for the disk.
+        path: File that is written.
+        pieces: Content of the file, in order.
+        flush: Whether to wait for the disk; False leaves that to ``flushed``.
 
     Raises:
         StoreError: The disk is full or the folder cannot be written; nothing is left behind.
@@ -116,10 +116,10 @@ def read_json(path: Path, what: str, shape: Any = dict, then: str = "Write it ag
     """Return the object that a JSON file holds.
 
     Args:
-        path: The file.
-        what: What it is, for messages, such as ``a set's manifest``.
-        shape: What it must hold, see ``strict_json.decoded``.
-        then: What to do where it is broken, a sentence without its full stop.
+        path: File that is read.
+        what: Noun for the file in messages, such as ``a set's manifest``.
+        shape: Type that the content must have, see ``strict_json.decoded``.
+        then: Advice where the file is broken, a sentence without its full stop.
 
     Raises:
         StoreError: It is missing, cannot be read or holds something else.
@@ -163,8 +163,8 @@ def locked(folder: Path) -> Iterator[None]:
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         sweep(folder)
         for below in _HOLDING:
-            for each in folder.glob(below):
-                sweep(each)
+            for subfolder in folder.glob(below):
+                sweep(subfolder)
         yield
         os.ftruncate(handle, 0)
     finally:

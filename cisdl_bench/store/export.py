@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.records import Pair
 from cisdl_bench.scratch import scratch_folder
@@ -31,7 +32,7 @@ Advance = Callable[[int], None]
 
 
 def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
-    """Write a whole set in one of ``FORMATS``; what is there when it ends is whole.
+    """Write a whole set in one of ``FORMATS``, or nothing where that fails.
 
     - ``pairs-h5``: one HDF5 file, each pair in full: ``probe`` and ``donor`` uint8 (n, S, S, 3)
       RGB, ``probe_mask`` and ``donor_mask`` uint8 0 or 1 (n, S, S), ``label``, ``kind``, and
@@ -43,10 +44,10 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
       ``KEY.probe_mask.png``, ``KEY.donor_mask.png`` and ``KEY.json``.
 
     Args:
-        pairs: The set.
-        target: The file or folder to write.
-        form: One of ``FORMATS``.
-        advance: Told how many pairs are done.
+        pairs: Generated set that is exported.
+        target: File or folder that is written.
+        form: Format, one of ``FORMATS``.
+        advance: Called with the number of pairs that were written.
 
     Raises:
         StoreError: The target exists or cannot be written.
@@ -60,11 +61,11 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
         with scratch_folder(target) as partial:
             made = partial / "out"
             if form == "pairs-h5":
-                _whole_pairs(pairs, made, advance)
+                _write_h5(pairs, made, advance)
             elif form == "release":
-                _release(pairs, made, target.name, advance)
+                _write_release(pairs, made, target.name, advance)
             else:
-                _tars(pairs, made, advance)
+                _write_tars(pairs, made, advance)
             made.replace(target)
     except OSError as error:
         raise StoreError.expected(
@@ -72,7 +73,7 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
         ) from error
 
 
-def _whole_pairs(pairs: PairSet, path: Path, advance: Advance) -> None:
+def _write_h5(pairs: PairSet, path: Path, advance: Advance) -> None:
     n, size = len(pairs), pairs.size
     picture, mask = (n, size, size, 3), (n, size, size)
     shapes = {"probe": picture, "donor": picture, "probe_mask": mask, "donor_mask": mask}
@@ -91,13 +92,13 @@ def _whole_pairs(pairs: PairSet, path: Path, advance: Advance) -> None:
         names = [name for name in pairs.rows.dtype.names or () if name not in dropped]
         file["numbers"] = np.repeat(_packed(pairs.rows[names]), kinds)
         offsets = {name: allocated(file, name, shape) for name, shape in shapes.items()}
-    with path.open("r+b", buffering=0) as whole:
+    with path.open("r+b", buffering=0) as raw:
         end = max(offsets[name] + math.prod(shape) for name, shape in shapes.items())
-        os.posix_fallocate(whole.fileno(), 0, end)
+        os.posix_fallocate(raw.fileno(), 0, end)
         for i, pair in enumerate(pairs):
             for name, offset in offsets.items():
                 value = np.ascontiguousarray(getattr(pair, name)).view(np.uint8)
-                os.pwrite(whole.fileno(), value.data, offset + i * value.nbytes)
+                os.pwrite(raw.fileno(), value.data, offset + i * value.nbytes)
             advance(1)
 
 
@@ -107,18 +108,18 @@ def _packed(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(repack_fields(rows))
 
 
-def _png(picture: npt.NDArray[Any]) -> bytes:
+def _encode_png(picture: npt.NDArray[Any]) -> bytes:
     grey = picture.dtype == bool
     pixels = picture.astype(np.uint8) * 255 if grey else picture[..., ::-1]
     return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels), _PNG)[1])
 
 
-def _release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
+def _write_release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
     split, size = pairs.manifest["source"]["name"], pairs.size
     folders = (f"{split}resize_{size}", "combine", "gt_combine")
     for folder in folders:
         (root / folder).mkdir(parents=True)
-    lines = ["image1,image2,label,gt1,gt2"]
+    rows = []
     for pair in pairs:
         donor, probe = _release_names(pair, split)
         where = folders[0] if pair.kind == "negative" else folders[1]
@@ -130,11 +131,19 @@ def _release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
         )
         for path, picture in files:
             if not (root / path).exists():
-                (root / path).write_bytes(_png(picture))
-        paths = [path for path, _ in files]
-        lines.append(",".join([*paths[:2], str(pair.label), *paths[2:]]))
+                (root / path).write_bytes(_encode_png(picture))
+        donor_path, probe_path, donor_mask, probe_mask = (path for path, _ in files)
+        rows.append(
+            {
+                "image1": donor_path,
+                "image2": probe_path,
+                "label": pair.label,
+                "gt1": donor_mask,
+                "gt2": probe_mask,
+            }
+        )
         advance(1)
-    (root / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (root / f"{name}.csv").write_text(format_csv(rows), "utf-8")
 
 
 def _release_names(pair: Pair, split: str) -> tuple[str, str]:
@@ -148,7 +157,7 @@ def _release_names(pair: Pair, split: str) -> tuple[str, str]:
     return first, background if pair.kind == "negative" else composite
 
 
-def _tars(pairs: PairSet, root: Path, advance: Advance) -> None:
+def _write_tars(pairs: PairSet, root: Path, advance: Advance) -> None:
     root.mkdir()
     for first in range(0, len(pairs), _PAIRS_A_TAR):
         with tarfile.open(root / f"pairs-{first // _PAIRS_A_TAR:05d}.tar", "w") as tar:
@@ -156,10 +165,10 @@ def _tars(pairs: PairSet, root: Path, advance: Advance) -> None:
                 pair = pairs[i]
                 about = {**pair.numbers, "label": pair.label, "kind": pair.kind}
                 parts = {
-                    "probe.png": _png(pair.probe),
-                    "donor.png": _png(pair.donor),
-                    "probe_mask.png": _png(pair.probe_mask),
-                    "donor_mask.png": _png(pair.donor_mask),
+                    "probe.png": _encode_png(pair.probe),
+                    "donor.png": _encode_png(pair.donor),
+                    "probe_mask.png": _encode_png(pair.probe_mask),
+                    "donor_mask.png": _encode_png(pair.donor_mask),
                     "json": json.dumps(about, allow_nan=False).encode(),
                 }
                 for ending, data in parts.items():

@@ -20,7 +20,7 @@ AGAIN = "Generate the set again with --overwrite"
 
 
 class _Handle:
-    """An open file; it closes when nobody holds it any more."""
+    """An open file that closes when nothing refers to it any more."""
 
     def __init__(self, path: Path) -> None:
         self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -99,7 +99,7 @@ class Column(NamedTuple):
     """What a dataset of a shard must be: one row for each of the shard's items.
 
     Attributes:
-        dtype: Its type; ``S`` is bytes of any fixed length.
+        dtype: Type of the dataset; ``S`` is bytes of any fixed length.
         row: Shape of one row; () is one value.
     """
 
@@ -111,9 +111,9 @@ class Shard(NamedTuple):
     """An opened shard.
 
     Attributes:
-        offset: Where the large dataset's bytes begin in the file.
-        length: Number of those bytes.
-        values: The small datasets in their order, arrays of one length.
+        offset: First byte of the large dataset in the file.
+        length: Number of bytes of the large dataset.
+        values: Small datasets in their order, arrays of one length.
     """
 
     offset: int
@@ -128,9 +128,9 @@ def open_shard(path: Path, large: str, small: Mapping[str, Column]) -> Shard:
     datasets are refused, as is any dataset of another type, rank or length.
 
     Args:
-        path: The file.
+        path: File of the shard.
         large: Name of the large dataset.
-        small: The small datasets by name.
+        small: Small datasets by name.
 
     Raises:
         StoreError: The file is missing, cut short, locked, or no shard of this layout.
@@ -139,10 +139,10 @@ def open_shard(path: Path, large: str, small: Mapping[str, Column]) -> Shard:
         size = path.stat().st_size
         with h5py.File(path, "r") as file:
             values = tuple(_read(file, name, column, path) for name, column in small.items())
-            found = _inside(file, large, path)
-            offset, length = found.id.get_offset(), int(np.prod(found.shape, dtype=object))
-            _require(found.dtype == np.uint8, path, f"{large} of uint8", found.dtype)
-            _require(found.chunks is None, path, f"{large} in one piece", "chunks")
+            dataset = _find_dataset(file, large, path)
+            offset, length = dataset.id.get_offset(), int(np.prod(dataset.shape, dtype=object))
+            _require(dataset.dtype == np.uint8, path, f"{large} of uint8", dataset.dtype)
+            _require(dataset.chunks is None, path, f"{large} in one piece", "chunks")
             ok = not length or (offset is not None and offset + length <= size)
             _require(ok, path, f"{length} bytes of {large}", f"a file of {size}, cut short")
     except StoreError:
@@ -161,26 +161,26 @@ def _require(ok: bool, path: Path, what: str, got: object) -> None:
         raise StoreError.expected(path, what, got, AGAIN)
 
 
-def _inside(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+def _find_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     """Return a dataset whose bytes lie in the file itself."""
     link = file.get(name, getlink=True)
     _require(isinstance(link, h5py.HardLink), path, f"the dataset {name}", "none, or a link")
-    found = file[name]
-    _require(isinstance(found, h5py.Dataset), path, f"the dataset {name}", "a group")
-    _require(not found.is_virtual, path, f"{name} in this file", "a virtual dataset")
-    _require(not found.external, path, f"{name} in this file", "external storage")
-    return found
+    dataset = file[name]
+    _require(isinstance(dataset, h5py.Dataset), path, f"the dataset {name}", "a group")
+    _require(not dataset.is_virtual, path, f"{name} in this file", "a virtual dataset")
+    _require(not dataset.external, path, f"{name} in this file", "external storage")
+    return dataset
 
 
 def _read(file: h5py.File, name: str, column: Column, path: Path) -> npt.NDArray[Any]:
-    found = _inside(file, name, path)
+    dataset = _find_dataset(file, name, path)
     text = column.dtype == "S"
-    fits = found.dtype.kind == "S" if text else found.dtype == column.dtype
-    _require(fits, path, f"{name} of {column.dtype}", str(found.dtype)[:60])
-    shape = found.shape or ()
+    fits = dataset.dtype.kind == "S" if text else dataset.dtype == column.dtype
+    _require(fits, path, f"{name} of {column.dtype}", str(dataset.dtype)[:60])
+    shape = dataset.shape or ()
     wanted = f"{name} of n rows {column.row or ''}".rstrip()
-    _require(len(shape) >= 1 and shape[1:] == column.row, path, wanted, found.shape)
+    _require(len(shape) >= 1 and shape[1:] == column.row, path, wanted, dataset.shape)
     # A shape is only a claim: what is stored must be as much.
-    stored = found.id.get_storage_size()
-    _require(stored == found.nbytes, path, f"{found.nbytes} bytes of {name}", stored)
-    return np.asarray(found[()])
+    stored = dataset.id.get_storage_size()
+    _require(stored == dataset.nbytes, path, f"{dataset.nbytes} bytes of {name}", stored)
+    return np.asarray(dataset[()])

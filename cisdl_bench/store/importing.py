@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cisdl_bench.engine import workers
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import LISTED_KINDS, SIDES, Pairs, Pixels, Region, region_of
+from cisdl_bench.records import LISTED_KINDS, SIDES, Pairs, Pixels, Region, cut_region
 from cisdl_bench.store.atomic import flushed, write_shard
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.imported import HOLDS, PAIR_ROW, pair_digest
@@ -111,7 +111,7 @@ def _write_shard(
     rows, pieces, digests, start = [], [], [], 0
     for index in indices:
         numbers = pairs.picture_numbers(index)
-        regions = [region_of(mask.astype(np.uint8)) for mask in pairs.masks(index)]
+        regions = [cut_region(mask.astype(np.uint8)) for mask in pairs.masks(index)]
         packed = [np.packbits(region.bits, axis=1).reshape(-1) for region in regions]
         rows.append(_row(pairs, index, numbers, regions, start))
         picture_digests = reader.digests[reader.positions(np.array(numbers, dtype=np.int64))]

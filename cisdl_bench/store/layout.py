@@ -138,9 +138,9 @@ def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: P
 
     Args:
         rows: Table with four int16 fields for each box.
-        names: The boxes, such as ``probe``.
+        names: Names of the boxes, such as ``probe``.
         size: Side of the canvas in px.
-        path: The file that an error names.
+        path: File that an error names.
 
     Raises:
         StoreError: A box has a negative side or ends outside.
@@ -171,7 +171,7 @@ def composite_digest(donor: bytes, background: bytes, composite: Bytes, boxes: b
     Args:
         donor: Digest of the donor picture, 32 bytes.
         background: Digest of the background picture, 32 bytes.
-        composite: Its part of the array ``bytes``, contiguous.
+        composite: Part of the array ``bytes`` that is the composite's, contiguous.
         boxes: The row's ``opaque`` (one byte) and its twelve box fields, int16 little-endian.
     """
     total = hashlib.sha256(donor + background + boxes)
@@ -214,10 +214,10 @@ def h5_header(
     bytes are copied once. The same content gives the same file: no times are stored.
 
     Args:
-        small: Datasets that come whole in the header.
+        small: Datasets by name that are written in the header itself.
         large: Name of the uint8 dataset that follows.
-        shape: Its shape.
-        attributes: The file's attributes.
+        shape: Shape of the dataset that follows.
+        attributes: Attributes of the file.
 
     >>> data = np.arange(5, dtype=np.uint8)
     >>> file = h5_header({"id": [7]}, "bytes", (5,), {"layout": 1}) + data.tobytes()
@@ -241,9 +241,9 @@ def allocated(file: h5py.File, name: str, shape: tuple[int, ...]) -> int:
     """Make a contiguous uint8 dataset without writing it; return where its bytes lie in the file.
 
     Args:
-        file: An HDF5 file that is being written.
+        file: HDF5 file that is being written.
         name: Name of the dataset.
-        shape: Its shape.
+        shape: Shape of the dataset.
     """
     created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     created.set_layout(h5py.h5d.CONTIGUOUS)

@@ -30,7 +30,7 @@ class PictureFolder:
     """A picture store as writers see it; the parent keeps the manifest, workers write shards.
 
     Attributes:
-        path: Its folder.
+        path: Folder of the store.
         size: Side of the canvas in px.
     """
 
@@ -39,7 +39,7 @@ class PictureFolder:
 
     @property
     def per_shard(self) -> int:
-        """How many pictures go into one shard."""
+        """Number of pictures of one shard."""
         return max(1, _SHARD_BYTES // (self.size * self.size * 3))
 
     def manifest(self) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class PictureFolder:
         """
         manifest = self.manifest()
         entries = [entry for entry in manifest["shards"] if entry["rows"]]
-        found = joblib.Parallel(n_jobs=-1, prefer="threads")(
+        checked = joblib.Parallel(n_jobs=-1, prefer="threads")(
             joblib.delayed(intact)(self.path / entry["name"], entry, thorough) for entry in entries
         )
-        damaged = [entry["name"] for entry, ok in zip(entries, found, strict=True) if not ok]
+        damaged = [entry["name"] for entry, ok in zip(entries, checked, strict=True) if not ok]
         if damaged:
             kept = [entry for entry in manifest["shards"] if entry["name"] not in damaged]
             write_json(self.path / MANIFEST, {**manifest, "shards": kept, "pending": {}})
@@ -75,7 +75,7 @@ class PictureFolder:
             write_json(self.path / MANIFEST, {**manifest, "unusable": unusable, "pending": {}})
 
     def version(self) -> str:
-        """Return what changes with the store's content."""
+        """Return a hash that changes with the store's content."""
         total = hashlib.sha256()
         for entry in self.manifest()["shards"]:
             total.update(f"{entry['name']} {entry['sha256']}\n".encode())
@@ -87,12 +87,13 @@ class PictureFolder:
     def missing(self, ids: Ints, purpose: str) -> list[tuple[str, Ints]]:
         """Return the shards still to be written, so that the store holds the given pictures.
 
-        The division into shards is noted before the first one is written: a run that was
-        killed goes on with the same division.
+        The division into shards is noted before the first one is written, so that a resumed run
+        has the same division.
 
         Args:
             ids: Picture ids, in the order in which they will be needed.
-            purpose: What the pictures are for; another purpose's unfinished division is dropped.
+            purpose: Hash of the work that needs the pictures; an unfinished division of other work
+                is dropped.
         """
         manifest = self.manifest()
         done = {entry["name"] for entry in manifest["shards"]}

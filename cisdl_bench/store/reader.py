@@ -15,8 +15,8 @@ from cisdl_bench.records import (
     Mask,
     Pair,
     Pixels,
-    label_of,
-    pairs_of,
+    count_pairs,
+    kind_label,
     read_pair,
 )
 from cisdl_bench.store.flat import AGAIN
@@ -58,7 +58,7 @@ class PairSet(StoredPairs):
         self.rows = np.concatenate([no_rows, *(table for table, _ in shards)])
         no_digests = np.zeros((0, 32), dtype=np.uint8)
         self.digests = np.concatenate([no_digests, *(digests for _, digests in shards)])
-        self.indices = range(pairs_of(len(self.rows), self.kinds))
+        self.indices = range(count_pairs(len(self.rows), self.kinds))
         self._ends = np.cumsum(np.stack(row_lengths(self.rows), axis=1), axis=1)
         self._donor = self.pictures.positions(self.rows["donor_id"])
         self._background = self.pictures.positions(self.rows["background_id"])
@@ -102,7 +102,7 @@ class PairSet(StoredPairs):
 
     def label(self, index: int) -> int:
         """Return the label of a pair without reading its pictures."""
-        return label_of(self.kind(index))
+        return kind_label(self.kind(index))
 
     def about(self, index: int) -> dict[str, float | int | str]:
         """Return the numbers of a pair's composite."""
@@ -160,7 +160,7 @@ class PairSet(StoredPairs):
         problems: list[str] = []
         for start, lines in zip(starts, parallel(checks), strict=True):
             problems += lines
-            advance(pairs_of(min(_BLOCK, len(self.rows) - start), self.kinds))
+            advance(count_pairs(min(_BLOCK, len(self.rows) - start), self.kinds))
         return problems
 
     def _check_block(self, start: int) -> list[str]:

@@ -1,7 +1,5 @@
-"""A set's folder as writers see it: its manifest, its shards, and how a run goes on."""
+"""A set's folder as writers see it: its manifest, its shards, and resuming a run."""
 
-import csv
-import io
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +11,13 @@ import numpy as np
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.records import DIFFICULTIES, Composite
-from cisdl_bench.store.atomic import flushed, read_json, write_json, write_shard, write_whole
+from cisdl_bench.store.atomic import (
+    flushed,
+    read_json,
+    write_csv,
+    write_json,
+    write_shard,
+)
 from cisdl_bench.store.flat import AGAIN, open_shard
 from cisdl_bench.store.layout import (
     DIGEST,
@@ -43,21 +47,21 @@ def read_manifest(folder: Path, *, finished: bool = True, shape: Any = SetManife
     """Return a set's manifest.
 
     Args:
-        folder: The set's folder.
-        finished: Whether a set that is not finished is refused.
-        shape: What it must hold, of ``shapes``.
+        folder: Folder of the set.
+        finished: Whether an unfinished set is refused.
+        shape: Type that the manifest must have, of ``shapes``.
 
     Raises:
         StoreError: There is none, it is of another layout or broken, or the set is not finished.
     """
     path = folder / MANIFEST
     manifest: Manifest = read_json(path, "a set's manifest", SetManifest, AGAIN)
-    found = manifest.get("format"), manifest.get("layout")
-    if found != (SET_FORMAT, LAYOUT):
+    kind, layout = manifest.get("format"), manifest.get("layout")
+    if (kind, layout) != (SET_FORMAT, LAYOUT):
         raise StoreError.expected(
             folder / MANIFEST,
             f"{SET_FORMAT} of layout {LAYOUT}",
-            f"{found[0]} {found[1]}",
+            f"{kind} {layout}",
             "Give the folder of a set that this version generated",
         )
     if finished and not manifest["complete"]:
@@ -92,16 +96,16 @@ def find_sets(folder: Path) -> list[Path]:
     """
     if (folder / MANIFEST).exists():
         return [folder]
-    found = [
+    sets = [
         path.parent
         for path in sorted(folder.glob(f"[!.]*/{MANIFEST}"))
         if read_json(path, "a set's manifest", dict, AGAIN).get("format") == SET_FORMAT
     ]
-    if not found:
+    if not sets:
         raise StoreError.expected(
             folder, "a generated set or a folder of sets", "none", "Run `cisdl-bench generate`"
         )
-    return found
+    return sets
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ class SetFolder:
     """Where one set is written; the parent keeps the manifest, workers write shards.
 
     Attributes:
-        path: The folder.
-        replaces: The folder of the old set, which stays until the new one is whole; None where
+        path: Folder that is written to.
+        replaces: Folder of the old set, which stays until the new one is complete; None where
             there is none.
     """
 
@@ -123,14 +127,15 @@ class SetFolder:
         return self.replaces or self.path
 
     def begin(self, request: Manifest, *, overwrite: bool) -> tuple["SetFolder", Manifest]:
-        """Return where to write, and the manifest to go on with.
+        """Return where to write, and the manifest to resume from.
 
         The manifest is what an earlier run of the same request finished. Shards that are missing
         or whose hash is wrong are taken off it and named under ``damaged``.
 
         Args:
-            request: What decides the content: spec, seed, source, number of pairs.
-            overwrite: Write a new set beside what is there, to take its place when it is whole.
+            request: Values that decide the content: spec, seed, source, number of pairs.
+            overwrite: Whether a new set is written beside the old one, to take its place in the
+                end.
 
         Raises:
             StoreError: The folder holds another request's set, or a broken one.
@@ -141,18 +146,18 @@ class SetFolder:
         shutil.rmtree(old, ignore_errors=True)
         if not (overwrite and (self.path / MANIFEST).exists()):
             shutil.rmtree(new, ignore_errors=True)
-            return self, self._going_on(request)
+            return self, self._resume(request)
         staged = SetFolder(new, self.path)
         try:
-            return staged, staged._going_on(request)
+            return staged, staged._resume(request)
         except StoreError:
             shutil.rmtree(new)
-            return staged, staged._going_on(request)
+            return staged, staged._resume(request)
 
     def _beside(self, word: str) -> Path:
         return self.path.parent / f".{self.path.name}.{word}"
 
-    def _going_on(self, request: Manifest) -> Manifest:
+    def _resume(self, request: Manifest) -> Manifest:
         fresh = {"format": SET_FORMAT, "layout": LAYOUT, "complete": False, "request": request}
         fresh["shards"] = []
         if not (self.path / MANIFEST).exists():
@@ -255,10 +260,10 @@ class SetFolder:
         ``counts`` gets ``repeated``: how many items have the content of an earlier one.
 
         Args:
-            manifest: With the entries of all shards, in order.
-            kinds: The set's kinds.
+            manifest: Manifest with the entries of all shards, in order.
+            kinds: Kinds of pairs of the set.
             size: Side of the canvas in px.
-            skipped: What of the source could not be used, for ``skipped.csv``.
+            skipped: Lines of ``skipped.csv``: kind, id and reason of what could not be used.
         """
         kept = [entry for entry in manifest["shards"] if entry["rows"]]
         digest = {"digest": DIGEST}
@@ -271,21 +276,19 @@ class SetFolder:
         fingerprint = set_fingerprint(digests, kinds, size)
         final = {**manifest, "shards": kept, "complete": True, "fingerprint": fingerprint}
         final["counts"] = counts
-        table = io.StringIO()
-        rows = [("what", "id", "reason"), *skipped]
-        csv.writer(table, lineterminator="\n").writerows(rows)
-        data = table.getvalue().encode("utf-8", "backslashreplace")
-        write_whole(self.path / SKIPPED, data)
+        columns = ("what", "id", "reason")
+        rows = [dict(zip(columns, row, strict=True)) for row in skipped]
+        write_csv(self.path / SKIPPED, rows, columns)
         self.save(final)
         names = {entry["name"] for entry in kept}
         for path in self.path.glob("shard-*.h5"):
             if path.name not in names:
                 path.unlink()
         if self.replaces:
-            self._take_the_place_of(self.replaces)
+            self._replace(self.replaces)
         return final
 
-    def _take_the_place_of(self, final: Path) -> None:
+    def _replace(self, final: Path) -> None:
         """Give a finished set the folder of the old one; what else lay there stays."""
         old = SetFolder(final)._beside("old")
         final.rename(old)

@@ -31,7 +31,7 @@ class PairDataset(Dataset[Batch]):
       255, where a list of pairs asks for unrounded pictures);
     - ``probe_mask``, ``donor_mask``: uint8 0 or 1, (B, S, S);
     - ``known``: bool, (B, 2), whether the masks of probe and donor are the truth; an unknown
-      mask is all 0 here and must not be learnt from;
+      mask is all 0 here and must not be learnt;
     - ``label``: int64, (B,), -1 where it is not known; ``kind``: int64, (B,), an index into
       ``records.KINDS``, -1 for a listed pair that is not negative;
     - ``index``: int64, (B,), the pair's place in this dataset.
@@ -49,17 +49,17 @@ class PairDataset(Dataset[Batch]):
 
     def __init__(self, sets: Sequence[str | Path | Pairs]) -> None:
         self.sets: list[Pairs] = [
-            open_pairs(each) if isinstance(each, (str, Path)) else each for each in sets
+            open_pairs(pairs) if isinstance(pairs, (str, Path)) else pairs for pairs in sets
         ]
         if not self.sets:
             raise StoreError.expected("PairDataset", "at least one set", "none", "Name a set")
         self.size, self.dtype = self.sets[0].size, self.sets[0].dtype
-        for each in self.sets:
-            if each.size != self.size:
+        for pairs in self.sets:
+            if pairs.size != self.size:
                 raise StoreError.expected(
-                    each.name, f"pairs of {self.size} px", f"{each.size} px", "Load them apart"
+                    pairs.name, f"pairs of {self.size} px", f"{pairs.size} px", "Load them apart"
                 )
-        self._ends = np.cumsum([len(each) for each in self.sets]).tolist()
+        self._ends = np.cumsum([len(pairs) for pairs in self.sets]).tolist()
         default_collate_fn_map[_Whole] = _as_it_is
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -82,7 +82,7 @@ class PairDataset(Dataset[Batch]):
         probe, donor = (_empty((n, size, size, 3), kind, shared) for _ in range(2))
         probe_mask, donor_mask = (_empty((n, size, size), torch.uint8, shared) for _ in range(2))
         labels, kinds, known = [], [], []
-        arrays = [each.numpy() for each in (probe, donor, probe_mask, donor_mask)]
+        arrays = [tensor.numpy() for tensor in (probe, donor, probe_mask, donor_mask)]
         for k, index in enumerate(indices):
             pairs, within = self.locate(index)
             labels.append(pairs.read_into(within, *(array[k] for array in arrays)))

@@ -172,8 +172,9 @@ def load_vgg(network: nn.Module, path: Path) -> str:
         for part in ("weight", "bias"):
             key = f"features.{place}.{part}"
             stored, like = content.get(key), own[f"{name}.{part}"]
-            is_dense = isinstance(stored, Tensor) and not stored.is_nested
-            shape = tuple(stored.shape) if is_dense else None
+            shape = None
+            if isinstance(stored, Tensor) and not stored.is_nested:
+                shape = tuple(stored.shape)
             if shape != tuple(like.shape):
                 raise ModelError.expected(
                     f"{path}: {key}",

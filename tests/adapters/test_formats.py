@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from lists import write_plain, write_table
 
+from cisdl_bench import packaged
 from cisdl_bench.adapters import formats
 from cisdl_bench.adapters.find import find_lists
 from cisdl_bench.adapters.formats import ListFormat
@@ -20,13 +21,14 @@ from cisdl_bench.errors import SpecError
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the formats that there are, to which a test adds one."""
-    copy = tmp_path / "formats"
-    shutil.copytree(str(formats.FOLDER), copy)
-    monkeypatch.setattr(formats, "FOLDER", copy)
-    formats.formats.cache_clear()
-    yield copy
-    formats.formats.cache_clear()
+    """A copy of ``data_specs``' formats, to which a test adds one."""
+    shutil.copytree(str(packaged._SPECS), tmp_path / "data_specs")
+    monkeypatch.setattr(packaged, "_SPECS", tmp_path / "data_specs")
+    packaged.packaged_text.cache_clear()
+    packaged.packaged_toml.cache_clear()
+    yield tmp_path / "data_specs" / "formats"
+    packaged.packaged_text.cache_clear()
+    packaged.packaged_toml.cache_clear()
 
 
 def score(data: Path, out: Path, *words: str) -> dict:

@@ -9,7 +9,7 @@ from conftest import Heard, change_coco, make, write_coco
 from cisdl_bench.generate import compose
 from cisdl_bench.generate.compose import compose_range
 from cisdl_bench.generate.plan import DrawnPlan
-from cisdl_bench.records import Region, region_of
+from cisdl_bench.records import Region, cut_region
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.specs import load_spec, spec_text
 from cisdl_bench.store import open_pairs
@@ -101,7 +101,7 @@ def test_the_rendered_mask_decides_over_the_class(
     def rendered(*_: object) -> tuple[Region, np.ndarray]:
         mask = np.zeros((256, 256), dtype=np.uint8)
         mask[:side, :side] = 1
-        return region_of(mask), np.zeros((side, side, 3), dtype=np.uint8)
+        return cut_region(mask), np.zeros((side, side, 3), dtype=np.uint8)
 
     monkeypatch.setattr(compose, "render", rendered)
     plan = DrawnPlan(load_spec("raw"), 0, source, "normal")

@@ -10,7 +10,7 @@ from scipy import stats
 
 from cisdl_bench.generate.draw import PlacementRequest, area_class, draw_placements
 from cisdl_bench.generate.outline import find_outline
-from cisdl_bench.records import region_of
+from cisdl_bench.records import cut_region
 from cisdl_bench.specs import SetSpec, load_spec
 
 LEVEL = 1e-3  # of every Kolmogorov-Smirnov test below; the streams are fixed
@@ -26,7 +26,7 @@ def drawn(
     spec: SetSpec, mask: np.ndarray, n: int, area_range: tuple[float, float] = (0, 1)
 ) -> dict[str, np.ndarray]:
     """The first admissible parameters of n composites."""
-    outline = find_outline(region_of(mask))
+    outline = find_outline(cut_region(mask))
     found = []
     for start in range(0, n, 100):
         numbers = range(start, min(start + 100, n))
@@ -159,7 +159,7 @@ def test_a_shift_grows_with_the_canvas() -> None:
 def test_everything_yielded_is_whole_and_in_its_class() -> None:
     spec = load_spec("combination")
     mask = box_mask(256, 60, 90, 90, 60)
-    outline = find_outline(region_of(mask))
+    outline = find_outline(cut_region(mask))
     for k in range(50):
         request = PlacementRequest(k, "whole", outline, (0.01, 0.1))
         for placement in itertools.islice(draw_placements(spec, 1, [request])[0], 5):
@@ -174,7 +174,7 @@ def test_everything_yielded_is_whole_and_in_its_class() -> None:
 def test_tries_run_out() -> None:
     spec = load_spec("rotation")
     whole = np.ones((256, 256), dtype=np.uint8)
-    request = PlacementRequest(0, "none", find_outline(region_of(whole)), (0, 1))
+    request = PlacementRequest(0, "none", find_outline(cut_region(whole)), (0, 1))
     assert not list(draw_placements(spec, 0, [request])[0])
 
 
@@ -183,7 +183,7 @@ def test_a_request_gets_the_same_alone_and_among_others() -> None:
     boxes = [box_mask(256, 20 + k, 60, 20 + 2 * k, 60) for k in range(40)]
 
     requests = [
-        PlacementRequest(3 * k, "together", find_outline(region_of(mask)), (0.01, 0.25))
+        PlacementRequest(3 * k, "together", find_outline(cut_region(mask)), (0.01, 0.25))
         for k, mask in enumerate(boxes)
     ]
     together = [list(itertools.islice(p, 60)) for p in draw_placements(spec, 5, requests)]

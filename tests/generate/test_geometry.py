@@ -9,7 +9,7 @@ from placing import matrix_by, place, spec_for
 
 from cisdl_bench.generate.draw import composed_matrix
 from cisdl_bench.generate.outline import find_outline, transformed_extent
-from cisdl_bench.records import region_of
+from cisdl_bench.records import cut_region
 from cisdl_bench.transforms.matrix import inverse, one
 
 
@@ -78,7 +78,7 @@ def test_extent_is_that_of_every_pixel_square() -> None:
         corners = [moved(matrix, columns + dx, rows + dy) for dx in (0, 1) for dy in (0, 1)]
         x = np.concatenate([c[0] for c in corners])
         y = np.concatenate([c[1] for c in corners])
-        outline = find_outline(region_of(mask))
+        outline = find_outline(cut_region(mask))
         assert outline.area_px == mask.sum()
         box = [float(side[0]) for side in transformed_extent(outline.points[:, :, None], matrix)]
         assert box == pytest.approx([x.min(), y.min(), x.max(), y.max()], abs=1e-9)
@@ -87,7 +87,7 @@ def test_extent_is_that_of_every_pixel_square() -> None:
 def test_one_pixel_has_an_outline() -> None:
     mask = np.zeros((9, 9), dtype=np.uint8)
     mask[2, 3] = 1
-    outline = find_outline(region_of(mask))
+    outline = find_outline(cut_region(mask))
     assert (outline.points.tolist(), outline.area_px) == ([[3.5], [2.5]], 1)
     box = place(mask, rotation_deg=45).box
     assert (box[2] - box[0], box[3] - box[1]) == pytest.approx([math.sqrt(2)] * 2)

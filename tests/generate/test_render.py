@@ -14,7 +14,7 @@ from skimage.transform import AffineTransform, warp
 
 from cisdl_bench.generate.compose import _changed
 from cisdl_bench.generate.render import cut_out, framed, plan_warp, render, saved_as_jpeg
-from cisdl_bench.records import Region, region_of
+from cisdl_bench.records import Region, cut_region
 from cisdl_bench.transforms.matrix import inverse
 
 SIZE = 128
@@ -37,7 +37,7 @@ def mask() -> np.ndarray:
 
 def rendered(picture, mask, **parameters: float) -> tuple[Region, np.ndarray]:
     frame = framed(picture)
-    cut_out(frame, region_of(mask))
+    cut_out(frame, cut_region(mask))
     placement = place(mask, **parameters)
     spec = spec_for("combination", SIZE)
     warp = plan_warp(placement.matrix, placement.box, SIZE)
@@ -166,13 +166,13 @@ import cv2, numpy as np
 sys.path.insert(0, {tests!r})
 from placing import place
 from cisdl_bench.generate.render import cut_out, framed, plan_warp, render
-from cisdl_bench.records import region_of
+from cisdl_bench.records import cut_region
 rng = np.random.default_rng(0)
 picture = cv2.blur(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8), (3, 3))
 mask = np.zeros((256, 256), dtype=np.uint8)
 mask[90:170, 80:190] = 1
 frame = framed(picture)
-cut_out(frame, region_of(mask))
+cut_out(frame, cut_region(mask))
 total = hashlib.sha256()
 for k in range(40):
     u = rng.uniform([-9, -9, -30, .3, .5, .5], [9, 9, 30, 1.2, 1.1, 1]).tolist()

@@ -13,7 +13,7 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.cli.main import main
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, Metric
 from cisdl_bench.models.find import find_detector
-from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.describe import describe_result
@@ -61,7 +61,7 @@ def test_a_new_metric_is_one_entry(runs: list[Path]) -> None:
     with (runs[0] / "summary.csv").open() as file:
         (line,) = csv.DictReader(file)
     assert float(line["wrong_px"]) == wrong
-    table = make_table(runs, Choices("wide"))
+    table = make_table(runs, TableOptions("wide"))
     first, second = csv.DictReader(io.StringIO(to_csv(table, 4)))
     assert (float(first["wrong_px"]), float(second["wrong_px"])) == (wrong, 0)
     assert "Wrong px" in to_latex(table, 4)

@@ -17,7 +17,13 @@ from cisdl_bench.report.curves import det_line
 from cisdl_bench.report.draw import draw, save_figure
 from cisdl_bench.report.figure import FigureOptions, figure_names
 from cisdl_bench.report.figures.growth import draw_growth
-from cisdl_bench.report.figures.parameters import BINS, PARAMETERS, binned, breakdowns, parameter
+from cisdl_bench.report.figures.parameters import (
+    BINS,
+    PARAMETERS,
+    bin_means,
+    breakdowns,
+    read_parameter,
+)
 from cisdl_bench.report.figures.robustness import draw_robustness
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import find_results
@@ -44,7 +50,7 @@ def test_means_in_bins_are_those_of_their_pairs() -> None:
     x = np.concatenate([np.full(6, 0.5), np.full(6, 9.5), np.full(3, 5.0), [10.0]])
     values = np.stack([np.arange(16) / 16, np.arange(16) / 16], axis=1)
     values[0, 1] = np.nan
-    found = binned(values, x, np.linspace(0, 10, BINS + 1))
+    found = bin_means(values, x, np.linspace(0, 10, BINS + 1))
     assert found.pairs.tolist() == [6, 0, 0, 0, 0, 3, 0, 0, 0, 7]
     assert found.mean[0] == pytest.approx((0 + 2 * (1 + 2 + 3 + 4 + 5) / 16) / 11)
     assert np.isnan(found.mean[5])
@@ -55,9 +61,9 @@ def test_means_in_bins_are_those_of_their_pairs() -> None:
 def test_broken_ranges_are_joined() -> None:
     values = np.repeat(np.array([0.1, 0.1, 0.9, 0.8, 0.3, 0.1, 0.9, 0.9, 0.9, 0.2]), 6)
     x = np.repeat(np.arange(10) + 0.5, 6)
-    found = binned(np.stack([values, values], axis=1), x, np.linspace(0, 10, 11))
+    found = bin_means(np.stack([values, values], axis=1), x, np.linspace(0, 10, 11))
     assert found.broken() == [(0.0, 2.0), (4.0, 6.0), (9.0, 10.0)]
-    nothing = binned(np.zeros((60, 2)), x, np.linspace(0, 10, 11))
+    nothing = bin_means(np.zeros((60, 2)), x, np.linspace(0, 10, 11))
     assert nothing.broken() == []
 
 
@@ -74,7 +80,7 @@ def test_parameters_are_those_of_the_rows(scored: list[Path]) -> None:
 
 def test_breakdown_is_against_the_displacement() -> None:
     rows = rows_of(moved_px=[5.0, 25.0], shift_x_px=[0.0, 100.0], shift_y_px=[0.0, 0.0])
-    assert parameter(rows, "shift", 256).tolist() == [5, 25]
+    assert read_parameter(rows, "shift", 256).tolist() == [5, 25]
     assert "displacement" in PARAMETERS["shift"]
 
 

@@ -10,7 +10,7 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
-from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
@@ -26,10 +26,9 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
+        data, lists = [root / "data"], ListOptions()
         jobs = [
-            j
-            for n in chosen
-            for j in make_score_jobs([root / "data"], n, None, ListOptions(), Heard())
+            job for names in chosen for job in make_score_jobs(data, names, None, lists, Heard())
         ]
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         found.append(root / name)
@@ -37,7 +36,7 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_paper_1_has_one_line_a_method(runs: list[Path]) -> None:
-    table = make_table(runs, Choices("paper-1"))
+    table = make_table(runs, TableOptions("paper-1"))
     assert table.labels == ("method",)
     assert table.values[:4] == (
         ("difficult", "iou"),
@@ -54,7 +53,7 @@ def test_paper_1_has_one_line_a_method(runs: list[Path]) -> None:
 
 
 def test_published_rows_are_the_papers_and_take_no_part(runs: list[Path]) -> None:
-    table = make_table(runs, Choices("paper-2", published=True))
+    table = make_table(runs, TableOptions("paper-2", published=True))
     frame = table.frame
     assert frame["source"].tolist() == ["published"] * 3 + ["measured"] * 2
     assert set(frame["transformation"]) == {"raw"}  # the only one that was scored
@@ -65,7 +64,7 @@ def test_published_rows_are_the_papers_and_take_no_part(runs: list[Path]) -> Non
 
 
 def test_table_1_has_the_parameters(runs: list[Path]) -> None:
-    table = make_table(runs, Choices("paper-1", published=True))
+    table = make_table(runs, TableOptions("paper-1", published=True))
     assert len(table.frame) == 21 + 2
     best = table.frame[table.frame["difficult/iou"] == "0.5433"].iloc[0]
     assert (best["method"], best["lambda_det"], best["learning_rate"]) == (
@@ -94,18 +93,20 @@ def test_published_tables_are_whole(layout: str, lines: int, last: tuple[str, st
 
 
 def test_detection_layouts(runs: list[Path]) -> None:
-    table = make_table(runs, Choices("paper-3", published=True, rules=("mask", "share", "own")))
+    table = make_table(
+        runs, TableOptions("paper-3", published=True, rules=("mask", "share", "own"))
+    )
     measured = table.frame[table.frame["source"] == "measured"]
     names = ["oracle", "oracle-loc", "oracle-det", "random", "random-loc", "random-det"]
     assert measured["method"].tolist() == names
     assert measured["auc"].tolist()[:3] == [1, 1, 1]
     assert set(measured["set"]) == {"training"}
     assert len(table.frame) == 10 + 6
-    assert "eer" in make_table(runs, Choices("paper-4")).frame
+    assert "eer" in make_table(runs, TableOptions("paper-4")).frame
 
 
 def test_csv_keeps_every_digit(runs: list[Path], tmp_path: Path) -> None:
-    table = make_table(runs, Choices("wide", intervals=True))
+    table = make_table(runs, TableOptions("wide", intervals=True))
     (tmp_path / "table.csv").write_text(to_csv(table, 2))
     back = pd.read_csv(tmp_path / "table.csv", dtype=str)
     assert [float(x) for x in back["iou"]] == table.frame["iou"].tolist()
@@ -114,13 +115,13 @@ def test_csv_keeps_every_digit(runs: list[Path], tmp_path: Path) -> None:
 
 
 def test_markdown_has_intervals_and_digits(runs: list[Path]) -> None:
-    text = to_markdown(make_table(runs[:1], Choices("paper-1", intervals=True)), 2)
+    text = to_markdown(make_table(runs[:1], TableOptions("paper-1", intervals=True)), 2)
     assert "| oracle | - | - | - | 1.00 [1.00, 1.00] |" in text
     assert "**" not in text  # one method alone is not the best of anything
 
 
 def test_latex_has_rules_and_bold(runs: list[Path]) -> None:
-    text = to_latex(make_table(runs, Choices("paper-1", published=True)), 3)
+    text = to_latex(make_table(runs, TableOptions("paper-1", published=True)), 3)
     for piece in (
         r"\toprule",
         r"\cmidrule(lr){2-4}",
@@ -136,7 +137,7 @@ def test_latex_has_rules_and_bold(runs: list[Path]) -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
 @pytest.mark.parametrize("layout", ["paper-1", "paper-2", "paper-3", "paper-4", "wide"])
 def test_standalone_latex_compiles(runs: list[Path], layout: str, tmp_path: Path) -> None:
-    table = make_table(runs, Choices(layout, published=layout != "wide", intervals=True))
+    table = make_table(runs, TableOptions(layout, published=layout != "wide", intervals=True))
     (tmp_path / "table.tex").write_text(to_latex(table, 4, standalone=True))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
@@ -149,12 +150,12 @@ def test_standalone_latex_compiles(runs: list[Path], layout: str, tmp_path: Path
 
 def test_a_layout_without_its_sets_is_refused(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"expected results of `cisdl-bench score`, got none"):
-        make_table([tmp_path], Choices("wide"))
+        make_table([tmp_path], TableOptions("wide"))
     with pytest.raises(RunError, match=r"expected results of combination, got raw-easy"):
-        make_table([runs[0] / "raw-easy"], Choices("paper-1"))
+        make_table([runs[0] / "raw-easy"], TableOptions("paper-1"))
 
 
 def test_intervals_are_shown_where_they_are_asked_for(runs: list[Path]) -> None:
     for intervals in (False, True):
-        text = to_markdown(make_table(runs, Choices("wide", intervals=intervals)), 4)
+        text = to_markdown(make_table(runs, TableOptions("wide", intervals=intervals)), 4)
         assert ("[" in text) == intervals

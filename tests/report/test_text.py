@@ -14,7 +14,7 @@ from cisdl_bench.report.draw import draw, render
 from cisdl_bench.report.drawing import plain
 from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.page import page
-from cisdl_bench.report.tables import Choices, make_table
+from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS, to_latex, to_markdown, without_advice
 
 NASTY = '=1+1|[x] *b* $\\alpha$ <script>alert("1")</script> & 5% _a_ #{}~^`c`'
@@ -39,7 +39,7 @@ def run(scored: list[Path], tmp_path: Path) -> Path:
 
 
 def test_tables_print_it_as_it_is(run: Path) -> None:
-    table = make_table([run], Choices("wide"))
+    table = make_table([run], TableOptions("wide"))
     rows = list(csv.DictReader(FORMATS["csv"](table, 4).splitlines()))
     assert {row["method"].split(" @ ")[0] for row in rows} == {f"'{NASTY}"}  # no formula
     text = to_markdown(table, 4)

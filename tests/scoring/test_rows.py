@@ -117,12 +117,9 @@ def test_a_summary_by_hand() -> None:
     for rule, auc in (("mask", 2 / 3), ("share", 2 / 3), ("own", 2 / 3)):
         assert found[f"{rule}_auc"] == pytest.approx(auc)
     assert has_both_labels(found)
-    assert not has_both_labels(
-        summarise(read_lines(Listed(), lines(0, 1)).scored_pairs(), resamples=0)
-    )
-    assert not has_both_labels(
-        summarise(read_lines(Listed(), lines(3, 4)).scored_pairs(), resamples=0)
-    )
+    for one_label in ((0, 1), (3, 4)):
+        part = read_lines(Listed(), lines(*one_label)).scored_pairs()
+        assert not has_both_labels(summarise(part, resamples=0))
 
 
 def test_conventions_and_what_is_undefined() -> None:

@@ -82,7 +82,7 @@ def test_the_settings_of_section_4_b() -> None:
         ('"cross-entropy"', '"adversarial"', r'stage = "adversarial" needs a table .adversarial'),
         ("ce = 1.0", "ce = 1.0\ndet = 0.01", 'the loss term det needs "adversarial"'),
         ("ce = 1.0", "", r"needs a table .losses.\. Add one with ce = 1.0"),
-        ('"dmac"', '"dmak"', "network: expected one of dmac, dmvn-bn, got 'dmak'"),
+        ('"dmac"', '"dmak"', "network: expected"),
         ("learning_rate = 1.0", "learning_rate = 1.0\nmomentum = 1", "got momentum"),
         ("learning_rate = 1.0", "learning_rate = 1.0\nbetas = [2.0, 0.1]", "betas: expected"),
         ("[optimizer]", "[optimiser]", "expected keys out of .*Did you mean"),

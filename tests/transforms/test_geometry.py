@@ -7,7 +7,7 @@ from placing import matrix_by, place, spec_for
 
 from cisdl_bench.generate.outline import find_outline, transformed_extent
 from cisdl_bench.generate.render import cut_out, framed, plan_warp, render
-from cisdl_bench.records import region_of
+from cisdl_bench.records import cut_region
 from cisdl_bench.transforms.matrix import IDENTITY, is_affine, product
 from cisdl_bench.transforms.perspective import Perspective
 
@@ -35,7 +35,7 @@ def test_a_flipped_region_is_the_mirrored_picture(axis: str) -> None:
     mask = np.zeros((64, 64), dtype=np.uint8)
     cv2.ellipse(mask, (20, 30), (12, 7), 30, 0, 360, 1, -1)
     frame = framed(picture)
-    cut_out(frame, region_of(mask))
+    cut_out(frame, cut_region(mask))
     placement = place(mask, "flip", **{axis: 1.0})
     region, patch = render(frame, plan_warp(placement.matrix, placement.box, 64))
     turned = slice(None, None, -1)
@@ -72,7 +72,7 @@ def test_the_extent_under_a_perspective_is_that_of_every_pixel_square() -> None:
         y = np.concatenate([rows + dy for dx in (0, 1) for dy in (0, 1)])
         at = np.array(matrix) @ np.stack([x, y, np.ones_like(x)])
         at = at[:2] / at[2]
-        points = find_outline(region_of(mask)).points[:, :, None]
+        points = find_outline(cut_region(mask)).points[:, :, None]
         box = [float(side[0]) for side in transformed_extent(points, matrix)]
         assert box == pytest.approx([*at.min(axis=1), *at.max(axis=1)], abs=1e-9)
 
@@ -84,7 +84,7 @@ def test_a_rendered_perspective_is_opencvs_warp() -> None:
     mask = np.zeros((128, 128), dtype=np.uint8)
     cv2.ellipse(mask, (60, 64), (30, 24), 20, 0, 360, 1, -1)
     frame = framed(picture)
-    cut_out(frame, region_of(mask))
+    cut_out(frame, cut_region(mask))
     grown = {"top_left_x": -0.2, "top_right_y": -0.15, "bottom_right_x": 0.1}
     placement = place(mask, "perspective", **grown)
     region, patch = render(frame, plan_warp(placement.matrix, placement.box, 128))

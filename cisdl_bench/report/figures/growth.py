@@ -30,7 +30,7 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
     figure, grid = new_figure(1 + 3 * len(metrics), 3.4, 1, len(metrics))
     axes = grid[0]
     for run, style in zip(runs, STYLES * len(runs), strict=False):
-        for name, lines in _by_set(run).items():
+        for name, lines in _read_sets(run).items():
             label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
             colour = COLOURS.get(name.rpartition("-")[2])
             for axis, metric in zip(axes, metrics, strict=True):
@@ -38,7 +38,7 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
                 y = [float(line[metric]) for line in lines]
                 axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
     if baseline:
-        _baseline(axes, baseline)
+        _draw_baseline(axes, baseline)
     for axis, metric in zip(axes, metrics, strict=True):
         axis.set(title=LOCALIZATION[metric].title, xlabel="pairs seen")
         axis.grid(alpha=0.3)
@@ -48,7 +48,7 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
     return figure
 
 
-def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
+def _read_sets(run: Path) -> dict[str, list[dict[str, str]]]:
     lines = read_log(run / EVALUATION, ("pairs", *headline_metrics()))
     if not lines:
         raise RunError.expected(
@@ -57,13 +57,13 @@ def _by_set(run: Path) -> dict[str, list[dict[str, str]]]:
             "none",
             "Train with --evaluate-on SET and a small --evaluate-every",
         )
-    found: dict[str, list[dict[str, str]]] = {}
+    sets: dict[str, list[dict[str, str]]] = {}
     for line in lines:
-        found.setdefault(line.get("set") or "unnamed", []).append(line)
-    return found
+        sets.setdefault(line.get("set") or "unnamed", []).append(line)
+    return sets
 
 
-def _baseline(axes: Any, method: str) -> None:
+def _draw_baseline(axes: Any, method: str) -> None:
     rows = [row for row in published.rows("paper-1") if row["method"] == method]
     if not rows:
         known = ", ".join(dict.fromkeys(row["method"] for row in published.rows("paper-1")))

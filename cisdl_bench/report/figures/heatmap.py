@@ -11,7 +11,7 @@ from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report.drawing import limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.report.methods import gathered, name_method
 from cisdl_bench.specs import spec_names
 
 
@@ -27,7 +27,8 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     """
     results, names = gathered(runs)
     values = {
-        (result.set, name_of(result, names)): result.record["summary"][metric] for result in results
+        (result.set, name_method(result, names)): result.record["summary"][metric]
+        for result in results
     }
     values = {key: value for key, value in values.items() if value == value}
     if not values:
@@ -39,20 +40,24 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
         )
     sets = sorted(dict.fromkeys(name for name, _ in values), key=_order)
     methods = list(dict.fromkeys(name for _, name in values))
-    words = [list(map(plain, each)) for each in (methods, sets)]
+    method_labels, set_labels = list(map(plain, methods)), list(map(plain, sets))
     table = np.array([[values.get((s, m), np.nan) for m in methods] for s in sets])
-    long = [max(0, max(map(len, each)) - 16) for each in words]  # longer labels need room
+    # Labels of more than 16 characters need room.
+    extra_methods = max(0, max(map(len, method_labels)) - 16)
+    extra_sets = max(0, max(map(len, set_labels)) - 16)
     figure, axes = new_figure(
-        2.2 + 0.9 * len(methods) + 0.07 * long[1] + 0.05 * long[0],
-        1.4 + 0.27 * len(sets) + 0.04 * long[0],
+        2.2 + 0.9 * len(methods) + 0.07 * extra_sets + 0.05 * extra_methods,
+        1.4 + 0.27 * len(sets) + 0.04 * extra_methods,
     )
     axis, shown = axes[0, 0], LOCALIZATION[metric]
     image = axis.pcolormesh(
         table, cmap="viridis", vmin=shown.low, vmax=shown.high
     )  # no raster, for PGF
     axis.invert_yaxis()
-    axis.set_xticks(np.arange(len(methods)) + 0.5, words[0], rotation=30, ha="right", fontsize=8)
-    axis.set_yticks(np.arange(len(sets)) + 0.5, words[1], fontsize=8)
+    axis.set_xticks(
+        np.arange(len(methods)) + 0.5, method_labels, rotation=30, ha="right", fontsize=8
+    )
+    axis.set_yticks(np.arange(len(sets)) + 0.5, set_labels, fontsize=8)
     middle = (shown.low + limits(metric)[1]) / 2
     for (row, column), value in np.ndenumerate(table):
         text = "-" if np.isnan(value) else f"{value:.3f}"

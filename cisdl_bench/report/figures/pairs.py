@@ -13,7 +13,7 @@ from cisdl_bench.records import Pair, Pairs
 from cisdl_bench.report.choice import PairChoice, choose_pairs
 from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.figure import Figure, FigureOptions
-from cisdl_bench.report.methods import gathered, name_of
+from cisdl_bench.report.methods import gathered, name_method
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import Result
 
@@ -44,7 +44,7 @@ def draw_pairs(runs: Sequence[Path], options: FigureOptions, progress: Progress)
     )
     for axis in axes.ravel():
         axis.set(xticks=[], yticks=[])
-    titles = ["", "truth", *(name_of(result, names) for result in shown)]
+    titles = ["", "truth", *(name_method(result, names) for result in shown)]
     for axis, title in zip(axes[0], titles * blocks, strict=True):
         axis.set_title(plain(title), fontsize=7)
     for k, number in enumerate(numbers):

@@ -13,7 +13,7 @@ from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import gathered, sets_of
+from cisdl_bench.report.methods import gathered, list_sets
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.transforms.registry import all_parameters
@@ -41,12 +41,12 @@ PARAMETERS: dict[str, str] = {
 }
 
 
-def parameter(rows: Rows, name: str, size: int) -> Floats:
+def read_parameter(rows: Rows, name: str, size: int) -> Floats:
     """Return a parameter of each row, float64 (n,); NaN where the pair has none.
 
     Args:
-        rows: A set's.
-        name: One of ``PARAMETERS``.
+        rows: Rows of a set.
+        name: Name of the parameter, one of ``PARAMETERS``.
         size: Side of the canvas in px.
     """
     if name == "area":
@@ -65,11 +65,11 @@ class Binned:
     """A metric's mean in bins of a parameter.
 
     Attributes:
-        edges: float64, (BINS + 1,).
-        mean: float64, (BINS,), NaN where too few pairs are.
-        low: Lower ends of the 95% bootstrap intervals over pairs.
-        high: Upper ends.
-        pairs: int64, (BINS,).
+        edges: Edges of the bins, float64, (BINS + 1,).
+        mean: Means of the metric, float64, (BINS,), NaN where too few pairs are.
+        low: Lower ends of the 95% bootstrap intervals over pairs, float64, (BINS,).
+        high: Upper ends of the 95% bootstrap intervals over pairs, float64, (BINS,).
+        pairs: Numbers of pairs, int64, (BINS,).
     """
 
     edges: Floats
@@ -88,23 +88,23 @@ class Binned:
         if np.isnan(self.mean).all() or np.nanmax(self.mean) <= 0:
             return []
         bad = self.mean < _HALF * np.nanmax(self.mean)
-        found: list[tuple[float, float]] = []
+        ranges: list[tuple[float, float]] = []
         for k in np.flatnonzero(bad):
             low, high = float(self.edges[k]), float(self.edges[k + 1])
-            if found and found[-1][1] == low:
-                found[-1] = (found[-1][0], high)
+            if ranges and ranges[-1][1] == low:
+                ranges[-1] = (ranges[-1][0], high)
             else:
-                found.append((low, high))
-        return found
+                ranges.append((low, high))
+        return ranges
 
 
-def binned(values: Floats, x: Floats, edges: Floats) -> Binned:
+def bin_means(values: Floats, x: Floats, edges: Floats) -> Binned:
     """Return a metric's means in bins.
 
     Args:
-        values: float64, (n, 2), of both masks; NaN is left out.
-        x: float64, (n,), the parameter.
-        edges: float64, (BINS + 1,), rising.
+        values: Values of both masks of each pair, float64, (n, 2); NaN is left out.
+        x: Values of the parameter, float64, (n,).
+        edges: Edges of the bins, float64, (BINS + 1,), rising.
     """
     place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
     rows: list[tuple[float, float, float, int]] = []
@@ -130,7 +130,7 @@ def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, 
             continue
         rows = result.rows()
         rows = rows.where(rows["label"] == 1)
-        x = parameter(rows, name, int(result.record["request"]["size"]))
+        x = read_parameter(rows, name, int(result.record["request"]["size"]))
         if not len(x) or np.isnan(x).any() or np.ptp(x) == 0:
             continue
         values = rows.mask_values(metric)
@@ -139,11 +139,12 @@ def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, 
         return {}
     every = np.concatenate([x for parts in columns.values() for _, x in parts])
     edges = np.linspace(every.min(), every.max(), BINS + 1)
-    found = {}
+    means = {}
     for run, parts in columns.items():
-        values, x = (np.concatenate(each) for each in zip(*parts, strict=True))
-        found[run] = binned(values, x, edges)
-    return found
+        values = np.concatenate([part_values for part_values, _ in parts])
+        x = np.concatenate([part_x for _, part_x in parts])
+        means[run] = bin_means(values, x, edges)
+    return means
 
 
 def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> Any:
@@ -154,42 +155,42 @@ def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> A
     Args:
         runs: Folders of results.
         metric: One of ``LOCALIZATION``, such as ``iou``.
-        names: Of ``PARAMETERS``; none given: all that vary.
+        names: Names of parameters, of ``PARAMETERS``; none given: all that vary.
 
     Raises:
         RunError: No parameter varies in any of the results.
     """
     results, methods = gathered(runs)
     panels = {name: breakdowns(results, name, metric) for name in names or PARAMETERS}
-    panels = {name: found for name, found in panels.items() if found}
+    panels = {name: means for name, means in panels.items() if means}
     if not panels:
         raise RunError.expected(
             ", ".join(map(str, runs)),
             "results on generated sets whose parameters vary",
-            sets_of(results),
+            list_sets(results),
             "Score such a set, for instance combination",
         )
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = new_figure(4 * columns, 3 * rows + 0.6, rows, columns)
     numbers = {run: k for k, run in enumerate(methods)}
-    for axis, (name, found) in zip(axes.ravel(), panels.items(), strict=False):
-        _panel(axis, name, metric, found, methods, numbers)
+    for axis, (name, means) in zip(axes.ravel(), panels.items(), strict=False):
+        _draw_panel(axis, name, metric, means, methods, numbers)
     for axis in axes.ravel()[len(panels) :]:
         axis.set_axis_off()
     legend(figure, axes)
     return figure
 
 
-def _panel(
+def _draw_panel(
     axis: Any,
     name: str,
     metric: str,
-    found: Mapping[Path, Binned],
+    by_run: Mapping[Path, Binned],
     methods: Mapping[Path, str],
     numbers: Mapping[Path, int],
 ) -> None:
-    for run, means in found.items():
+    for run, means in by_run.items():
         ink = colour(numbers[run])
         axis.plot(
             means.centres, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4

@@ -57,13 +57,13 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
     figure, axes = new_figure(4.2 * len(points), 3.6, 1, len(points))
     numbers = {run: k for k, run in enumerate(names)}
     for axis, (step, by_run) in zip(axes[0], points.items(), strict=True):
-        sets = common_sets(step, by_run, names)
-        for run, found in by_run.items():
+        sets = find_common_sets(step, by_run, names)
+        for run, by_strength in by_run.items():
             ink = colour(numbers[run])
-            strengths = sorted(found)
-            parts = [[r for r in found[strength] if r.set in sets] for strength in strengths]
-            spans = [_mean(part, metric) for part in parts]
-            mean, low, high = (np.array(each) for each in zip(*spans, strict=True))
+            strengths = sorted(by_strength)
+            parts = [[r for r in by_strength[strength] if r.set in sets] for strength in strengths]
+            spans = np.array([_mean(part, metric) for part in parts])
+            mean, low, high = spans.T
             axis.errorbar(
                 strengths,
                 mean,
@@ -79,7 +79,7 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
                 level = _mean(untouched, metric)[0]
                 axis.axhline(level, color=ink, linestyle=":", linewidth=1, label=label)
         axis.set(xlabel=_LABELS[step], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
-        axis.set_title(plain(listed(sets)), fontsize=7)
+        axis.set_title(plain(list_names(sets)), fontsize=7)
         if step == "jpeg":
             axis.invert_xaxis()
         axis.grid(alpha=0.3)
@@ -87,28 +87,28 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
     return figure
 
 
-def common_sets(
+def find_common_sets(
     step: str, by_run: Mapping[Path, Mapping[float, Sequence[Result]]], names: Mapping[Path, str]
 ) -> list[str]:
     """Return the sets that every run was scored on at each of its strengths.
 
     Args:
-        step: The perturbation's name.
-        by_run: Each run's results by strength.
-        names: The runs' names.
+        step: Name of the perturbation.
+        by_run: Results of each run by strength.
+        names: Names of the runs.
 
     Raises:
         RunError: There is none; says which sets were scored at which strength.
     """
     groups = {
         (names[run], strength): {result.set for result in results}
-        for run, found in by_run.items()
-        for strength, results in found.items()
+        for run, by_strength in by_run.items()
+        for strength, results in by_strength.items()
     }
     common = set.intersection(*groups.values())
     if not common:
         got = "; ".join(
-            f"{name} at {strength:g}: {listed(sorted(sets))}"
+            f"{name} at {strength:g}: {list_names(sorted(sets))}"
             for (name, strength), sets in list(groups.items())[:6]
         )
         raise RunError.expected(
@@ -120,10 +120,10 @@ def common_sets(
     return sorted(common)
 
 
-def listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Return names for a title: three of them, and how many more.
 
-    >>> listed(["a", "b", "c", "d", "e"])
+    >>> list_names(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
