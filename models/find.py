@@ -113,7 +113,7 @@ def _call_factory(text: str) -> NetworkDetector:
         identity = f"source unknown {uuid.uuid4().hex}"
         note = (
             f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
-            "from this one: its results are never gone on with, score it again with --overwrite"
+            "from this one: its results are never resumed; score it again with --overwrite"
         )
     about = {"architecture": text, **({"notes": [note]} if note else {})}
     return NetworkDetector(text.replace(":", "."), identity, network, about, note)

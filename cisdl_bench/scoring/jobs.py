@@ -47,7 +47,7 @@ def make_score_jobs(
         progress: Receives progress updates and messages.
 
     Raises:
-        CisdlError: Nothing is there, nothing is chosen, or a list cannot be used.
+        CisdlError: There are no sets, none is chosen, or a list cannot be used.
     """
     perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
     chosen = open_chosen(data, names, lists, progress)

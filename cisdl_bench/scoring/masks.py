@@ -33,7 +33,7 @@ class MaskFolder:
         return self.path / f"{index:06d}-{side}.png"
 
     def has(self, index: int) -> bool:
-        """Return whether both masks of a pair are there."""
+        """Return whether both masks of a pair are written."""
         return all(self.file(index, side).exists() for side in ("probe", "donor"))
 
     def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:

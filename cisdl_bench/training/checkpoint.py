@@ -1,4 +1,4 @@
-"""A training run on its way: what decides it, what is kept of it, and how it goes on."""
+"""A training run under way, its saved state, and resuming from that."""
 
 import io
 import time
@@ -22,7 +22,7 @@ from cisdl_bench.training.stages import Stage
 
 
 class TrainingError(CisdlError):
-    """Training cannot go on: a loss or a weight is not finite."""
+    """Training has diverged: a loss or a weight is NaN or infinite."""
 
 
 @dataclass

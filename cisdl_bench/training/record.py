@@ -109,7 +109,7 @@ def open_record(out: Path, name: str, request: dict[str, Any], overwrite: bool) 
 
 
 def _resume(out: Path, record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Return a record that is there, if it is of the same request and can be gone on from."""
+    """Return the record of a run of the same request that can be resumed."""
     was = record["request"]
     differing = [key for key in {**was, **request} if was.get(key) != request.get(key)]
     if differing:
