@@ -16,9 +16,9 @@ def env(as_json: bool) -> None:
     Example:
       cisdl-bench env
     """
-    from cisdl_bench.environment import surroundings
+    from cisdl_bench.environment import find_environment
 
-    found = surroundings()
+    found = find_environment()
     if as_json:
         click.echo(json_text(found))
         return
