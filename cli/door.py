@@ -43,7 +43,7 @@ def exit_code(error: BaseException) -> int | None:
         _say(str(error))
         return 2
     if isinstance(error, KeyboardInterrupt):
-        _say("stopped; what is finished is kept, the same command goes on")
+        _say("stopped; what is finished is kept, the same command resumes")
         return 130
     if isinstance(error, BrokenPipeError):
         _silence(sys.stdout)

@@ -63,7 +63,7 @@ from cisdl_bench.strict_json import json_text
 @click.option(
     "--resume/--overwrite",
     default=True,
-    help="Go on with what an interrupted run left (default), or throw it away.",
+    help="Resume an interrupted run (default), or make the sets again.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be written, how much, how long.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
