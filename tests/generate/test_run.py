@@ -279,7 +279,7 @@ def test_killed_at_any_moment_the_same_command_finishes_the_same_set(coco, tmp_p
 
 def test_two_runs_into_one_folder_at_once(coco: Path, tmp_path: Path) -> None:
     storage = DataFolder(tmp_path)
-    with storage.lock(), pytest.raises(StoreError, match=r"expected no other run writing there, g"):
+    with storage.lock(), pytest.raises(StoreError, match=r"is writing there. Wait for it"):
         make(coco, tmp_path, "raw")
     assert make(coco, tmp_path, "raw")[0]["complete"]
 
@@ -314,7 +314,7 @@ def test_a_full_disk_keeps_what_is_finished(coco: Path, tmp_path: Path) -> None:
     assert shown.returncode == 2
     line = shown.stderr.strip()
     assert "\n" not in line
-    assert "shard-00000.h5: expected room for" in line
+    assert "shard-00000.h5: " in line and "free some space" in line
     assert "What is finished is kept" in line
     assert not list(out.rglob("*.part"))
     assert make(coco, out, "raw", pairs=300)[0]["complete"]
