@@ -21,8 +21,9 @@ import torch
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.experiments import load_experiment
-from cisdl_bench.training.feed import Part, feed, kinds_of
+from cisdl_bench.training.feed import Part, feed
 from cisdl_bench.training.initial_weights import make_networks
+from cisdl_bench.training.kinds import find_kinds
 from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.stages import make_stage
 
@@ -73,7 +74,7 @@ def main() -> None:
     stage = make_stage(networks, of, chosen)
 
     def batches(name: str) -> Iterator[Batch]:
-        order = EpochOrder(kinds_of(dataset), of.flip, of.swap, 0, name)
+        order = EpochOrder(find_kinds(dataset), of.flip, of.swap, 0, name)
         return feed(dataset, order, Part(of.batch), 0, options.device, options.workers)
 
     held = {name: cycle(list(islice(batches(name), 4))) for name in stage.feeds}

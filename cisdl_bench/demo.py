@@ -17,7 +17,7 @@ from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 from cisdl_bench.sources.coco import CocoSource
@@ -69,7 +69,7 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     runs = []
     for name in METHODS:
         sets = [*(order.folder for order in orders)]
-        found = make_jobs([data], sets, None, ListOptions(), progress)
+        found = make_score_jobs([data], sets, None, ListOptions(), progress)
         settings = ScoreOptions(workers=jobs, save_masks=True)
         results = score(find_detector(name), found, scores / name, settings, progress)
         write_summary(scores / name)

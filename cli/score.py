@@ -166,7 +166,7 @@ def score(
     from cisdl_bench.models.find import find_detector, require_detection_network
     from cisdl_bench.results.describe import describe_result
     from cisdl_bench.results.results import write_summary
-    from cisdl_bench.scoring.jobs import make_jobs
+    from cisdl_bench.scoring.jobs import make_score_jobs
     from cisdl_bench.scoring.options import make_options
     from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions
     from cisdl_bench.scoring.run import run_jobs
@@ -196,7 +196,7 @@ def score(
                 )
             scorer = DetectorScorer(detector)
         chosen = make_options(scorer, options.pop("device"), bars, **options)
-        jobs = make_jobs(data or (Path("cisdl-data"),), sets, perturb, lists, bars)
+        jobs = make_score_jobs(data or (Path("cisdl-data"),), sets, perturb, lists, bars)
         if theirs is not None:
             jobs = [replace(job, pairs=with_predictions(theirs, job.pairs)) for job in jobs]
         target = out or Path("cisdl-scores") / scorer.name

@@ -8,7 +8,6 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-from cisdl_bench.errors import RunError
 from cisdl_bench.strict_json import json_text
 
 OUT = Path("cisdl-training")
@@ -23,7 +22,7 @@ OUT = Path("cisdl-training")
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="A set to learn from. May be repeated. Default: cisdl-data/training.",
+    help="Set to learn from. May be repeated. Default: cisdl-data/training.",
 )
 @click.option(
     "--init",
@@ -37,8 +36,7 @@ OUT = Path("cisdl-training")
     "start",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Checkpoint to go on from. Default: that of the experiment it builds on, in "
-    "cisdl-training.",
+    help="Checkpoint to build on. Default: that of the experiment it builds on, in cisdl-training.",
 )
 @click.option(
     "-o",
@@ -78,13 +76,13 @@ OUT = Path("cisdl-training")
     show_default=True,
     help="bf16: autocast; weights and losses stay float32.",
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile the networks first.")
+@click.option("--compile", "compile", is_flag=True, help="Compile the networks first.")
 @click.option(
     "--pieces",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Go through each batch in so many pieces, where memory is short.",
+    help="Number of pieces that each batch is divided into, where memory is short.",
 )
 @click.option(
     "--workers",
@@ -100,11 +98,15 @@ OUT = Path("cisdl-training")
 )
 @click.option("--log-every", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("--save-every", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--max-minutes", type=click.FloatRange(min=0), help="Then save and stop.")
+@click.option(
+    "--max-minutes",
+    type=click.FloatRange(min=0),
+    help="Minutes after which the run saves its state and stops.",
+)
 @click.option(
     "--resume/--overwrite",
     default=True,
-    help="Go on with what an interrupted run left (default), or remove it, its network too.",
+    help="Resume an interrupted run (default), or remove what it left, its network too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 @click.pass_obj
@@ -135,103 +137,62 @@ def train(
     from cisdl_bench.training.experiments import check_experiment, experiments, load_experiment
 
     if listed:
-        for each in experiments().values():
-            names = f"{each.name} ({', '.join(each.also)})" if each.also else each.name
-            click.echo(f"{names:34} {each.title}")
+        for known in experiments().values():
+            names = f"{known.name} ({', '.join(known.also)})" if known.also else known.name
+            click.echo(f"{names:34} {known.title}")
         return
     if (name is None) == (experiment is None):
         raise click.UsageError("give the NAME of an experiment (see `cisdl-bench train --list`)")
     from dataclasses import replace
+    from functools import partial
 
     from cisdl_bench.devices import choose_device, ranked
+    from cisdl_bench.scoring.options import ScoreOptions
+    from cisdl_bench.scoring.quick import quick_scores
+    from cisdl_bench.training.evaluation import find_evaluation_sets
+    from cisdl_bench.training.initial_weights import find_start
     from cisdl_bench.training.options import TrainOptions
     from cisdl_bench.training.run import train as run
 
     text = name or experiment or ""
-    of = load_experiment(text)
-    called = of.name if text.endswith(".toml") else text
-    batch, epochs = options["batch_size"] or of.batch, options["epochs"] or of.epochs
-    of = replace(of, batch=batch, epochs=epochs)
-    check_experiment(of, text)
-    device = choose_device(options["device"])
-    choices = TrainOptions(
-        device=device,
-        compile=options["compiled"],
-        **{
-            key: options[key]
-            for key in (
-                "seed",
-                "precision",
-                "pieces",
-                "workers",
-                "log_every",
-                "save_every",
-                "evaluate_every",
-                "max_minutes",
-                "skip_unlabelled",
-            )
-        },
+    chosen = load_experiment(text)
+    called = chosen.name if text.endswith(".toml") else text
+    batch, epochs = (
+        options.pop("batch_size") or chosen.batch,
+        options.pop("epochs") or chosen.epochs,
     )
-    data = data or (Path("cisdl-data/training"),)
-    with ranked(device) as rank:
+    chosen = replace(chosen, batch=batch, epochs=epochs)
+    check_experiment(chosen, text)
+    given, pairs = options.pop("evaluate_on"), options.pop("evaluate_pairs")
+    options["device"] = choose_device(options["device"])
+    trained = TrainOptions(**options)
+    data, folder = data or (Path("cisdl-data/training"),), out or OUT / called
+    with ranked(trained.device) as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
+        sets, evaluate = find_evaluation_sets(data[0], given), None
+        if sets:
+            scored = ScoreOptions(device=trained.device, precision=trained.precision)
+            evaluate = partial(quick_scores, sets=sets, pairs=pairs, options=scored)
+        else:
+            bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
         record = run(
-            of,
+            chosen,
             data,
-            out or OUT / called,
-            choices,
+            folder,
+            trained,
             bars,
             name=called,
             vgg=vgg,
-            start=_start(of.start, start),
-            evaluate=_evaluation(data, options, choices, bars),
+            start=find_start(chosen, start, OUT),
+            evaluate=evaluate,
             overwrite=not resume,
             rank=rank,
         )
         if rank.number:
             return
-        folder = out or OUT / called
         if as_json:
             click.echo(json_text(record))
         elif record["complete"]:
-            click.echo(f"{folder / record['checkpoint']}: {record['step']:,} steps, finished")
-            path = quote(str(folder / record["checkpoint"]))
-            bars.say(f"score it: cisdl-bench score {path}")
-
-
-def _start(builds_on: str, given: Path | None) -> Path | None:
-    """Return the checkpoint to go on from: the one given, else the usual place of its own."""
-    if not builds_on and given is not None:
-        raise RunError.expected(
-            f"--from {given}",
-            "an experiment that goes on from another",
-            "one that begins",
-            "Leave it out; --init takes VGG-16's weights",
-        )
-    if given is not None or not builds_on:
-        return given
-    usual = OUT / builds_on / f"{builds_on}.pt"
-    if not usual.exists():
-        raise RunError.expected(
-            usual,
-            f"the result of {builds_on}, which this experiment goes on from",
-            "no such file",
-            f"Give it by --from, or run `cisdl-bench train {builds_on}` first",
-        )
-    return usual
-
-
-def _evaluation(data: Any, options: dict[str, Any], choices: Any, bars: Bars) -> Any:
-    """Return what scores a network on small fixed sets; None where there are none."""
-    from cisdl_bench.scoring.options import ScoreOptions
-    from cisdl_bench.scoring.quick import quick_scores
-
-    given = options["evaluate_on"]
-    beside = data[0].absolute().parent
-    names = ("difficult", "normal", "easy")
-    sets = given or [path for name in names if (path := beside / f"combination-{name}").is_dir()]
-    if not sets:
-        bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
-        return None
-    settings = ScoreOptions(device=choices.device, precision=choices.precision)
-    return lambda network: quick_scores(network, sets, options["evaluate_pairs"], settings)
+            checkpoint = folder / record["checkpoint"]
+            click.echo(f"{checkpoint}: {record['step']:,} steps, finished")
+            bars.say(f"score it: cisdl-bench score {quote(str(checkpoint))}")

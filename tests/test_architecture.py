@@ -97,6 +97,7 @@ def test_top_level_holds_what_was_agreed() -> None:
     tops = {name.split("/")[0] for name in listed}
     agreed = {"cisdl_bench", "models", "cli", "tests", "data_specs", "benchmarks", "setup.cfg"}
     beside = {"README.md", "pyproject.toml", "constraints.txt", "LICENSE", "CHANGELOG.md"}
+    beside |= {"docs", "CONTRIBUTING.md", "CITATION.cff"}
     beside |= {"MANIFEST.in"}  # or the source distribution lacks the tests
     assert tops <= agreed | beside | {".gitignore", ".ci"}
 

@@ -122,7 +122,7 @@ def draw_placements(
 
     All parameters of a try are drawn together; a try is refused where the transformed outline
     leaves the canvas or the area that it predicts leaves ``area_range``, so what is yielded is
-    uniform over the admissible ones (PROTOCOL section 3). Tries of many requests are computed at
+    uniform over the admissible ones (protocol, section 3). Tries of many requests are computed at
     once; what a request gets does not depend on the others. A request with parameters has one try.
 
     Args:

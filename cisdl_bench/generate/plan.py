@@ -15,7 +15,7 @@ from cisdl_bench.specs import SetSpec
 
 Ints = npt.NDArray[np.int64]
 
-# The outline's area and that of its mask on the canvas differ a little; see PERFORMANCE.
+# The outline's area and that of its mask on the canvas differ a little.
 _AREA_SLACK = 0.1
 
 

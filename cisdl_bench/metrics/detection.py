@@ -114,7 +114,7 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 def eer(labels: npt.ArrayLike, scores: npt.ArrayLike, vertices: Vertices = "kept") -> float:
     """Return the equal error rate, where FPR and FNR = 1 - TPR meet; NaN for one class alone.
 
-    ``kept`` and ``all``: (FPR + FNR) / 2 at the first vertex with the smallest |FPR - FNR|,
+    ``kept`` and ``all``: (FPR + FNR) / 2 at the first vertex with the smallest ``|FPR - FNR|``,
     without interpolation (NIST). ``crossing``: on the straight line between two vertices.
 
     >>> eer([1, 1, 0, 0], [0.9, 0.2, 0.8, 0.1])

@@ -79,7 +79,7 @@ class Curve(NamedTuple):
         return float(np.trapezoid(self.tpr, self.fpr))
 
     def eer(self) -> float:
-        """Return (FPR + FNR) / 2 at the first point of the smallest |FPR - FNR| (NIST)."""
+        """Return (FPR + FNR) / 2 at the first point of the smallest ``|FPR - FNR|`` (NIST)."""
         fnr = 1 - self.tpr
         at = int(np.argmin(np.abs(self.fpr - fnr)))
         return float((self.fpr[at] + fnr[at]) / 2)
@@ -108,7 +108,9 @@ def mean_auc(masks: Sequence[Sweep]) -> float:
 
 
 def grey_loss(levels: Pixels, target: Mask, scored: Mask) -> float:
-    """Return the mean of |reference - system| / 255 over scored pixels (NIST's GWL1); NaN for none.
+    """Return the mean of ``|reference - system| / 255`` over scored pixels, NIST's GWL1.
+
+    NaN where no pixel is scored.
 
     >>> grey_loss(np.uint8([[0, 51]]), np.array([[True, True]]), np.array([[True, True]]))
     0.1

@@ -13,7 +13,7 @@ from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions, inference
-from cisdl_bench.scoring.rows import PairCounts, Scored, nan_error
+from cisdl_bench.scoring.row_lines import PairCounts, Scored, nan_error
 from cisdl_bench.store.torch_view import Batch
 
 #: Columns of ``measure`` for each mask: TP, FP, FN, TN, the sum of probabilities above the

@@ -15,7 +15,7 @@ from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.rows import PairCounts, Scored, nan_error
+from cisdl_bench.scoring.row_lines import PairCounts, Scored, nan_error
 
 _TASK = 16  # pairs at most; a short list is shared among the processes
 

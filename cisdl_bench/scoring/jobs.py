@@ -30,7 +30,7 @@ class ScoreJob:
         return f"{name}@{self.perturbation.name}" if self.perturbation.steps else name
 
 
-def make_jobs(
+def make_score_jobs(
     data: Sequence[Path],
     names: Sequence[str],
     perturb: str | None,

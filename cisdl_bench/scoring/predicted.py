@@ -18,7 +18,7 @@ from cisdl_bench.records import Pairs, Pixels, Reference
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.rows import PairCounts, Scored
+from cisdl_bench.scoring.row_lines import PairCounts, Scored
 
 _TASK = 16
 _NO_COUNTS = (0,) * 8

@@ -12,7 +12,8 @@ from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
-from cisdl_bench.scoring.rows import format_row, read_lines
+from cisdl_bench.scoring.row_lines import format_row
+from cisdl_bench.scoring.rows import read_lines
 from cisdl_bench.store.opening import open_pairs
 
 

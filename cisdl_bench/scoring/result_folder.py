@@ -18,7 +18,8 @@ from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.record import FORMAT, RESULT, read_result
-from cisdl_bench.scoring.rows import ROWS, gather_lines, read_rows, write_rows
+from cisdl_bench.scoring.row_lines import gather_lines, write_rows
+from cisdl_bench.scoring.rows import ROWS, read_rows
 from cisdl_bench.store.atomic import write_csv, write_json
 
 LEFT_OUT = "left-out.csv"

@@ -4,16 +4,15 @@
 are written so that reading gives back every bit.
 """
 
-import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.errors import RunError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.summary import ScoredPairs, mask_values, pair_scores
@@ -24,7 +23,6 @@ from cisdl_bench.records import (
     UNLABELLED,
     Pairs,
 )
-from cisdl_bench.store.atomic import write_whole
 
 Value = int | float | str | None
 
@@ -74,74 +72,6 @@ def row_columns(parameters: Iterable[str]) -> dict[str, type]:
 def _parameters(columns: Sequence[str]) -> list[str]:
     """Return the columns that are parameters: those between what all sets have."""
     return list(columns[len(ABOUT) : len(columns) - len(ANSWER)])
-
-
-class PairCounts(NamedTuple):
-    """What a detector said of one pair.
-
-    Attributes:
-        counts: TP, FP, FN, TN of the probe's mask, then of the donor's.
-        inside: Mean probability above the threshold, of both masks; None where there is no mask.
-        own_score: The detector's own probability; None where it has none.
-        known: Whether each mask was compared with its truth; None where it was if that is known.
-        moved_px: How far the centroid of the true region lies from the donor's, on the canvas; None
-            where a mask is empty or not known.
-    """
-
-    counts: tuple[int, ...]
-    inside: tuple[float | None, float | None]
-    own_score: float | None
-    known: tuple[bool, bool] | None = None
-    moved_px: float | None = None
-
-
-#: Pairs by their numbers with their counts.
-Scored = list[tuple[int, PairCounts]]
-
-
-def nan_error(detector: str, pair: str) -> ModelError:
-    """Return the error for a detector whose masks or score hold NaN.
-
-    Args:
-        detector: The detector's name.
-        pair: The pair's name, such as ``rotation-easy/17``.
-    """
-    return ModelError.expected(
-        f"{detector}: pair {pair}",
-        "masks and a score in 0 to 1",
-        "NaN",
-        "Look for NaN among its weights, and for divisions by 0",
-    )
-
-
-def format_row(pairs: Pairs, index: int, counts: PairCounts) -> str:
-    """Return a pair's line of ``pairs.csv``."""
-    label, known = pairs.label(index), counts.known or pairs.known(index)
-    about: Mapping[str, Value] = {
-        **pairs.about(index),
-        "index": index,
-        "kind": pairs.kind(index),
-        "label": None if label == UNLABELLED else label,
-        "probe_known": int(known[0]),
-        "donor_known": int(known[1]),
-    }
-    cells = [
-        " ".join(cell.splitlines()) if isinstance(cell, str) else cell  # a row is a line
-        for cell in map(about.get, (*ABOUT, *pairs.parameters))
-    ]
-    answer = [counts.moved_px, *counts.counts, *counts.inside, counts.own_score]
-    line: str = _LINES.writerow([*cells, *answer])
-    return line
-
-
-class _Echo:
-    """A file whose ``write`` returns the text: ``csv`` then formats a line at a time."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-_LINES: Any = csv.writer(_Echo(), lineterminator="\n")
 
 
 class Rows:
@@ -298,46 +228,3 @@ def _typed(column: Any, kind: type) -> npt.NDArray[Any]:
     if kind is str:
         return text
     return np.where(text == "", str(UNLABELLED), text).astype(np.int64)
-
-
-def partial_file(folder: Path, writer: int = 0) -> Path:
-    """Return where a writer appends its rows as they come; a kill leaves at most one cut line."""
-    return folder / f"partial-{writer}.csv"
-
-
-def _is_whole(line: str, cells: int) -> bool:
-    """Return whether a line is one that ``format_row`` gave, not a cut one."""
-    values = next(csv.reader([line]), []) if line.endswith("\n") and "\0" not in line else []
-    return len(values) == cells and values[0].isdecimal()
-
-
-def read_lines_by_pair(pairs: Pairs, path: Path) -> dict[int, str]:
-    """Return the whole lines of a writer's file by pair; none where there is no file."""
-    text = path.read_text("utf-8", "replace") if path.exists() else ""
-    cells = len(row_columns(pairs.parameters))
-    lines = (line for line in text.splitlines(True) if _is_whole(line, cells))
-    return {int(line.split(",", 1)[0]): line for line in lines}
-
-
-def gather_lines(pairs: Pairs, folder: Path) -> dict[int, str]:
-    """Return the whole lines that earlier runs left, by pair, and leave them in one clean file."""
-    lines: dict[int, str] = {}
-    paths = sorted(folder.glob("partial-*.csv"))
-    for path in paths:
-        lines.update(read_lines_by_pair(pairs, path))
-    if paths:
-        write_whole(partial_file(folder), "".join(lines.values()).encode())
-        for path in paths:
-            if path != partial_file(folder):
-                path.unlink()
-    return lines
-
-
-def write_rows(pairs: Pairs, path: Path, lines: Mapping[int, str]) -> None:
-    """Write ``pairs.csv`` in the pairs' order, whole or not at all."""
-    text = (
-        ",".join(row_columns(pairs.parameters))
-        + "\n"
-        + "".join(lines[index] for index in sorted(lines))
-    )
-    write_whole(path, text.encode())

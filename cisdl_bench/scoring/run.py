@@ -14,7 +14,7 @@ from cisdl_bench.scoring.masks import MaskFolder, MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.record import RESULT, About, read_result
 from cisdl_bench.scoring.result_folder import ResultFolder, finish
-from cisdl_bench.scoring.rows import (
+from cisdl_bench.scoring.row_lines import (
     Scored,
     format_row,
     gather_lines,

@@ -11,7 +11,7 @@ from cisdl_bench.scoring.by_pair import score_pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import Runnable, ScoreOptions
-from cisdl_bench.scoring.rows import Scored
+from cisdl_bench.scoring.row_lines import Scored
 
 
 class Scorer(Runnable, Protocol):

@@ -65,9 +65,12 @@ class Run:
         return self.out / f"{self.name}.pt"
 
     @property
-    def kept(self) -> str:
-        """What an interrupted run goes on from, in words."""
-        return "Nothing was saved yet" if self.saved is None else f"Step {self.saved:,} is kept"
+    def advice(self) -> str:
+        """What is kept of a run that diverged, and what to do."""
+        kept = "Nothing was saved yet"
+        if self.saved is not None:
+            kept = f"The state of step {self.saved:,} is kept"
+        return f"{kept}: lower the learning rate, or use --precision fp32."
 
     def spent(self) -> float:
         """Return the seconds spent on all steps."""
@@ -95,11 +98,9 @@ def require_finite(run: Run) -> None:
     bad = _not_finite(run)
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise TrainingError.expected(
-            f"{run.out}: step {run.step}",
-            "finite weights",
-            f"NaN or infinite numbers in {bad[0]}{more}",
-            f"{run.kept}: lower the learning rate, or use --precision fp32",
+        raise TrainingError(
+            f"{run.out}: {bad[0]}{more} holds NaN or infinite numbers after step {run.step:,}. "
+            f"{run.advice}"
         )
 
 

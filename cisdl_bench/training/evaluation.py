@@ -1,8 +1,9 @@
 """Scoring a network on fixed sets while it is trained."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,6 +16,24 @@ from cisdl_bench.training.record import EVALUATION
 
 #: Scores a network on its fixed sets: a set's name and its metrics each.
 Evaluate = Callable[[nn.Module], list[dict[str, Any]]]
+
+
+#: Difficulties of the sets that a growth curve is measured on, as in Fig. 6.
+_DIFFICULTIES = ("difficult", "normal", "easy")
+
+
+def find_evaluation_sets(data: Path, given: Sequence[Path]) -> list[Path]:
+    """Return the sets that a network is scored on while it is trained.
+
+    Args:
+        data: Set that the network learns from.
+        given: Sets that a user named; none given: the combination sets beside ``data``, as far as
+            there are any.
+    """
+    if given:
+        return list(given)
+    beside = [data.absolute().parent / f"combination-{word}" for word in _DIFFICULTIES]
+    return [path for path in beside if path.is_dir()]
 
 
 class EvaluationStopped(Exception):  # noqa: N818 - no error: what was asked for
@@ -45,7 +64,7 @@ def evaluate_now(
             run.begun += time.perf_counter() - begun  # evaluation is not training
         at = {"step": run.step, "pairs": run.step * run.experiment.batch}
         open_log(run, EVALUATION).add(*({**result, **at} for result in results))
-        shown = ", ".join(f"{each['set']} IoU {each['iou']:.4f}" for each in results)
+        shown = ", ".join(f"{line['set']} IoU {line['iou']:.4f}" for line in results)
         progress.say(f"step {run.step:,}: {shown or 'evaluation stopped'}")
     rank.wait()
 

@@ -128,16 +128,18 @@ def _power(value: float) -> str:
 def experiments() -> dict[str, Experiment]:
     """Return the experiments that come with the package by name, in the order of Table I.
 
-    They are not checked, which would import torch; ``load_experiment`` does.
+    What their parts mean together is not checked, which would import torch; ``load_experiment``
+    does that.
 
     >>> list(experiments())[:4]
     ['dmac', 'dmvn-bn', 'dmac-star', 'adv-bce-0.1-0.1-1e-5']
     """
-    found = [
+    packaged = [
         _decode(packaged_text(f"experiments/{name}.toml"), name)
         for name in packaged_names("experiments")
     ]
-    return {each.name: each for each in sorted(found, key=lambda each: each.place)}
+    in_order = sorted(packaged, key=lambda experiment: experiment.place)
+    return {experiment.name: experiment for experiment in in_order}
 
 
 def load_experiment(name: str) -> Experiment:
@@ -149,7 +151,9 @@ def load_experiment(name: str) -> Experiment:
     >>> load_experiment("dmac-adv").losses["dis"]
     0.01
     """
-    known = {also: each for each in experiments().values() for also in (each.name, *each.also)}
+    known: dict[str, Experiment] = {}
+    for experiment in experiments().values():
+        known |= dict.fromkeys((experiment.name, *experiment.also), experiment)
     if name in known:
         check_experiment(known[name], name)
         return known[name]
@@ -202,12 +206,22 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     for name, limit in {"epochs": MOST_EPOCHS, "batch": MOST_BATCH}.items():
         value = getattr(experiment, name)
         require(1 <= value <= limit, f"{where}: {name}", f"1 to {limit:,}", value)
-    trainable = [name for name, spec in NETWORKS.items() if spec.trainable]
-    ok = experiment.network in trainable
-    require(ok, f"{where}: network", f"one of {', '.join(trainable)}", repr(experiment.network))
     if experiment.stage == "detection":
         then = "the experiment that has learnt Det"
         require(bool(experiment.start), f"{where}: start", then, "none")
+    _check_network(experiment, where)
+    _check_losses(experiment, where)
+
+
+def _check_network(experiment: Experiment, where: str) -> None:
+    """Refuse a network that cannot be trained so.
+
+    Raises:
+        SpecError: It cannot.
+    """
+    trainable = [name for name, spec in NETWORKS.items() if spec.trainable]
+    what = f"one of {', '.join(trainable)}"
+    require(experiment.network in trainable, f"{where}: network", what, repr(experiment.network))
     network = NETWORKS[experiment.network]
     if experiment.stage != "cross-entropy" and not network.with_detection:
         raise SpecError(
@@ -215,7 +229,6 @@ def check_experiment(experiment: Experiment, where: str) -> None:
             "such as dmac. Correct the spec."
         )
     require(experiment.width == 1 or network.has_width, f"{where}: width", "1", experiment.width)
-    _check_losses(experiment, where)
 
 
 def _check_losses(experiment: Experiment, where: str) -> None:

@@ -4,56 +4,14 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 
 from cisdl_bench.engine import reader_of_this_process
-from cisdl_bench.records import SIDES, UNLABELLED, Pairs
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
 from cisdl_bench.training.epoch_order import Draw, EpochOrder
-
-
-def kinds_of(dataset: PairDataset, *, skip_unlabelled: bool = False) -> list[np.ndarray]:
-    """Return the places of the pairs of each kind that a data set has.
-
-    Args:
-        dataset: One or several sets of pairs.
-        skip_unlabelled: Leave out pairs that ``unlabelled`` names.
-    """
-    found: dict[str, list[np.ndarray]] = {}
-    start = 0
-    for pairs in dataset.sets:
-        usable = np.array([not (skip_unlabelled and unknown(pairs, n)) for n in pairs.indices])
-        kinds = np.array([pairs.kind(index) for index in pairs.indices])
-        for kind in dict.fromkeys(kinds.tolist()):
-            places = start + np.flatnonzero((kinds == kind) & usable)
-            found.setdefault(kind, []).append(places)
-        start += len(pairs)
-    joined = (np.concatenate(parts) for parts in found.values())
-    return [places for places in joined if len(places)]
-
-
-def unknown(pairs: Pairs, index: int) -> str:
-    """Return what nobody knows of a pair and training needs; empty where it knows all."""
-    if pairs.label(index) == UNLABELLED:
-        return "no label"
-    missing = [
-        side for side, is_known in zip(SIDES, pairs.known(index), strict=True) if not is_known
-    ]
-    return f"no mask of its {' and '.join(missing)}" if missing else ""
-
-
-def unlabelled(dataset: PairDataset) -> tuple[int, str]:
-    """Return how many pairs lack a label or a true mask, and the first of them in words."""
-    count, first = 0, ""
-    for pairs in dataset.sets:
-        for index in pairs.indices:
-            if lacks := unknown(pairs, index):
-                count, first = count + 1, first or f"{pairs.name}/{index} has {lacks}"
-    return count, first
 
 
 @dataclass(frozen=True)
@@ -117,7 +75,7 @@ def feed(
                 name: value if name == "index" else value.to(device, non_blocking=True)
                 for name, value in batch.items()
             }
-            yield augmented(there, draw)
+            yield augment(there, draw)
 
 
 def _batches(loader: DataLoader[Batch], pinned: bool, workers: int) -> Generator[Batch, None, None]:
@@ -134,14 +92,14 @@ class _Numbers(Sampler[list[int]]):
         return (draw.pairs.tolist() for draw in self._draws)
 
 
-def augmented(batch: Batch, draw: Draw) -> Batch:
+def augment(batch: Batch, draw: Draw) -> Batch:
     """Return a batch with some pairs mirrored and some pairs' pictures swapped (protocol, 8).
 
     >>> picture = torch.arange(2).reshape(1, 1, 1, 2)
     >>> batch = {"probe": picture, "donor": picture + 2, "probe_mask": picture[0],
     ...          "donor_mask": picture[0]}
     >>> both = Draw(np.array([0]), np.array([True]), np.array([True]))
-    >>> augmented(batch, both)["probe"].flatten().tolist()
+    >>> augment(batch, both)["probe"].flatten().tolist()
     [3, 2]
     """
     device = batch["probe"].device

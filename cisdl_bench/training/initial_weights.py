@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.errors import ModelError
+from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
 from cisdl_bench.models.checkpoints.content import checked_tensor
@@ -53,11 +53,9 @@ def make_networks(
         ModelError: A file is missing, broken, or of another network.
     """
     if vgg is not None and start is not None:
-        raise ModelError.expected(
-            f"--init {vgg}",
-            "VGG-16's weights for an experiment that begins",
-            f"one that goes on from {start}",
-            "Leave --init out",
+        raise ModelError(
+            f"--init {vgg}: {experiment.name} builds on {start}, which has weights. "
+            "Leave --init out."
         )
     torch.manual_seed(_number(seed, "initial weights"))
     configuration = {} if experiment.width == 1 else {"width": experiment.width}
@@ -104,6 +102,36 @@ def make_networks(
         origin = f"VGG-16's weights {vgg}, the rest He initialisation"
         return InitialNetworks(networks, origin, f"VGG-16 {digest}, He {seed}")
     return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
+
+
+def find_start(experiment: Experiment, given: Path | None, folder: Path) -> Path | None:
+    """Return the checkpoint that an experiment builds on; None where it builds on none.
+
+    Args:
+        experiment: The experiment that is trained.
+        given: Checkpoint that a user named; None takes the one in its usual place.
+        folder: Folder of all runs.
+
+    Raises:
+        RunError: The experiment builds on none and one was named, or there is none.
+    """
+    builds_on = experiment.start
+    if not builds_on:
+        if given is None:
+            return None
+        raise RunError(
+            f"--from {given}: {experiment.name} builds on no other experiment. Leave --from out; "
+            "--init takes VGG-16's weights."
+        )
+    path = given or folder / builds_on / f"{builds_on}.pt"
+    if given is None and not path.exists():
+        raise RunError.expected(
+            path,
+            f"the result of {builds_on}, which {experiment.name} builds on",
+            "no such file",
+            f"Give it by --from, or run `cisdl-bench train {builds_on}` first",
+        )
+    return path
 
 
 def load_vgg(network: nn.Module, path: Path) -> str:

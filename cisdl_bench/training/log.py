@@ -1,6 +1,7 @@
 """``history.csv`` and ``evaluation.csv``: how a training run went, a line at a time."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,11 +60,11 @@ class Log:
 
     def add(self, *rows: Mapping[str, Any]) -> None:
         """Append lines, all of them or none."""
-        text = "".join(
-            ",".join(str(values.get(name, "")) for name in self.columns) + "\n" for values in rows
-        )
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, "", "ignore", lineterminator="\n")
+        writer.writerows(rows)
         with self.path.open("a") as file:
-            file.write(text)
+            file.write(text.getvalue())
 
 
 def read_log(path: Path, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -115,30 +116,15 @@ def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank
     """Write the mean losses of the last steps.
 
     Raises:
-        TrainingError: One is no number; its step and pairs are named.
+        TrainingError: One is NaN or infinite; its step and pairs are named.
     """
-    first = run.step - len(run.recent)
-    names = [name for name in history_columns() if name in run.recent[0][1]]
-    table = torch.stack([torch.stack([terms[n] for n in names]) for _, terms in run.recent])
-    rows = table.double().cpu().tolist()  # the one wait for the device
-    for number, (row, (seen, _)) in enumerate(zip(rows, run.recent, strict=True)):
-        terms = dict(zip(names, row, strict=True))
-        bad = ", ".join(f"{n} {value}" for n, value in terms.items() if not math.isfinite(value))
-        if bad:
-            raise TrainingError.expected(
-                f"{run.out}: step {first + number + 1}",
-                "finite losses",
-                f"{bad} on {_identity(dataset, seen)}",
-                f"{run.kept}: lower the learning rate, or use --precision fp32",
-            )
-    mean = {
-        name: sum(column) / len(rows)
-        for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    losses = _read_losses(run, dataset)
+    steps = len(run.recent)
+    mean = {name: sum(values) / steps for name, values in losses.items()}
     if rank.total > 1:
         mean = _over_ranks(mean, rank)
     spent, batch = run.spent(), run.experiment.batch
-    rate = len(rows) * batch / max(spent - run.logged, 1e-9)
+    rate = steps * batch / max(spent - run.logged, 1e-9)
     run.logged = spent
     per_epoch = run.steps / run.experiment.epochs
     if rank.number == 0:
@@ -156,6 +142,24 @@ def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank
     run.recent.clear()
 
 
+def _read_losses(run: Run, dataset: PairDataset) -> dict[str, list[float]]:
+    """Return the losses of each of the last steps by name; waits for the device."""
+    names = [name for name in history_columns() if name in run.recent[0][1]]
+    table = torch.stack([torch.stack([step[name] for name in names]) for _, step in run.recent])
+    rows = table.double().cpu().tolist()
+    first = run.step - len(run.recent) + 1
+    for number, (places, _) in enumerate(run.recent):
+        for name, value in zip(names, rows[number], strict=True):
+            if not math.isfinite(value):
+                loss = "Loss" if name == "loss" else f"Loss {name}"
+                shown = "NaN" if math.isnan(value) else "infinite"
+                raise TrainingError(
+                    f"{run.out}: {loss} is {shown} at step {first + number:,} "
+                    f"({_name_pairs(dataset, places)}). {run.advice}"
+                )
+    return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+
+
 def _over_ranks(mean: dict[str, float], rank: Rank) -> dict[str, float]:
     import torch.distributed
 
@@ -164,7 +168,7 @@ def _over_ranks(mean: dict[str, float], rank: Rank) -> dict[str, float]:
     return dict(zip(mean, (values / rank.total).tolist(), strict=True))
 
 
-def _identity(dataset: PairDataset, seen: Sequence[int]) -> str:
+def _name_pairs(dataset: PairDataset, places: Sequence[int]) -> str:
     """Return pairs as a person can find them again: set and number."""
-    found = (dataset.locate(place) for place in seen)
-    return "pairs " + " ".join(f"{pairs.name}/{index}" for pairs, index in found)
+    located = (dataset.locate(place) for place in places)
+    return "pairs " + ", ".join(f"{pairs.name}/{index}" for pairs, index in located)

@@ -15,7 +15,8 @@ from cisdl_bench.models.networks.detection_network import DetectionNetwork
 from cisdl_bench.models.networks.dmac_det import shrunk_pictures, tampered_probability
 from cisdl_bench.store.torch_view import Batch
 from cisdl_bench.training.experiments import AdversarialSpec, Experiment
-from cisdl_bench.training.feed import SIDES, target
+from cisdl_bench.training.feed import target
+from cisdl_bench.training.kinds import SIDES
 from cisdl_bench.training.losses import (
     DISCRIMINATIVE,
     detection_loss,

@@ -24,7 +24,7 @@ from cisdl_bench.models.networks.upsample import resize_masks
 
 
 class ForeignNetwork(nn.Module):
-    """Any callable of that interface as a network that ``detect``s.
+    """Any callable of that interface as a network with ``detect``.
 
     Args:
         call: The callable; a module moves to a device with this one.

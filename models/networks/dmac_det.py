@@ -36,15 +36,18 @@ def shrunk_pictures(pictures: Tensor, side: int, levels: str = MINUS_MEAN) -> Te
 
 
 def tampered_probability(logits: Tensor, side: int) -> Tensor:
-    """Return the softmax of a mask's logits at Det's and Dis' resolution, (N, 1, side, side).
+    """Return a mask's probability at Det's and Dis' resolution, (N, 1, side, side).
+
+    The softmax of two logits a position, or the sigmoid of one.
 
     At 256 px that is DMAC's own resolution, 32; another is resampled bilinearly.
 
     Args:
-        logits: (N, 2, h, w).
+        logits: Logits of the mask, (N, 2, h, w) or (N, 1, h, w).
         side: Side of the result in px.
     """
-    probability = logits.float().softmax(dim=1)[:, 1:]
+    two = logits.shape[1] == 2
+    probability = logits.float().softmax(dim=1)[:, 1:] if two else logits.float().sigmoid()
     if probability.shape[-1] == side:
         return probability
     return functional.interpolate(

@@ -39,7 +39,7 @@ def test_two_stages_scored_and_drawn(place: Path, monkeypatch: pytest.MonkeyPatc
     on = ("--evaluate-on", "cisdl-data/training", "--evaluate-pairs", 6, "--evaluate-every", 2)
     shown = typed("train", "mine.toml", *quick, *on)
     assert shown.exit_code == 0, shown.output
-    assert "begins with He initialisation (no --init: VGG-16 not used)" in shown.stderr
+    assert "initial weights: He initialisation (no --init: VGG-16 not used)" in shown.stderr
     assert "cisdl-training/mine/mine.pt: 3 steps, finished" in shown.stdout
     again = typed("train", "mine.toml", *quick, *on)
     assert "3 steps, finished" in again.stdout
@@ -80,7 +80,10 @@ def test_the_list_names_every_experiment() -> None:
     [
         (("train",), "give the NAME of an experiment"),
         (("train", "dmak"), "Did you mean dmac?"),
-        (("train", "dmac", "--from", "x.pt"), "--from x.pt: expected an experiment that goes on"),
+        (
+            ("train", "dmac", "--from", "x.pt"),
+            "--from x.pt: dmac builds on no other experiment. Leave --from out",
+        ),
         (("train", "dmac", "--data", "gone"), "gone/manifest.json: expected a set's manifest"),
         (("train", "dmac", "--device", "cuda:7"), "--device: expected a device of this machine"),
         (("plot", "growth", "gone"), "gone/evaluation.csv: expected a log of `cisdl-bench train`"),

@@ -18,7 +18,7 @@ from cisdl_bench.report.write_table import to_csv, to_latex
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.describe import describe_result
 from cisdl_bench.results.results import find_results, write_summary
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 from cisdl_bench.training.checkpoint import Run
@@ -43,7 +43,7 @@ def wrong_px(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runs(made: Path, tmp_path: Path, wrong_px: None) -> list[Path]:
-    jobs = make_jobs([made], ["training"], None, ListOptions(), Heard())
+    jobs = make_score_jobs([made], ["training"], None, ListOptions(), Heard())
     for name in ("empty", "oracle"):
         score(find_detector(name), jobs, tmp_path / name, ScoreOptions(), Heard())
         write_summary(tmp_path / name)

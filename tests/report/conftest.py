@@ -8,7 +8,7 @@ from conftest import Heard, make
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 
@@ -22,8 +22,8 @@ def scored(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for name in ("oracle", "random"):
         sets = ["combination", "training"]
-        jobs = make_jobs([root / "data"], sets, None, ListOptions(), Heard())
-        jobs += make_jobs(
+        jobs = make_score_jobs([root / "data"], sets, None, ListOptions(), Heard())
+        jobs += make_score_jobs(
             [root / "data"], sets[:1], "jpeg:80,jpeg:40,blur:2", ListOptions(), Heard()
         )
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())

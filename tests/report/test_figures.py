@@ -27,7 +27,7 @@ from cisdl_bench.report.figures.parameters import (
 from cisdl_bench.report.figures.robustness import draw_robustness
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.results import find_results
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.rows import ANSWER, Rows, row_columns
 from cisdl_bench.scoring.run import score
@@ -89,7 +89,7 @@ def test_robustness_is_of_the_sets_that_all_strengths_have(coco: Path, tmp_path:
         make(coco, tmp_path / "data", name, pairs=8)
 
     def run(sets: list[str], perturb: str) -> None:
-        jobs = make_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
+        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
 
     run(["combination", "raw"], "none,jpeg:80")
@@ -209,7 +209,7 @@ def test_the_unperturbed_level_is_of_the_same_sets(coco: Path, tmp_path: Path) -
         make(coco, tmp_path / "data", name, pairs=6)
 
     def levels(sets: list[str], perturb: str) -> list[str]:
-        jobs = make_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
+        jobs = make_score_jobs([tmp_path / "data"], sets, perturb, ListOptions(), Heard())
         score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
         (axis,) = draw_robustness([tmp_path / "random"], "iou").axes
         labels = [line.get_label() for line in axis.lines]

@@ -15,7 +15,7 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.page import page
 from cisdl_bench.results.results import find_results
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 
@@ -151,7 +151,7 @@ def test_a_browser_sorts_and_filters_without_complaint(report: Path, tmp_path: P
 
 def test_a_picture_that_cannot_be_read_is_said_not_shown(tmp_path: Path) -> None:
     data = write_plain(tmp_path / "data")
-    jobs = make_jobs([data], [], None, ListOptions(), Heard())
+    jobs = make_score_jobs([data], [], None, ListOptions(), Heard())
     score(
         find_detector("random"), jobs, tmp_path / "random", ScoreOptions(save_masks=True), Heard()
     )

@@ -12,7 +12,7 @@ from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 
@@ -27,7 +27,9 @@ def runs(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name in ("oracle", "random"):
         chosen = ([], ["training"])
         data, lists = [root / "data"], ListOptions()
-        jobs = [job for names in chosen for job in make_jobs(data, names, None, lists, Heard())]
+        jobs = [
+            job for names in chosen for job in make_score_jobs(data, names, None, lists, Heard())
+        ]
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
         found.append(root / name)
     return found

@@ -10,7 +10,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.compare import compare
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 
@@ -19,7 +19,7 @@ from cisdl_bench.scoring.run import score
 def runs(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("compared")
     for name in ("oracle", "empty", "random"):
-        jobs = make_jobs([made], ["training", "combination"], None, ListOptions(), Heard())
+        jobs = make_score_jobs([made], ["training", "combination"], None, ListOptions(), Heard())
         score(find_detector(name), jobs, root / name, ScoreOptions(), Heard())
     return root
 
@@ -52,7 +52,7 @@ def test_a_method_is_no_better_than_itself(runs: Path) -> None:
 
 def test_other_data_are_refused(runs: Path, coco: Path, tmp_path: Path) -> None:
     make(coco, tmp_path / "data", "combination", pairs=6, seed=1)
-    jobs = make_jobs([tmp_path / "data"], [], None, ListOptions(), Heard())
+    jobs = make_score_jobs([tmp_path / "data"], [], None, ListOptions(), Heard())
     score(find_detector("empty"), jobs, tmp_path / "run", ScoreOptions(), Heard())
     with pytest.raises(RunError, match=r"\(fingerprint .*got others"):
         compare(runs / "empty", tmp_path / "run", "iou")

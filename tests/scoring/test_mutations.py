@@ -12,7 +12,7 @@ from conftest import REPOSITORY, Heard, make
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import write_summary
-from cisdl_bench.scoring.jobs import make_jobs
+from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score
 
@@ -39,7 +39,7 @@ def test_no_mutation_ends_in_another_exception(coco: Path, tmp_path: Path) -> No
     make(coco, tmp_path / "data", "combination", pairs=4)
     make(coco, tmp_path / "data", "training", pairs=6)
     sets = ["combination", "training"]
-    jobs = make_jobs([tmp_path / "data"], sets, "none,jpeg:70", ListOptions(), Heard())
+    jobs = make_score_jobs([tmp_path / "data"], sets, "none,jpeg:70", ListOptions(), Heard())
     score(find_detector("random"), jobs, tmp_path / "random", ScoreOptions(), Heard())
     write_summary(tmp_path / "random")
     ended, wrong = module.campaign(tmp_path / "random", 240, seed=0, readers_each=1)

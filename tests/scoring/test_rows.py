@@ -9,16 +9,14 @@ import pytest
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.metrics.summary import has_both_labels, mask_values, summarise
-from cisdl_bench.scoring.rows import (
+from cisdl_bench.scoring.row_lines import (
     PairCounts,
     format_row,
     gather_lines,
     partial_file,
-    read_lines,
-    read_rows,
-    row_columns,
     write_rows,
 )
+from cisdl_bench.scoring.rows import read_lines, read_rows, row_columns
 
 
 class Listed:

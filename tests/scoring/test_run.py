@@ -18,7 +18,7 @@ from cisdl_bench.models.detectors import NetworkDetector, PairDetector
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.results import find_results, write_summary
 from cisdl_bench.scoring import scorers
-from cisdl_bench.scoring.jobs import ScoreJob, make_jobs
+from cisdl_bench.scoring.jobs import ScoreJob, make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.scoring.record import read_result
@@ -309,7 +309,9 @@ def test_results_say_where_they_come_from(made: Path, tmp_path: Path) -> None:
 
 def test_which_sets_are_scored(made: Path) -> None:
     def names(chosen: list[str], perturb: str | None = None) -> list[str]:
-        return [job.name for job in make_jobs([made], chosen, perturb, ListOptions(), Heard())]
+        return [
+            job.name for job in make_score_jobs([made], chosen, perturb, ListOptions(), Heard())
+        ]
 
     assert names([]) == ["combination-normal"]
     assert names(["training"]) == ["training"]

@@ -8,12 +8,13 @@ import torch
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.epoch_order import Draw, EpochOrder
-from cisdl_bench.training.feed import Part, augmented, feed, kinds_of, target
+from cisdl_bench.training.feed import Part, augment, feed, target
+from cisdl_bench.training.kinds import find_kinds
 
 
 def test_batches_are_the_orders_pairs_mirrored_and_swapped(pairs64: Path) -> None:
     dataset, pairs = PairDataset([pairs64]), open_pairs(pairs64)
-    order = EpochOrder(kinds_of(dataset), 0.5, 0.5, 1, "pairs")
+    order = EpochOrder(find_kinds(dataset), 0.5, 0.5, 1, "pairs")
     for number, batch in enumerate(islice(feed(dataset, order, Part(6), 0, "cpu"), 7)):
         draw = order.take(6 * number, 6)
         assert batch["index"].tolist() == draw.pairs.tolist()
@@ -32,7 +33,7 @@ def test_batches_are_the_orders_pairs_mirrored_and_swapped(pairs64: Path) -> Non
 @pytest.mark.parametrize(("ranks", "pieces"), [(1, 1), (2, 1), (1, 3), (3, 2)])
 def test_parts_make_up_the_batch(pairs64: Path, ranks: int, pieces: int) -> None:
     dataset = PairDataset([pairs64])
-    order = EpochOrder(kinds_of(dataset), 0.0, 0.0, 1, "pairs")
+    order = EpochOrder(find_kinds(dataset), 0.0, 0.0, 1, "pairs")
     seen = []
     for rank in range(ranks):
         part = Part(12, pieces, rank, ranks)
@@ -42,7 +43,7 @@ def test_parts_make_up_the_batch(pairs64: Path, ranks: int, pieces: int) -> None
 
 def test_workers_bring_the_same(pairs64: Path) -> None:
     dataset = PairDataset([pairs64])
-    order = EpochOrder(kinds_of(dataset), 0.5, 0.5, 1, "pairs")
+    order = EpochOrder(find_kinds(dataset), 0.5, 0.5, 1, "pairs")
     alone, helped = (list(islice(feed(dataset, order, Part(6), 1, "cpu", n), 3)) for n in (0, 1))
     for a, b in zip(alone, helped, strict=True):
         assert all(torch.equal(a[name], b[name]) for name in a)
@@ -57,8 +58,8 @@ def test_what_is_not_mirrored_stays() -> None:
         "donor_mask": picture[:, 0] + 50,
     }
     no, yes = np.array([False, False]), np.array([False, True])
-    assert torch.equal(augmented(batch, Draw(no, no, no))["probe"], picture)
-    found = augmented(batch, Draw(no, yes, no))["probe_mask"]
+    assert torch.equal(augment(batch, Draw(no, no, no))["probe"], picture)
+    found = augment(batch, Draw(no, yes, no))["probe_mask"]
     assert torch.equal(found[0], picture[0, 0])
     assert torch.equal(found[1], picture[1, 0].flip(-1))
 

@@ -17,7 +17,8 @@ from training.test_run import FAST, Ears
 from cisdl_bench.errors import RunError
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.epoch_order import EpochOrder
-from cisdl_bench.training.feed import Part, feed, kinds_of
+from cisdl_bench.training.feed import Part, feed
+from cisdl_bench.training.kinds import find_kinds
 from cisdl_bench.training.log import read_log
 from cisdl_bench.training.run import train
 
@@ -45,7 +46,7 @@ def test_the_first_loss_is_that_of_the_first_batch(pairs64: Path, tmp_path: Path
     of = replace(OF, flip=0.0, swap=0.0)
     train(of, [pairs64], tmp_path, FAST, Ears())
     dataset = PairDataset([pairs64])
-    first = EpochOrder(kinds_of(dataset), 0.0, 0.0, 0, "pairs").take(0, 11)
+    first = EpochOrder(find_kinds(dataset), 0.0, 0.0, 0, "pairs").take(0, 11)
     batch = dataset.__getitems__(first.pairs.tolist())
     network = make_networks(of, 0, None, None).networks["network"].train()
     with torch.no_grad():
@@ -99,7 +100,7 @@ def test_whatever_decides_the_weights_is_another_run(pairs64: Path, tmp_path: Pa
 
 
 def test_pairs_of_every_set_are_counted(pairs64: Path) -> None:
-    places = np.concatenate(kinds_of(PairDataset([pairs64, pairs64])))
+    places = np.concatenate(find_kinds(PairDataset([pairs64, pairs64])))
     assert sorted(places) == list(range(66))
 
 
@@ -107,7 +108,7 @@ def test_reading_draws_nothing_from_the_networks_stream(pairs64: Path) -> None:
     dataset = PairDataset([pairs64])
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    source = feed(dataset, EpochOrder(kinds_of(dataset), 0.5, 0.5, 0, "pairs"), Part(6), 0, "cpu")
+    source = feed(dataset, EpochOrder(find_kinds(dataset), 0.5, 0.5, 0, "pairs"), Part(6), 0, "cpu")
     assert len(list(islice(source, 3))) == 3
     source.close()
     assert torch.equal(torch.get_rng_state(), before)

@@ -213,7 +213,7 @@ def test_killed_it_goes_on_bit_for_bit(
     process.stderr.close()
     ears = Ears()
     train(of, [pairs64], cut, FAST, ears, name="n", start=start)
-    assert any("goes on after step" in line for line in ears.lines)
+    assert any("resumes after step" in line for line in ears.lines)
     assert same(whole / "n.pt", cut / "n.pt")
     steps = [int(line["step"]) for line in read_log(cut / "history.csv")]
     assert steps == list(range(1, 3 * epochs + 1))
@@ -230,7 +230,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(pairs64: Path, tmp_path: Path) -> No
     of = small("dmac", batch=11, epochs=2)
     with pytest.raises(KeyboardInterrupt):
         train(of, [pairs64], tmp_path, FAST, ears)
-    assert "stopped at step 2 of 6; saved, the same command goes on" in ears.lines[-1]
+    assert "stopped at step 2 of 6; saved, the same command resumes" in ears.lines[-1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert train(of, [pairs64], tmp_path, FAST, Ears())["complete"]
 
@@ -252,7 +252,7 @@ def test_a_loss_that_is_no_number_stops_with_its_pairs(
     monkeypatch.setattr(loss_terms, "spatial_cross_entropy", breaks)
     of = small("dmac", batch=3, epochs=1)
     with pytest.raises(
-        TrainingError, match=r"step 4: expected .*got loss nan on pairs training/\d"
+        TrainingError, match=r"Loss is NaN at step 4 \(pairs training/\d.*lower the learning rate"
     ):
         train(of, [pairs64], tmp_path, replace(FAST, log_every=5), Ears())
     assert all(v.isfinite().all() for v in tensors(tmp_path / "dmac.pt").values())
@@ -315,12 +315,12 @@ from cisdl_bench.training import run as module
 torch.set_num_threads(1)
 torch.nn.Dropout.forward = lambda self, x: x  # each process would drop other units
 seen = []
-plain = module._watched
-def noting(source, into):
-    for batch in plain(source, into):
+plain = module._Loop._note_seen
+def noting(loop, source):
+    for batch in plain(loop, source):
         seen.extend(batch["index"].tolist())
         yield batch
-module._watched = noting
+module._Loop._note_seen = noting
 out, pairs = Path({str(tmp_path)!r}), Path({str(pairs64)!r})
 with ranked() as rank:
     choices = replace(FAST, pieces=2 // rank.total)

@@ -18,7 +18,8 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.store.importing import import_pairs
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.epoch_order import Draw
-from cisdl_bench.training.feed import augmented, kinds_of, unlabelled
+from cisdl_bench.training.feed import augment
+from cisdl_bench.training.kinds import count_unlabelled, find_kinds
 from cisdl_bench.training.run import train
 
 
@@ -69,21 +70,21 @@ def test_left_out_they_are_not_seen_and_counted(
     assert f"note: {said}" in ears.lines
     assert record["request"]["unlabelled_left_out"] == count
     assert record["steps"] == 1  # of two pairs; all three make an epoch of two steps
-    places = np.concatenate(kinds_of(PairDataset([data]), skip_unlabelled=True))
+    places = np.concatenate(find_kinds(PairDataset([data]), skip_unlabelled=True))
     assert sorted(places) == [n for n in range(3) if n not in change]
-    whole = np.concatenate(kinds_of(PairDataset([data])))
+    whole = np.concatenate(find_kinds(PairDataset([data])))
     assert sorted(whole) == [0, 1, 2]
 
 
 def test_a_negative_pair_needs_no_masks_and_known_is_in_the_batch(tmp_path: Path) -> None:
     data = imported(tmp_path, {1: {"donor_mask": ""}})
     dataset = PairDataset([data])
-    assert unlabelled(dataset) == (1, "pairs/1 has no mask of its donor")
+    assert count_unlabelled(dataset) == (1, "pairs/1 has no mask of its donor")
     batch = dataset.__getitems__([2, 1, 0])
     assert batch["known"].dtype == torch.bool
     assert batch["known"].tolist() == [[True, True], [True, False], [True, True]]
     yes = np.array([False, True, True])
-    swapped = augmented(batch, Draw(yes, np.zeros(3, dtype=bool), yes))
+    swapped = augment(batch, Draw(yes, np.zeros(3, dtype=bool), yes))
     assert swapped["known"].tolist() == [[True, True], [False, True], [True, True]]
 
 

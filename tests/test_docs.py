@@ -1,4 +1,4 @@
-"""The README's code blocks, run in their order."""
+"""The code blocks of the README and of the guide, run in the order of the pages."""
 
 import re
 import shlex
@@ -15,10 +15,16 @@ from cisdl_bench.models.networks.registry import build
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)
+#: Pages whose commands use what the pages before them made.
+PAGES = ("start", "paper", "your-network", "other-pairs", "look", "many-machines")
 
 
-def blocks() -> list[tuple[str, str, str]]:
-    return BLOCK.findall((ROOT / "README.md").read_text("utf-8"))
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    return BLOCK.findall(page.read_text("utf-8"))
+
+
+def guide(name: str) -> Path:
+    return ROOT / "docs" / "guide" / f"{name}.md"
 
 
 def typed(line: str) -> None:
@@ -38,16 +44,15 @@ def typed(line: str) -> None:
     assert shown.exit_code == 0, (line, shown.output)
 
 
-def test_every_block_runs(
-    coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with everything that the pages name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("cisdl_bench.demo.METHODS", ("luo-blocks", "zernike-blocks"))
     Path("coco2014").symlink_to(coco)
     save_checkpoint(Path("model.pt"), build("dmvn-bn"), {})
-    for name, picture in zip(
-        ("probe.jpg", "donor.jpg"), (coco / "val2014").iterdir(), strict=False
-    ):
+    pictures = (coco / "val2014").iterdir()
+    for name, picture in zip(("probe.jpg", "donor.jpg"), pictures, strict=False):
         Path(name).symlink_to(picture)
     write_plain(Path())
     Path("theirs.csv").write_text("index,score\n0,0.9\n1,0.8\n2,0.1\n")
@@ -56,13 +61,17 @@ def test_every_block_runs(
     write_casia(Path())
     Path("vgg16").mkdir()
     write_vgg(Path("vgg16/vgg16-397923af.pth"))
-    found = [(kind, code) for kind, name, code in blocks() if not name]
-    assert {kind for kind, _ in found} == {"sh", "python"}
-    for kind, code in found:
+    return tmp_path
+
+
+def test_every_block_of_the_guide_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code_blocks = [block for name in PAGES for block in blocks(guide(name))]
+    assert {kind for kind, _, _ in code_blocks} == {"sh", "python"}
+    for kind, _, code in code_blocks:
         if code.startswith("# mine.py\n"):
             Path("mine.py").write_text(code)
         elif kind == "python":
-            exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+            exec(compile(code, "guide", "exec"), {"__name__": "guide"})
         for line in code.splitlines() if kind == "sh" else ():
             typed(line)
     assert "6 foreground 1 " in capsys.readouterr().out
@@ -71,8 +80,21 @@ def test_every_block_runs(
     assert "documentclass" in Path("table2.tex").read_text()
 
 
+def test_the_readmes_commands_are_the_guides_and_take_the_right_options() -> None:
+    """Each is run with the guide's blocks, or differs from such a line in its options alone."""
+    code = "".join(code for _, name, code in blocks(ROOT / "README.md") if not name)
+    lines = code.splitlines()
+    assert len(lines) == 10
+    known = "".join(code for name in PAGES for _, _, code in blocks(guide(name)))
+    for line in lines:
+        words = shlex.split(line)
+        assert f"cisdl-bench {words[1]} " in known
+        command = main.get_command(None, words[1])  # type: ignore[arg-type]
+        command.make_context(words[1], words[2:])  # refuses what it does not know
+
+
 def test_the_two_lines_are_one_line_each_and_ci_takes_the_second() -> None:
-    named = {name.strip(): code for _, name, code in blocks() if name}
+    named = {name.strip(): code for _, name, code in blocks(ROOT / "README.md") if name}
     assert set(named) == {"install-and-run", "install-and-test"}
     assert all(code.count("\n") == 1 for code in named.values())
     assert "sh install-and-test" in (ROOT / ".ci" / "run").read_text()
