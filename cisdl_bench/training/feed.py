@@ -95,6 +95,7 @@ class _Numbers(Sampler[list[int]]):
 def augment(batch: Batch, draw: Draw) -> Batch:
     """Return a batch with some pairs mirrored and some pairs' pictures swapped (protocol, 8).
 
+    >>> import numpy as np
     >>> picture = torch.arange(2).reshape(1, 1, 1, 2)
     >>> batch = {"probe": picture, "donor": picture + 2, "probe_mask": picture[0],
     ...          "donor_mask": picture[0]}
