@@ -69,9 +69,9 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     runs = []
     for name in METHODS:
         sets = [*(job.folder for job in set_jobs)]
-        found = make_score_jobs([data], sets, None, ListOptions(), progress)
+        score_jobs = make_score_jobs([data], sets, None, ListOptions(), progress)
         settings = ScoreOptions(workers=jobs, save_masks=True)
-        results = score(find_detector(name), found, scores / name, settings, progress)
+        results = score(find_detector(name), score_jobs, scores / name, settings, progress)
         write_summary(scores / name)
         runs.append(scores / name)
         mean = mean_defined([result["summary"]["iou"] for result in results])

@@ -37,7 +37,7 @@ def exit_code(error: BaseException) -> int | None:
     """Say on stderr why a command ends; return its exit code, None where that is not known here.
 
     Args:
-        error: What ended it.
+        error: Exception that ended the command.
     """
     if isinstance(error, CisdlError):
         _say(str(error))

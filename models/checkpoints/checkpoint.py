@@ -101,9 +101,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         sha256 = hash_file(path)
     except OSError as error:
-        raise ModelError.expected(
-            path, "a checkpoint", error.strerror, "Check the path"
-        ) from error
+        raise ModelError.expected(path, "a checkpoint", error.strerror, "Check the path") from error
     if path.suffix in (".h5", ".hdf5", ".keras"):
         origin = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
         content = Content(origin, dict(read_dmvn(path)))
@@ -129,9 +127,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ModelError.expected(
-            path, "a torch file", error.strerror, "Check the path"
-        ) from error
+        raise ModelError.expected(path, "a torch file", error.strerror, "Check the path") from error
     except pickle.UnpicklingError as error:
         asked = next((line for line in str(error).splitlines() if "GLOBAL " in line), "")
         if asked:
