@@ -62,7 +62,7 @@ def open_chosen(
         data: Sets, folders of sets, lists of pairs, or folders of lists.
         names: Chosen names; a source is chosen when it has one of these names, or begins with it
             and a hyphen. None given: all but sets named training.
-        options: How lists are read.
+        options: Canvas, folders and rules for reading lists.
         progress: Receives progress updates and messages.
 
     Raises:
@@ -71,12 +71,11 @@ def open_chosen(
     sources = [source for path in data for source in find_sources(path, options)]
     chosen = [source for source in sources if _is_chosen(source.name, names)]
     if not chosen:
-        raise StoreError.expected(
-            f"--set {' '.join(names)}" if names else data[0],
-            "a set of that name" if names else "a test set",
-            ", ".join(source.name for source in sources[:6]),
-            "Name one of those, or generate it",
-        )
+        known = ", ".join(source.name for source in sources[:6])
+        missing = f"{data[0]}: there is no test set"
+        if names:
+            missing = f"--set {' '.join(names)}: no set has that name"
+        raise StoreError(f"{missing}. Name one of {known}, or generate it.")
     return [source.open(options, progress) for source in chosen]
 
 
@@ -89,7 +88,7 @@ def open_one(path: Path, options: ListOptions, progress: Progress) -> Pairs:
     sources = find_sources(path, options)
     if len(sources) != 1:
         names = ", ".join(source.name for source in sources[:6])
-        raise StoreError.expected(path, "one set or list", names, "Name one of those")
+        raise StoreError(f"{path} holds several sets or lists: {names}. Name one of those.")
     return sources[0].open(options, progress)
 
 

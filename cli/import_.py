@@ -61,9 +61,7 @@ def import_(
     bars, manifests = Bars(settings["quiet"]), []
     for pairs in open_chosen(data, sets, ListOptions(**lists), bars):
         if pairs.stored:
-            raise SourceError.expected(
-                pairs.name, "a list of pairs", "a set already", "Score it as it is"
-            )
+            raise SourceError(f"{pairs.name} is a set already. Score it as it is.")
         with engine(backend, scheduler, bars.say):
             manifest = import_pairs(pairs, out, bars, jobs=jobs, overwrite=overwrite)
         for note in manifest["notes"]:

@@ -37,19 +37,17 @@ def open_list(path: Path, options: ListOptions, progress: Progress) -> ListedPai
     path, options = path.absolute(), options.absolute()
     listed = read_list(path, options)
     if not listed.pairs:
-        raise SourceError.expected(path, "a row for each pair", "a header alone", "Write the rows")
+        raise SourceError(f"{path}: the list has a header alone. Write the rows.")
     files = list(dict.fromkeys(file for pair in listed.pairs for file in pair.files))
     progress.start("files", len(files))
     digests = hash_files(files, progress.advance)
     progress.stop()
     missing = {file: f"{file}: no such file" for file in files if digests[file] == "missing"}
     if missing and not options.skip_unusable and options.pictures:
-        raise SourceError.expected(
-            path,
-            f"the {len(files):,} files that it names",
-            f"{len(missing):,} missing, such as {next(iter(missing))}",
-            "Restore them, give their folder by --images, or leave those pairs out with "
-            "--skip-unusable",
+        raise SourceError(
+            f"{path}: {len(missing):,} of the {len(files):,} files that it names are missing, such "
+            f"as {next(iter(missing))}. Restore them, give their folder by --images, or leave "
+            "those pairs out with --skip-unusable."
         )
     left_out = find_contradictions(listed)
     if left_out and not options.skip_unusable:
@@ -72,11 +70,10 @@ def open_list(path: Path, options: ListOptions, progress: Progress) -> ListedPai
     )
     if not len(pairs):
         number, reason = next(iter(left_out.items()))
-        raise SourceError.expected(
-            path,
-            "pairs whose pictures are there",
-            f"none of {len(listed.pairs):,}; pair {number}: {reason.rstrip('.')}",
-            "Give the folder of their pictures by --images, or correct the list",
+        raise SourceError(
+            f"{path}: none of the {len(listed.pairs):,} pairs can be used; pair {number}: "
+            f"{reason.rstrip('.')}. Give the folder of their pictures by --images, or correct the "
+            "list."
         )
     if left_out:
         progress.say(f"{pairs.name}: {pairs.describe_left_out()}")

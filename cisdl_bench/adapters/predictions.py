@@ -77,12 +77,8 @@ class Predictions:
         by_key: dict[Key, Prediction] = {}
         for row in self.rows:
             if by_key.setdefault(row.key, row) != row:
-                raise SourceError.expected(
-                    f"{self.path}: {' '.join(row.key)}",
-                    "one prediction for each pair",
-                    "two that differ",
-                    "Remove one",
-                )
+                where = f"{self.path}: {' '.join(row.key)}"
+                raise SourceError(f"{where}: two predictions of the pair differ. Remove one.")
         numbered = all(len(key) == 1 for key in by_key)
         return {
             index: by_key.get((str(index),) if numbered else _pair_key(pairs, index))
@@ -99,11 +95,9 @@ class Predictions:
         lacking = [index for index, row in by_number.items() if row is None]
         if lacking:
             first = " ".join(_pair_key(pairs, lacking[0])) or f"pair {lacking[0]}"
-            raise SourceError.expected(
-                self.path,
-                f"predictions of the {len(pairs):,} pairs of {pairs.name}",
-                f"none for {len(lacking):,}, such as {first}",
-                "Name pairs as the list does, or by `index`",
+            raise SourceError(
+                f"{self.path}: {len(lacking):,} of the {len(pairs):,} pairs of {pairs.name} have "
+                f"no prediction, such as {first}. Name pairs as the list does, or by `index`."
             )
         return {index: row for index, row in by_number.items() if row is not None}
 

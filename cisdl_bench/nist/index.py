@@ -60,8 +60,8 @@ def read_index(path: Path) -> list[Trial]:
     for number, row in enumerate(read_table(path, format_spec("mfc")["list"]["columns"])):
         ids = row["ProbeFileID"], row["DonorFileID"]
         if ids in trials:
-            raise SourceError.expected(
-                f"{path}: trial {number}", "each pair once", f"{ids[0]} {ids[1]} again", "Remove it"
+            raise SourceError(
+                f"{path}: trial {number}: the pair {ids[0]} {ids[1]} occurs twice. Remove one."
             )
         sizes = [_size(row, side, f"{path}: trial {number}") for side in ("Probe", "Donor")]
         trials[ids] = Trial(*ids, row["ProbeFileName"], row["DonorFileName"], *sizes)

@@ -125,9 +125,7 @@ def submit(
     submission.check_trials(request.index, trials)
     out = request.out.absolute()
     if request.table.exists() and not overwrite:
-        raise RunError.expected(
-            request.table, "a name that is free", "a submission", "Use --overwrite to replace it"
-        )
+        raise RunError(f"{request.table} exists. Use --overwrite to replace it.")
     if overwrite:
         request.table.unlink(missing_ok=True)
         for mask in out.glob("mask/*.png"):

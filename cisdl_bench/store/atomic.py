@@ -88,8 +88,8 @@ def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
     if error.errno in _FULL:
         room = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size:,} bytes"
         return StoreError(
-            f"{path}: expected room for {room}, got '{cause(error)}'. What is finished is kept: "
-            "free some space and run the same command again."
+            f"{path}: there is no room for {room} ({cause(error)}). What is finished is kept: free "
+            "some space and run the same command again."
         )
     return StoreError.expected(
         path,
@@ -152,12 +152,10 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(handle, 32, 0).decode() or "another one"
-            raise StoreError.expected(
-                folder,
-                "no other run writing there",
-                f"process {holder}",
-                "Wait for it, or choose another --out",
+            number = os.pread(handle, 32, 0).decode()
+            holder = f"process {number}" if number else "another process"
+            raise StoreError(
+                f"{folder}: {holder} is writing there. Wait for it, or choose another --out."
             ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)

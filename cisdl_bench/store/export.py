@@ -53,9 +53,7 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
         StoreError: The target exists or cannot be written.
     """
     if target.exists():
-        raise StoreError.expected(
-            target, "a name that is free", "one in use", "Remove it, or choose another -o"
-        )
+        raise StoreError(f"{target} exists. Remove it, or choose another -o.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(target) as partial:
@@ -68,9 +66,8 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
                 _write_tars(pairs, made, advance)
             made.replace(target)
     except OSError as error:
-        raise StoreError.expected(
-            target, "room to write", cause(error), next_step(error, "Choose another -o")
-        ) from error
+        then = next_step(error, "Choose another -o")
+        raise StoreError(f"{target} cannot be written: {cause(error)}. {then}.") from error
 
 
 def _write_h5(pairs: PairSet, path: Path, advance: Advance) -> None:

@@ -19,7 +19,7 @@ def open_pairs(path: str | Path) -> StoredPairs:
     folder = Path(path)
     pairs = ImportedPairs(folder) if _is_imported(folder) else PairSet(folder)
     if not len(pairs):
-        raise StoreError.expected(path, "a set with pairs in it", "none", AGAIN)
+        raise StoreError(f"{path}: the set has no pairs. {AGAIN}.")
     return pairs
 
 
@@ -35,10 +35,10 @@ def open_set(path: str | Path) -> PairSet:
     """
     folder = Path(path)
     if _is_imported(folder):
-        raise StoreError.expected(
-            path, "a generated set", "an imported one", "Name a set of `cisdl-bench generate`"
+        raise StoreError(
+            f"{path}: the set was imported. Name one that `cisdl-bench generate` made."
         )
     pairs = PairSet(folder)
     if not len(pairs):
-        raise StoreError.expected(path, "a set with pairs in it", "none", AGAIN)
+        raise StoreError(f"{path}: the set has no pairs. {AGAIN}.")
     return pairs

@@ -65,11 +65,9 @@ def read_manifest(folder: Path, *, finished: bool = True, shape: Any = SetManife
             "Give the folder of a set that this version generated",
         )
     if finished and not manifest["complete"]:
-        raise StoreError.expected(
-            folder,
-            "a finished set",
-            f"one of {len(manifest['shards'])} shards so far",
-            "Run its `generate` command again to finish it",
+        raise StoreError(
+            f"{folder}: the set is not finished, {len(manifest['shards'])} shards so far. Run its "
+            "`generate` command again to finish it."
         )
     if shape is not SetManifest:
         conforming(manifest, shape, path, AGAIN, StoreError)
@@ -102,9 +100,7 @@ def find_sets(folder: Path) -> list[Path]:
         if read_json(path, "a set's manifest", dict, AGAIN).get("format") == SET_FORMAT
     ]
     if not sets:
-        raise StoreError.expected(
-            folder, "a generated set or a folder of sets", "none", "Run `cisdl-bench generate`"
-        )
+        raise StoreError(f"{folder}: there is no set. Run `cisdl-bench generate`.")
     return sets
 
 
@@ -174,11 +170,9 @@ class SetFolder:
         if differing:
             key = differing[0]
             was, now = manifest["request"].get(key), request[key]
-            raise StoreError.expected(
-                self.path,
-                f"the set of this command ({key}: {_short(now)})",
-                f"another one ({key}: {_short(was)})",
-                "Use --overwrite to replace it, or choose another --out",
+            raise StoreError(
+                f"{self.path} holds another set than this command asks for ({key}: {_short(was)}, "
+                f"not {_short(now)}). Use --overwrite to replace it, or choose another --out."
             )
         # `verify` hashes finished sets; asking twice for one stays quick.
         thorough = not manifest["complete"]

@@ -77,7 +77,7 @@ class MaskDecoder(nn.Module):
     a last block (5, 7, 11) of 1 a branch, and a 1x1 convolution.
 
     Args:
-        norm: Whether it has batch normalisation.
+        norm: Whether convolutions are followed by batch normalisation.
         upsampling: How masks are upsampled, ``nearest`` or ``bilinear`` (align_corners).
     """
 

@@ -55,5 +55,5 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None) 
     ) as e:
         read_picture(path)
     assert "\n" not in str(e.value)
-    with pytest.raises(SourceError, match="expected a picture, got no such file"):
+    with pytest.raises(SourceError, match="no such file. Give the path"):
         read_picture(tmp_path / "gone.png")

@@ -37,29 +37,28 @@ def test_the_header_is_lower_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"probe,label\na,1\n", "expected the columns probe,donor, got probe,label. Add donor to"),
-        (b"probe,donor\na\n", "row 2: expected 2 cells, got 1"),
-        (b"probe,donor\n\na,b,c\n", "row 3: expected 2 cells, got 3"),
-        (b"", "expected a first line that names columns, got an empty file"),
-        (b"probe,donor\n\xff\xfe,b\n", "expected a table in UTF-8"),
-        (b'probe,donor\n"a,b\n', "line 2: expected quotes that are closed, got one left open"),
+        (b"probe,label\na,1\n", "t.csv: .*Add donor"),
+        (b"probe,donor\na\n", "row 2: .*into quotes"),
+        (b"probe,donor\n\na,b,c\n", "row 3: .*into quotes"),
+        (b"", "t.csv: .*empty file. Write one"),
+        (b"probe,donor\n\xff\xfe,b\n", "t.csv: .*Save it as CSV in UTF-8"),
+        (b'probe,donor\n"a,b\n', "line 2: .*Close it, or double it"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(SourceError, match=message) as caught:
         read_table(written(tmp_path / "t.csv", content), ("probe", "donor"))
-    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="expected a table, got no such file"):
+    with pytest.raises(SourceError, match="gone.csv: .*Check the path"):
         read_header(tmp_path / "gone.csv")
-    with pytest.raises(SourceError, match="expected a table, got a folder"):
+    with pytest.raises(SourceError, match="Name the file"):
         read_header(tmp_path)
 
 
 def test_a_column_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", b"probe,donor,Probe\na,b,c\n")
-    with pytest.raises(SourceError, match="expected one column probe, got 2"):
+    with pytest.raises(SourceError, match="t.csv: .*probe.*Rename the others"):
         read_table(path, ("probe", "donor"))

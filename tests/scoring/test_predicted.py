@@ -99,21 +99,24 @@ def test_generated_sets_are_predicted_by_number(made: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: rows[1].__setitem__(2, "nan"), "expected a finite score, got 'nan'"),
-        (lambda rows: rows[1].__setitem__(3, ""), "expected a probe_mask, got an empty cell"),
+        (lambda rows: rows[1].__setitem__(2, "nan"), "raw-probe.png .*Correct the row"),
+        (lambda rows: rows[1].__setitem__(3, ""), "raw-probe.png .*probe_mask.*Write empty"),
         (lambda rows: rows[1].__setitem__(3, "gone.png"), "no such file"),
         (
             lambda rows: rows.pop(),
-            "predictions of the 3 pairs of pairs, got none for 1",
+            "theirs.csv: 1 .*Name pairs as the list does",
         ),
-        (lambda rows: rows.append([*rows[1][:2], 0.1, "empty", "empty"]), "got two that differ"),
+        (
+            lambda rows: rows.append([*rows[1][:2], 0.1, "empty", "empty"]),
+            "theirs.csv: raw-probe.png .*Remove one",
+        ),
         (
             lambda rows: rows[1].__setitem__(3, "shifted-donor.png"),
-            "a mask of 320 x 240 px, as",
+            "shifted-donor.png: .*320 x 240",
         ),
         (
             lambda rows: rows[0].__setitem__(2, "probability"),
-            "expected the columns probe,donor,s",
+            "theirs.csv: .*Add score",
         ),
     ],
 )

@@ -317,7 +317,7 @@ def test_which_sets_are_scored(made: Path) -> None:
     assert names(["training"]) == ["training"]
     both = ["combination-normal", "combination-normal@jpeg-70+blur-1.5"]
     assert names(["combination"], "none,jpeg:70+blur:1.5") == both
-    with pytest.raises(StoreError, match="expected a set of that name, got combination-normal"):
+    with pytest.raises(StoreError, match="--set .*Name one of combination-normal"):
         names(["rotation"])
 
 

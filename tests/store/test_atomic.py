@@ -24,9 +24,9 @@ def test_pieces_are_joined_and_hashed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (errno.ENOSPC, "expected room for 3 bytes, got 'No space left on device'. What is"),
-        (errno.EDQUOT, "expected room for"),
-        (errno.EIO, "expected a place to write to, got 'Input/output error'"),
+        (errno.ENOSPC, "a: .*3 bytes.*free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EIO, "a: .*Input/output error.*Check the disk"),
     ],
 )
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, number, text) -> None:
@@ -56,7 +56,7 @@ def test_a_real_full_disk(tmp_path: Path) -> None:
         pytest.skip("mounting a memory disk is not allowed here")
     try:
         write_whole(disk / "small", b"x" * 1000)
-        with pytest.raises(StoreError, match=r"large: expected room for 0.1 MB, got 'No space lef"):
+        with pytest.raises(StoreError, match=r"large: .*0.1 MB.*free some space"):
             write_whole(disk / "large", b"x" * 100_000)
         assert [path.name for path in disk.iterdir()] == ["small"]
     finally:
@@ -64,7 +64,7 @@ def test_a_real_full_disk(tmp_path: Path) -> None:
 
 
 def test_the_lock_names_its_holder_and_falls(tmp_path: Path) -> None:
-    taken = pytest.raises(StoreError, match=f"got process {os.getpid()}. Wait for it")
+    taken = pytest.raises(StoreError, match=f"process {os.getpid()} .*Wait for it")
     with locked(tmp_path), taken, locked(tmp_path):
         pass
     with locked(tmp_path):

@@ -290,36 +290,34 @@ def test_a_manifest_is_checked_before_it_is_used(made: Path, tmp_path, key, valu
 
 
 def test_what_cannot_be_read_is_named(coco: Path, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"manifest.json: expected a set's manifest, got no such"):
+    with pytest.raises(StoreError, match=r"manifest.json: .*make it first"):
         open_pairs(tmp_path)
     make(coco, tmp_path, "raw", pairs=20)
     folder = tmp_path / "raw-normal"
     shard = folder / "shard-00000.h5"
     whole = shard.read_bytes()
     shard.write_bytes(whole[:1000])
-    with pytest.raises(StoreError, match=r"shard-00000.h5: expected a shard of this layout, got"):
+    with pytest.raises(StoreError, match=r"shard-00000.h5: .*Generate the set again"):
         open_pairs(folder)
     shard.write_bytes(whole)
     pairs = open_pairs(folder)
     shard.write_bytes(whole[:-50])
-    with pytest.raises(StoreError, match=r"expected \d+ bytes at \d+, got \d+, the shard was cut"):
+    with pytest.raises(StoreError, match=r"shard-00000.h5: .*cut short.*Generate the set again"):
         for _ in pairs:
             pass
     shard.unlink()
-    with pytest.raises(StoreError, match="expected a shard of this layout, got"):
+    with pytest.raises(StoreError, match="shard-00000.h5: "):
         open_pairs(folder)
     shard.write_bytes(whole)
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "complete": False}))
-    with pytest.raises(
-        StoreError, match="expected a finished set, got one of 1 shards so far. Run"
-    ):
+    with pytest.raises(StoreError, match="raw-normal: .*1 shards so far. Run"):
         open_pairs(folder)
     (folder / "manifest.json").write_text(json.dumps({**manifest, "layout": 99}))
-    with pytest.raises(StoreError, match="expected cisdl-bench set of layout 2, got .* 99"):
+    with pytest.raises(StoreError, match="manifest.json: .* 99.*Give the folder"):
         open_pairs(folder)
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(StoreError, match="manifest.json: expected JSON, got"):
+    with pytest.raises(StoreError, match="manifest.json: .*Generate the set again"):
         open_pairs(folder)
 
 
@@ -327,7 +325,7 @@ def test_a_set_without_pairs_is_refused(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made, tmp_path / "copy")
     path = tmp_path / "copy" / "training" / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "shards": []}))
-    with pytest.raises(StoreError, match=r"manifest.json: shards: expected array of length >= 1"):
+    with pytest.raises(StoreError, match=r"manifest.json: shards: "):
         open_pairs(path.parent)
 
 

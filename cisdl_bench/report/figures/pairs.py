@@ -96,9 +96,7 @@ def _choose_set(results: Sequence[Result], name: str | None) -> list[Result]:
 def _read_masks(result: Result, pairs: Pairs, number: int) -> tuple[Probability, Probability]:
     masks = find_masks(result, pairs, number)
     if masks is None:
-        raise RunError.expected(
-            result.path, "masks", "none that were saved", "Score it again with --save-masks"
-        )
+        raise RunError(f"{result.path}: no masks were saved. Score it again with --save-masks.")
     return masks
 
 
