@@ -102,9 +102,9 @@ def main() -> None:
     def make(jobs: int) -> tuple[float, dict]:
         shutil.rmtree(out / "training", ignore_errors=True)
         shutil.rmtree(out / "pictures", ignore_errors=True)
-        orders = make_set_jobs(["training"], [], lambda _: source, seed=0, pairs=None)
+        set_jobs = make_set_jobs(["training"], [], lambda _: source, seed=0, pairs=None)
         begun = time.perf_counter()
-        manifest = make_sets(orders, DataFolder(out), Silent(), jobs=jobs)[0]
+        manifest = make_sets(set_jobs, DataFolder(out), Silent(), jobs=jobs)[0]
         return time.perf_counter() - begun, manifest
 
     limits = [decode_all(source, options.jobs)]

@@ -35,8 +35,8 @@ class Size:
     """How much the demo makes.
 
     Attributes:
-        pairs: Of each of the 21 test sets.
-        training: Of a set of all three kinds, so that there are negative pairs too.
+        pairs: Number of pairs of each of the 21 test sets.
+        training: Number of pairs of a set of all three kinds, which has negative pairs too.
     """
 
     pairs: int = 3
@@ -49,29 +49,29 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     What is there already is not made again.
 
     Args:
-        out: Where it goes: ``data``, ``scores``, ``tables``, ``figures``, ``report.html``.
-        progress: Hears how it goes on.
-        jobs: Processes.
-        size: How much.
+        out: Folder that gets ``data``, ``scores``, ``tables``, ``figures``, ``report.html``.
+        progress: Receives progress updates and messages.
+        jobs: Number of worker processes.
+        size: Numbers of pairs.
     """
     data, scores = out / "data", out / "scores"
 
-    def source_of(split: str) -> CocoSource:
+    def open_split(split: str) -> CocoSource:
         return find_source(None, split, data)
 
-    orders = [
-        *make_set_jobs(["all"], [], source_of, seed=0, pairs=size.pairs),
-        *make_set_jobs(["training"], [], source_of, seed=0, pairs=size.training),
+    set_jobs = [
+        *make_set_jobs(["all"], [], open_split, seed=0, pairs=size.pairs),
+        *make_set_jobs(["training"], [], open_split, seed=0, pairs=size.training),
     ]
-    manifests = make_sets(orders, DataFolder(data), progress, jobs=jobs)
+    manifests = make_sets(set_jobs, DataFolder(data), progress, jobs=jobs)
     total = sum(manifest["counts"]["pairs"] for manifest in manifests)
     yield f"{data}: {len(manifests)} sets, {total} pairs from the built-in pictures"
     runs = []
     for name in METHODS:
-        sets = [*(order.folder for order in orders)]
-        found = make_score_jobs([data], sets, None, ListOptions(), progress)
+        sets = [*(job.folder for job in set_jobs)]
+        score_jobs = make_score_jobs([data], sets, None, ListOptions(), progress)
         settings = ScoreOptions(workers=jobs, save_masks=True)
-        results = score(find_detector(name), found, scores / name, settings, progress)
+        results = score(find_detector(name), score_jobs, scores / name, settings, progress)
         write_summary(scores / name)
         runs.append(scores / name)
         mean = mean_defined([result["summary"]["iou"] for result in results])

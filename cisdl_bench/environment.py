@@ -19,7 +19,7 @@ _SPLITS = ("train2014", "val2014")
 _COCO, _VGG = Path("coco2014"), Path("vgg16/vgg16-397923af.pth")
 
 
-def surroundings() -> dict[str, dict[str, Any]]:
+def find_environment() -> dict[str, dict[str, Any]]:
     """Return versions, devices, and where COCO 2014 and weights are found, by heading and name.
 
     None stands for what is not there.
@@ -54,12 +54,12 @@ def _machine() -> dict[str, Any]:
 def _data() -> dict[str, Any]:
     named = os.environ.get(ENVIRONMENT)
     root = Path(named) if named else _COCO
-    found: dict[str, Any] = {ENVIRONMENT: named}
+    places: dict[str, Any] = {ENVIRONMENT: named}
     for split in _SPLITS:
         files = (root / split, root / "annotations" / f"instances_{split}.json")
-        found[f"COCO {split}"] = _place(files)
-    found["VGG-16 weights"] = _place((_VGG,))
-    return found
+        places[f"COCO {split}"] = _place(files)
+    places["VGG-16 weights"] = _place((_VGG,))
+    return places
 
 
 def _place(paths: Sequence[Path]) -> str | None:

@@ -14,8 +14,8 @@ class CisdlError(Exception):
 
         Args:
             where: The file, argument or record that is wrong.
-            what: What was expected there.
-            got: What was found.
+            what: Expectation, a noun phrase.
+            got: Value that was found instead.
             then: What to do next, a sentence without its full stop.
 
         >>> print(CisdlError.expected("a.toml: size", "a whole number", "'x'", "Write 256"))
@@ -91,7 +91,7 @@ def next_step(error: BaseException, otherwise: str) -> str:
     """Return what to do about an error: by its number where it has one that says enough.
 
     Args:
-        error: What was caught.
+        error: Exception that was caught.
         otherwise: The advice for any other error, a sentence without its full stop.
 
     >>> next_step(OSError(40, "Too many levels of symbolic links"), "Save it as PNG")

@@ -62,7 +62,7 @@ def open_chosen(
         data: Sets, folders of sets, lists of pairs, or folders of lists.
         names: Chosen names; a source is chosen when it has one of these names, or begins with it
             and a hyphen. None given: all but sets named training.
-        options: How lists are read.
+        options: Canvas, folders and rules for reading lists.
         progress: Receives progress updates and messages.
 
     Raises:

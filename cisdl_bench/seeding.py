@@ -26,9 +26,9 @@ def stream(seed: int, *names: str, index: int = 0) -> np.random.Generator:
     from it anywhere, whose bits do not change between numpy versions.
 
     Args:
-        seed: The run's seed.
-        names: What the stream is for, such as a set and a difficulty.
-        index: Which one of those, 0 or more.
+        seed: Seed of the run.
+        names: Purpose of the stream, such as a set and a difficulty.
+        index: Number of the thing among others of its kind, 0 or more.
 
     >>> stream(0, "rotation", "easy", index=7).random() == stream(
     ...     0, "rotation", "easy", index=7).random()
@@ -47,8 +47,8 @@ def uniform_block(
     many is drawn at once, and is what each alone would have drawn.
 
     Args:
-        seed: The run's seed.
-        names: What the sequence is for, such as a set, a difficulty and a transformation.
+        seed: Seed of the run.
+        names: Purpose of the sequence, such as a set, a difficulty and a transformation.
         first: Position of the first number in the sequence.
         shape: Shape of the result, filled in C order.
 

@@ -159,7 +159,7 @@ def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
     """Return the spec that a table says, checked key by key.
 
     Args:
-        table: What the TOML holds.
+        table: Content of the TOML file.
         where: File that an error names.
 
     Raises:
@@ -194,13 +194,13 @@ def _area_class(value: object, where: str) -> tuple[float, float]:
     return float(value[0]), float(value[1])
 
 
-def difficulty_of(word: str) -> str:
+def parse_difficulty(word: str) -> str:
     """Return the difficulty that a word of the command line means.
 
     Raises:
         SpecError: It means none.
 
-    >>> difficulty_of("hard")
+    >>> parse_difficulty("hard")
     'difficult'
     """
     name = HARD.get(word, word)

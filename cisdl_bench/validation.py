@@ -29,7 +29,7 @@ def read_text(path: str, what: str) -> str:
 
     Args:
         path: Path of the file.
-        what: What it should hold, such as ``experiment``.
+        what: Noun for the content, such as ``experiment``.
 
     Raises:
         SpecError: The file cannot be read.
@@ -62,7 +62,7 @@ def as_record(table: object, record: type[Record], where: str) -> Record:
 
     Args:
         table: Values by key, as TOML gives them.
-        record: The dataclass.
+        record: Dataclass that is returned.
         where: File and table that an error names.
 
     Raises:

@@ -1,7 +1,6 @@
 """``cisdl-bench compare``."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -53,13 +52,13 @@ def compare(
     """
     from dataclasses import asdict
 
-    from cisdl_bench.results.compare import as_dict
+    from cisdl_bench.results.compare import as_dict, write_comparisons
     from cisdl_bench.results.compare import compare as run
 
-    found, changes = run(run_a, run_b, metric, sets)
-    rows = [as_dict(each) for each in found]
+    comparisons, changes = run(run_a, run_b, metric, sets)
+    rows = [as_dict(comparison) for comparison in comparisons]
     if out:
-        _write(out, rows)
+        write_comparisons(out, comparisons)
     if as_json:
         shown = [asdict(change) for change in changes[:changed]]
         click.echo(json_text({"comparisons": rows, "changed": shown}))
@@ -82,11 +81,3 @@ def compare(
                 f"  {change.set} pair {change.index} ({change.what}): "
                 f"{change.a:.4f} to {change.b:.4f}"
             )
-
-
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    from cisdl_bench.results.results import plain_cell
-    from cisdl_bench.store.atomic import write_csv
-
-    lines = [{**row, "set": plain_cell(str(row["set"]))} for row in rows]
-    write_csv(path, lines, () if lines else ("set",))

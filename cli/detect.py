@@ -71,10 +71,10 @@ def detect(
         options = make_options(detector, device, bars)
         answers[detector.name] = detect_one(detector, *pictures, size, options)
     best = max(answers, key=lambda name: answers[name].score or 0)
-    found = {name: _answer(masks) for name, masks in answers.items()}
+    records = {name: _answer(masks) for name, masks in answers.items()}
     for name, masks in answers.items():
-        folders = [(f"{name}-", found[name])] if len(answers) > 1 else []
-        folders += [("", found[best])] if name == best else []
+        folders = [(f"{name}-", records[name])] if len(answers) > 1 else []
+        folders += [("", records[best])] if name == best else []
         for begin, record in folders:
             for side, mask in (("probe", masks.probe), ("donor", masks.donor)):
                 path = out / f"{begin}{side}-mask.png"
@@ -82,18 +82,18 @@ def detect(
                 record.setdefault(f"{side}_mask", str(path))
     sheet = overlay(pictures, (answers[best].probe, answers[best].donor))
     if len(answers) > 1:
-        rows = [(f"{n}: {_said(found[n])}", (m.probe, m.donor)) for n, m in answers.items()]
+        rows = [(f"{n}: {_said(records[n])}", (m.probe, m.donor)) for n, m in answers.items()]
         sheet = overlays(pictures, rows)
     write_whole(out / "overlay.png", encode_png(sheet))
     if as_json:
-        result = {**found[best], "overlay": str(out / "overlay.png")}
+        result = {**records[best], "overlay": str(out / "overlay.png")}
         for side in ("probe", "donor"):
             result[f"{side}_mask"] = str(out / f"{side}-mask.png")
         if len(answers) > 1:
-            result |= {"method": best, "methods": found}
+            result |= {"method": best, "methods": records}
         click.echo(json_text(result))
         return
-    for name, record in found.items():
+    for name, record in records.items():
         click.echo(f"{name}: {_said(record)}" if len(answers) > 1 else _said(record))
     click.echo(f"{out / 'overlay.png'}")
 

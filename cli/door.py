@@ -37,13 +37,13 @@ def exit_code(error: BaseException) -> int | None:
     """Say on stderr why a command ends; return its exit code, None where that is not known here.
 
     Args:
-        error: What ended it.
+        error: Exception that ended the command.
     """
     if isinstance(error, CisdlError):
         _say(str(error))
         return 2
     if isinstance(error, KeyboardInterrupt):
-        _say("stopped; what is finished is kept, the same command goes on")
+        _say("stopped; what is finished is kept, the same command resumes")
         return 130
     if isinstance(error, BrokenPipeError):
         _silence(sys.stdout)

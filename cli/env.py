@@ -16,13 +16,13 @@ def env(as_json: bool) -> None:
     Example:
       cisdl-bench env
     """
-    from cisdl_bench.environment import surroundings
+    from cisdl_bench.environment import find_environment
 
-    found = surroundings()
+    environment = find_environment()
     if as_json:
-        click.echo(json_text(found))
+        click.echo(json_text(environment))
         return
-    for heading, values in found.items():
+    for heading, values in environment.items():
         click.echo(heading)
         for name, value in values.items():
             click.echo(f"  {name:24} {_worded(value)}")

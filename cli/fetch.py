@@ -34,7 +34,7 @@ def fetch(
 ) -> None:
     """Download COCO 2014 (20 GB; 7 GB with --val-only) or VGG-16's weights.
 
-    Interrupted, the same command goes on; sizes and SHA-256 are checked.
+    The same command resumes an interrupted download; sizes and SHA-256 are checked.
 
     \b
     Examples:

@@ -63,7 +63,7 @@ from cisdl_bench.strict_json import json_text
 @click.option(
     "--resume/--overwrite",
     default=True,
-    help="Go on with what an interrupted run left (default), or throw it away.",
+    help="Resume an interrupted run (default), or make the sets again.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be written, how much, how long.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -105,7 +105,7 @@ def generate(
     bars = Bars(settings["quiet"])
 
     @lru_cache(maxsize=2)
-    def source_of(split: str) -> Any:
+    def open_split(split: str) -> Any:
         source = find_source(coco, split, out)
         for note in source.notes:
             bars.say(f"note: {note}")
@@ -113,25 +113,27 @@ def generate(
 
     fingerprint = None
     if recipe is not None:
-        order, fingerprint = make_recipe_job(recipe, source_of)
-        orders = [order]
+        set_job, fingerprint = make_recipe_job(recipe, open_split)
+        set_jobs = [set_job]
     else:
-        orders = make_set_jobs(sets, difficulties, source_of, seed=seed, pairs=pairs)
+        set_jobs = make_set_jobs(sets, difficulties, open_split, seed=seed, pairs=pairs)
     if dry_run:
-        _show_estimate(orders, jobs, out, as_json)
+        _show_estimate(set_jobs, jobs, out, as_json)
         return
     with engine(backend, scheduler, bars.say):
-        manifests = make_sets(orders, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
+        manifests = make_sets(set_jobs, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
     _say_skipped(manifests, bars, settings["verbose"])
     if as_json:
         click.echo(json_text(manifests))
     else:
-        for order, manifest in zip(orders, manifests, strict=True):
+        for set_job, manifest in zip(set_jobs, manifests, strict=True):
             n = manifest["counts"]["pairs"]
-            click.echo(f"{out / order.folder}: {n:,} pairs, fingerprint {manifest['fingerprint']}")
+            click.echo(
+                f"{out / set_job.folder}: {n:,} pairs, fingerprint {manifest['fingerprint']}"
+            )
     if fingerprint is not None and manifests[0]["fingerprint"] != fingerprint:
         raise CisdlError.expected(
-            out / orders[0].folder,
+            out / set_jobs[0].folder,
             f"the recipe's fingerprint {fingerprint}",
             manifests[0]["fingerprint"],
             "Its pictures, or the versions in its manifest, are not those of the recipe",
@@ -153,13 +155,13 @@ def _say_skipped(manifests: list[dict[str, Any]], bars: Bars, verbose: int) -> N
             bars.say(f"{manifest['name']}: of {counts['candidates']} candidates refused {refused}")
 
 
-def _show_estimate(orders: Any, jobs: int, out: Path, as_json: bool) -> None:
+def _show_estimate(set_jobs: Any, jobs: int, out: Path, as_json: bool) -> None:
     import shutil
     from dataclasses import asdict
 
     from cisdl_bench.generate.estimate import estimate
 
-    total = estimate(orders, jobs)
+    total = estimate(set_jobs, jobs)
     if as_json:
         click.echo(json_text({**asdict(total), "bytes": total.bytes}))
         return

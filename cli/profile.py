@@ -58,20 +58,20 @@ def profile(
     network, architecture = open_network(model)
     chosen = ScoreOptions(device=choose_device(device), precision=precision, compile=compiled)
     Bars(settings["quiet"]).say(f"{architecture} on {device_name(chosen.device)}, {precision}")
-    found = measure(network, chosen, size, seconds)
+    cost = measure(network, chosen, size, seconds)
     paper = tables()["complexity"].get(architecture, {})
     if as_json:
-        click.echo(json_text({**found, "published": paper}))
+        click.echo(json_text({**cost, "published": paper}))
         return
-    best = found["best_batch"]
+    best = cost["best_batch"]
     lines = [
-        ("trainable parameters", f"{found['parameters']:,}", f"{paper.get('parameters', 0):,}"),
-        (f"GFLOP a pair of {size} px", f"{found['gflop']:.1f}", ""),
-        ("seconds a pair, batch 1", f"{found['seconds'][1]:.4f}", str(paper.get("seconds", ""))),
-        (f"seconds a pair, batch {best}", f"{found['seconds'][best]:.4f}", ""),
-        ("peak memory, MB", f"{found['peak_mb']:.0f}", ""),
+        ("trainable parameters", f"{cost['parameters']:,}", f"{paper.get('parameters', 0):,}"),
+        (f"GFLOP a pair of {size} px", f"{cost['gflop']:.1f}", ""),
+        ("seconds a pair, batch 1", f"{cost['seconds'][1]:.4f}", str(paper.get("seconds", ""))),
+        (f"seconds a pair, batch {best}", f"{cost['seconds'][best]:.4f}", ""),
+        ("peak memory, MB", f"{cost['peak_mb']:.0f}", ""),
     ]
     heading = "paper, section IV-C (TITAN X)" if paper else ""
     click.echo(f"{'':28} {'here':>14}  {heading}".rstrip())
-    for name, here, there in lines:
-        click.echo(f"{name:28} {here:>14}  {there if paper else ''}".rstrip())
+    for name, here, published in lines:
+        click.echo(f"{name:28} {here:>14}  {published if paper else ''}".rstrip())

@@ -180,11 +180,11 @@ def score(
         wanted, perturb_on = options.pop("detector"), options.pop("perturb_on")
         options["perturb_donor"] = perturb_on == "both"
         options["own_score"] = wanted != "mask"
-        theirs = None
+        system_output = None
         scorer: Scorer
         if predictions is not None:
-            theirs = read_predictions(predictions)
-            scorer = PredictionScorer(theirs)
+            system_output = read_predictions(predictions)
+            scorer = PredictionScorer(system_output)
             options |= {"zones": zones, "perturb_donor": False, "save_masks": False}
         else:
             detector = find_detector(str(model))
@@ -197,8 +197,8 @@ def score(
             scorer = DetectorScorer(detector)
         chosen = make_options(scorer, options.pop("device"), bars, **options)
         jobs = make_score_jobs(data or (Path("cisdl-data"),), sets, perturb, lists, bars)
-        if theirs is not None:
-            jobs = [replace(job, pairs=with_predictions(theirs, job.pairs)) for job in jobs]
+        if system_output is not None:
+            jobs = [replace(job, pairs=with_predictions(system_output, job.pairs)) for job in jobs]
         target = out or Path("cisdl-scores") / scorer.name
 
         broken: dict[str, None] = {}
@@ -221,12 +221,12 @@ def score(
             )
         if rank.number:
             return
-        if theirs is not None:
+        if system_output is not None:
             for job in jobs:
-                line = job.pairs.write_own_scores(theirs, target / job.name, chosen)
+                line = job.pairs.write_own_scores(system_output, target / job.name, chosen)
                 if line:
                     bars.say(line)
-        for note in dict.fromkeys(note for each in results for note in each["data"]["notes"]):
+        for note in dict.fromkeys(note for result in results for note in result["data"]["notes"]):
             bars.say(f"note: {note}")
         for wrong in broken:
             bars.say(f"not in the summary: {wrong}")

@@ -23,11 +23,11 @@ def specs(ctx: click.Context, as_json: bool) -> None:
         return
     from cisdl_bench.specs import load_spec, spec_names
 
-    found: list[Any] = [load_spec(name) for name in spec_names()]
+    known: list[Any] = [load_spec(name) for name in spec_names()]
     if as_json:
-        click.echo(json_text([spec.as_dict() for spec in found]))
+        click.echo(json_text([spec.as_dict() for spec in known]))
         return
-    for spec in found:
+    for spec in known:
         sets = len(spec.difficulties)
         size = f"{sets} x {spec.pairs:,} pairs" if sets > 1 else f"{spec.pairs:,} pairs"
         click.echo(f"{spec.full_name:22} {size:17} {spec.size} px  {spec.title}")

@@ -19,7 +19,7 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     """Return the detector that a user names.
 
     Args:
-        text: One of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
+        text: Name out of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
             ``torch.export`` file, or ``module:factory``.
         device: Torch device that a TorchScript file is loaded to.
 
@@ -113,7 +113,7 @@ def _call_factory(text: str) -> NetworkDetector:
         identity = f"source unknown {uuid.uuid4().hex}"
         note = (
             f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
-            "from this one: its results are never gone on with, score it again with --overwrite"
+            "from this one: its results are never resumed; score it again with --overwrite"
         )
     about = {"architecture": text, **({"notes": [note]} if note else {})}
     return NetworkDetector(text.replace(":", "."), identity, network, about, note)

@@ -1,10 +1,14 @@
 """Small data sets in COCO's layout that the tests make themselves."""
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes of several threads stall each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
@@ -114,8 +118,10 @@ def make(
     """Generate sets in this process."""
     of = {split: open_coco(coco, split, out / "index") for split in ("train", "val")}
     words = [] if "training" in names else [difficulty]
-    orders = make_set_jobs(names, words, of.__getitem__, seed=settings.pop("seed", 0), pairs=pairs)
-    return make_sets(orders, DataFolder(out), settings.pop("progress", Heard()), **settings)
+    set_jobs = make_set_jobs(
+        names, words, of.__getitem__, seed=settings.pop("seed", 0), pairs=pairs
+    )
+    return make_sets(set_jobs, DataFolder(out), settings.pop("progress", Heard()), **settings)
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import pytest
 
 from cisdl_bench.errors import SpecError
 from cisdl_bench.specs import (
-    difficulty_of,
     load_spec,
     paper_test_sets,
+    parse_difficulty,
     parse_spec,
     spec_names,
     spec_text,
@@ -138,5 +138,5 @@ def test_unknown_names_get_a_hint() -> None:
     with pytest.raises(SpecError, match=r"--set rotatoin: .*Did you mean rotation\?"):
         load_spec("rotatoin")
     with pytest.raises(SpecError, match="got hrad. Did you mean hard"):
-        difficulty_of("hrad")
-    assert difficulty_of("hard") == "difficult"
+        parse_difficulty("hrad")
+    assert parse_difficulty("hard") == "difficult"

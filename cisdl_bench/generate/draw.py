@@ -137,8 +137,8 @@ def draw_placements(
     if not drawn:
         return placements
     draws = _Draws(spec, seed, requests[drawn[0]].difficulty, [requests[k] for k in drawn])
-    for k, found in zip(drawn, draws.placements(), strict=True):
-        placements[k] = found
+    for k, own in zip(drawn, draws.placements(), strict=True):
+        placements[k] = own
     return placements
 
 

@@ -20,7 +20,7 @@ _ROW_BYTES = 300  # a row of the table with its digest, and its share of the man
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of one set: pairs, bytes of its shards, and seconds of one worker to compose it."""
+    """One set's pairs, bytes of its shards, and seconds of one worker to compose it."""
 
     folder: str
     pairs: int
@@ -30,12 +30,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Total:
-    """Of a whole run; pictures that the store already holds are counted again.
+    """What a whole run takes; pictures that the store already holds are counted again.
 
     Attributes:
-        sets: Each set's own.
-        pictures: How many pictures will be decoded.
-        picture_bytes: What they take in the store.
+        sets: Estimate of each set.
+        pictures: Number of pictures that will be decoded.
+        picture_bytes: Bytes of these pictures in the store.
         seconds: Wall time with the given number of workers.
     """
 

@@ -13,9 +13,9 @@ from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import (
     HARD,
     SetSpec,
-    difficulty_of,
     load_spec,
     paper_test_sets,
+    parse_difficulty,
     spec_names,
 )
 
@@ -85,7 +85,7 @@ def make_set_jobs(
         SpecError: A name or difficulty is unknown, or does not go with the set.
     """
     expanded = [one for name in names for one in (paper_test_sets() if name == "all" else [name])]
-    words = [difficulty_of(word) for word in difficulties]
+    words = [parse_difficulty(word) for word in difficulties]
     jobs: dict[str, SetJob] = {}
     for name, own in dict.fromkeys(map(_split_name, expanded)):
         spec = load_spec(name)
@@ -128,7 +128,7 @@ def _split_name(name: str) -> tuple[str, str]:
     known = {one.replace("/", "-"): one for one in spec_names()}
     spec = known.get(stem.replace("/", "-"))
     if spec and word in (*DIFFICULTIES, *HARD):
-        return spec, difficulty_of(word)
+        return spec, parse_difficulty(word)
     return known.get(name, name), ""
 
 

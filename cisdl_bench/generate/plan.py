@@ -46,7 +46,7 @@ class Plan(ABC):
     Attributes:
         spec: The set's spec.
         seed: Seed of all random numbers.
-        source: Where its pictures come from.
+        source: Split that pictures and instances come from.
     """
 
     spec: SetSpec

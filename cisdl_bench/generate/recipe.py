@@ -177,7 +177,7 @@ class RecipePlan(Plan):
         for name, position in at.items():
             if position < 0:
                 return f"recipe's {name} is not in {self.source.name}"
-        if self.source.index.picture_of(at["annotation"]) != at["donor"]:
+        if self.source.index.find_picture(at["annotation"]) != at["donor"]:
             return "recipe's annotation is not of its donor"
         rows = self.recipe.rows
         parameters = tuple(float(rows[name][row]) for name in self.spec.parameters)

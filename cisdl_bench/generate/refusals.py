@@ -25,8 +25,8 @@ def no_candidates(folder: str, source: CocoSource) -> SourceError:
     """Return the error of a set without candidates.
 
     Args:
-        folder: The set's name.
-        source: Where its pictures come from.
+        folder: Name of the set.
+        source: Split that pictures and instances come from.
     """
     skipped = {k: n for k, n in source.index.info["counts"].items() if k.startswith("annotation")}
     usable = len(source.index.annotation_id)
@@ -47,10 +47,10 @@ def no_pairs(
     """Return the error of a set whose candidates all came to nothing.
 
     Args:
-        folder: The set's folder.
-        source: Where its pictures come from.
-        unusable: Pictures that could not be used, by id, and why.
-        refused: Counts of candidates by reason.
+        folder: Folder of the set.
+        source: Split that pictures and instances come from.
+        unusable: Reasons by the ids of pictures that could not be used.
+        refused: Numbers of refused candidates by reason.
     """
     missing = [key for key, reason in unusable.items() if reason == _MISSING]
     then = "Choose another difficulty or source"

@@ -195,7 +195,7 @@ def render(
 
     Args:
         cutout: uint8 RGBA, (size + 2, size + 2, 4), from ``framed`` and ``cut_out``.
-        warp: From ``plan_warp``.
+        warp: Warp from ``plan_warp``.
         change: What is done to the resampled pixels, uint8 RGB (H, W, 3).
 
     Returns:

@@ -26,8 +26,8 @@ class SetRun:
     """A set that is being made.
 
     Attributes:
-        job: What is to be made.
-        folder: Where shards are written.
+        job: Set that is to be made.
+        folder: Folder that shards are written to.
         manifest: Manifest as it was last saved.
         pictures: Picture store that the set is built on.
         planned: Number of candidates planned so far.

@@ -24,7 +24,7 @@ class PictureShard:
     """Pictures to be decoded, resized and stored together.
 
     Attributes:
-        source: Where the pictures come from.
+        source: Split that the pictures come from.
         spec: Canvas, resizing and JPEG quality.
         folder: Picture store.
         name: File's name in the store.
@@ -70,7 +70,7 @@ class StoredCanvas:
     """A source's pictures by their position, read from the store.
 
     Args:
-        source: Where positions are looked up.
+        source: Split whose index has the positions.
         pictures: Picture store.
         size: Side of the canvas in px.
     """

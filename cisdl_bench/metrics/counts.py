@@ -25,9 +25,9 @@ def count(
     """Return the counts of masks against their references.
 
     Args:
-        pred: bool, (..., H, W); True is tampered.
-        target: bool, the same shape.
-        scored: bool, the same shape; False is a no-score zone. Default: every pixel counts.
+        pred: Predicted masks, bool, (..., H, W); True is tampered.
+        target: True masks, bool, same shape as ``pred``.
+        scored: Scored pixels, bool, same shape as ``pred``; None scores every pixel.
 
     Raises:
         ValueError: The shapes differ or the arrays are not bool.
@@ -37,8 +37,8 @@ def count(
     """
     masks = [pred, target] if scored is None else [pred, target, scored]
     if any(mask.dtype != bool or mask.shape != pred.shape for mask in masks):
-        found = ", ".join(f"{mask.dtype} {mask.shape}" for mask in masks)
-        raise ValueError(f"count: expected bool arrays of one shape, got {found}.")
+        given = ", ".join(f"{mask.dtype} {mask.shape}" for mask in masks)
+        raise ValueError(f"count: expected bool arrays of one shape, got {given}.")
     shape = pred.shape[:-2]
     size = pred.shape[-2] * pred.shape[-1]
     flat = [np.ascontiguousarray(mask).reshape(-1, size) for mask in masks]

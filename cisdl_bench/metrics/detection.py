@@ -29,12 +29,14 @@ class Roc(NamedTuple):
     thresholds: Floats
 
 
-def checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Floats]:
+def check_scores(
+    labels: npt.ArrayLike, scores: npt.ArrayLike
+) -> tuple[npt.NDArray[np.bool_], Floats]:
     """Return labels as bool (n,) and scores as float64 (n,).
 
     Args:
-        labels: 1 (or True) is positive and 0 (or False) negative, (n,).
-        scores: Higher is more positive, (n,); may be infinite.
+        labels: Labels of the pairs, 1 (or True) positive and 0 (or False) negative, (n,).
+        scores: Scores of the pairs, higher is more positive, (n,); may be infinite.
 
     Raises:
         ValueError: The lengths differ, a label is neither 0 nor 1, or a score is NaN.
@@ -52,10 +54,10 @@ def checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[n
     return given == 1, values
 
 
-def last_of_ties(values: Floats) -> npt.NDArray[np.int64]:
+def find_tie_ends(values: Floats) -> npt.NDArray[np.int64]:
     """Return the places of sorted values (n,) that are followed by another value, and the last.
 
-    >>> last_of_ties(np.array([2.0, np.inf, np.inf])).tolist()
+    >>> find_tie_ends(np.array([2.0, np.inf, np.inf])).tolist()
     [0, 2]
     """
     ends = values[1:] != values[:-1]  # not by differences: inf - inf is NaN
@@ -66,8 +68,8 @@ def roc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, drop: bool = True) -> R
     """Return the ROC, as scikit-learn's ``roc_curve`` does.
 
     Args:
-        labels: 1 is positive, (n,).
-        scores: Higher is more positive, (n,).
+        labels: Labels of the pairs, 1 is positive, (n,).
+        scores: Scores of the pairs, higher is more positive, (n,).
         drop: Leave out points on the straight line between their neighbours, as NIST's scorer
             does by scikit-learn's default.
 
@@ -77,10 +79,10 @@ def roc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, drop: bool = True) -> R
     Raises:
         ValueError: The lengths differ, a label is neither 0 nor 1, or a score is NaN.
     """
-    truth, values = checked(labels, scores)
+    truth, values = check_scores(labels, scores)
     order = np.argsort(-values, kind="stable")
     truth, values = truth[order], values[order]
-    last = last_of_ties(values)
+    last = find_tie_ends(values)
     tps = np.cumsum(truth)[last]
     fps = 1 + last - tps
     tps, fps = np.concatenate([[0], tps]), np.concatenate([[0], fps])
@@ -142,12 +144,12 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     >>> round(average_precision([1, 0, 1], [0.9, 0.8, 0.7]), 4)
     0.8333
     """
-    truth, values = checked(labels, scores)
+    truth, values = check_scores(labels, scores)
     if not truth.any() or truth.all():
         return float("nan")
     order = np.argsort(-values, kind="stable")
     truth, values = truth[order], values[order]
-    last = last_of_ties(values)
+    last = find_tie_ends(values)
     tps = np.cumsum(truth)[last]
     precision, recall = tps / (1 + last), tps / tps[-1]
     return float(np.sum(np.diff(np.concatenate([[0], recall])) * precision))
@@ -172,7 +174,7 @@ def at_threshold(
     >>> at_threshold([1, 1, 0, 0], [0.9, 0.4, 0.8, 0.1])
     AtThreshold(precision=0.5, recall=0.5, f1=0.5)
     """
-    truth, values = checked(labels, scores)
+    truth, values = check_scores(labels, scores)
     called = values > threshold
     tp, positive, true = (int(np.sum(x)) for x in (called & truth, called, truth))
     nan = float("nan")

@@ -12,9 +12,9 @@ class Moments(NamedTuple):
     """Sums over the pixels inside a mask, whole numbers.
 
     Attributes:
-        pixels: How many there are.
-        rows: The sum of their row numbers.
-        columns: The sum of their column numbers.
+        pixels: Number of pixels in the mask.
+        rows: Sum of the pixels' row numbers.
+        columns: Sum of the pixels' column numbers.
     """
 
     pixels: int

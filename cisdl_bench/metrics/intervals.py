@@ -34,16 +34,16 @@ def weights(n: int, resamples: int = 2000, seed: int = 0) -> Iterator[Floats]:
     rows = max(1, _BLOCK // max(n, 1))
     for start in range(0, resamples, rows):
         m = min(rows, resamples - start)
-        drawn = (rng.random((m, n)) * n).astype(np.int64)
-        drawn += n * np.arange(m)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=m * n).reshape(m, n).astype(np.float64)
+        places = (rng.random((m, n)) * n).astype(np.int64)
+        places += n * np.arange(m)[:, None]
+        yield np.bincount(places.ravel(), minlength=m * n).reshape(m, n).astype(np.float64)
 
 
 def mean_defined(values: npt.ArrayLike) -> float:
     """Return the mean of what is not NaN; NaN where nothing is left."""
     array = np.asarray(values, dtype=np.float64)
-    there = ~np.isnan(array)
-    return float(array[there].mean()) if there.any() else float("nan")
+    defined = ~np.isnan(array)
+    return float(array[defined].mean()) if defined.any() else float("nan")
 
 
 def bootstrap_means(
@@ -52,18 +52,18 @@ def bootstrap_means(
     """Return the interval of the mean of each column.
 
     Args:
-        values: (n, k, m): k metrics of n pairs, of m masks each; NaN is undefined and left out.
-        resamples: How many times the pairs are drawn.
-        seed: Which resamples.
-        level: How much of the bootstrap distribution lies inside.
+        values: k metrics of n pairs of m masks each, (n, k, m); NaN is undefined and left out.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples.
+        level: Share of the bootstrap distribution inside the interval.
     """
     array = np.asarray(values, dtype=np.float64)
-    there = ~np.isnan(array)
-    sums = np.where(there, array, 0).sum(axis=2)
-    counts = there.sum(axis=2).astype(np.float64)
+    defined = ~np.isnan(array)
+    sums = np.where(defined, array, 0).sum(axis=2)
+    counts = defined.sum(axis=2).astype(np.float64)
     blocks = []
-    for drawn in weights(len(array), resamples, seed):
-        total, n = drawn @ sums, drawn @ counts
+    for block in weights(len(array), resamples, seed):
+        total, n = block @ sums, block @ counts
         blocks.append(np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0))
     means = np.concatenate(blocks)
     return [_percentiles(column, level) for column in means.T]
@@ -78,8 +78,8 @@ def bootstrap_auc(
     level: float = 0.95,
 ) -> Interval:
     """Return the interval of the AUC; resamples of one class alone are left out."""
-    found = resampled_auc(labels, scores, resamples, seed)
-    return _percentiles(found, level)
+    aucs = resampled_auc(labels, scores, resamples, seed)
+    return _percentiles(aucs, level)
 
 
 def resampled_auc(
@@ -89,32 +89,32 @@ def resampled_auc(
 
     The same seed draws the same pairs, whatever the scores.
     """
-    truth, values = detection.checked(labels, scores)
+    truth, values = detection.check_scores(labels, scores)
     if truth.all() or not truth.any():
         return np.full(resamples, np.nan)
     order = np.argsort(values, kind="stable")
     truth = truth[order]
-    starts = np.concatenate([[0], detection.last_of_ties(values[order])[:-1] + 1])
-    found = []
-    for drawn in weights(len(truth), resamples, seed):
-        w = drawn[:, order]
+    starts = np.concatenate([[0], detection.find_tie_ends(values[order])[:-1] + 1])
+    blocks = []
+    for block in weights(len(truth), resamples, seed):
+        w = block[:, order]
         positive = np.add.reduceat(w * truth, starts, axis=1)
         negative = np.add.reduceat(w * ~truth, starts, axis=1)
         below = np.cumsum(negative, axis=1) - negative
         wins = (positive * (below + negative / 2)).sum(axis=1)
         pairs = positive.sum(axis=1) * negative.sum(axis=1)
-        found.append(np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0))
-    return np.concatenate(found)
+        blocks.append(np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0))
+    return np.concatenate(blocks)
 
 
 class PairedTest(NamedTuple):
     """What a paired comparison of two detectors says, b minus a.
 
     Attributes:
-        difference: Mean difference over the pairs where both are defined.
-        interval: Its bootstrap interval.
-        p_value: Two-sided, of the sign-flip permutation test, (1 + more extreme) / (1 + flips).
-        n: Pairs where both are defined.
+        difference: Mean difference over the pairs for which both detectors have a value.
+        interval: Bootstrap interval of the difference.
+        p_value: Two-sided p-value of the sign-flip test, (1 + more extreme) / (1 + flips).
+        n: Number of pairs for which both detectors have a value.
     """
 
     difference: float
@@ -132,11 +132,11 @@ def paired_test(
     permutation test).
 
     Args:
-        a: The first detector's value of each pair, (n,); NaN is undefined.
-        b: The second's.
-        resamples: Of the bootstrap, and flips of the test.
-        seed: Which resamples.
-        level: Of the interval.
+        a: Value of each pair by the first detector, (n,); NaN is undefined.
+        b: Value or score of each pair by the second detector, (n,).
+        resamples: Number of bootstrap resamples, and of sign flips.
+        seed: Seed of the resamples.
+        level: Share of the bootstrap distribution inside the interval.
 
     >>> paired_test([0.0, 0.5, 0.25], [0.5, 1.0, 0.75]).difference
     0.5
@@ -177,23 +177,25 @@ def paired_auc(
     on the rarer side of 0, counting 0 as either, (1 + those) / (1 + resamples), at most 1.
 
     Args:
-        labels: 1 is positive, (n,).
-        a: The first detector's scores, (n,).
-        b: The second's.
-        resamples: Of the bootstrap.
-        seed: Which resamples.
-        level: Of the interval.
+        labels: Labels of the pairs, 1 is positive, (n,).
+        a: Score of each pair by the first detector, (n,).
+        b: Value or score of each pair by the second detector, (n,).
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples.
+        level: Share of the bootstrap distribution inside the interval.
     """
     both = [resampled_auc(labels, scores, resamples, seed) for scores in (a, b)]
-    drawn = both[1] - both[0]
-    drawn = drawn[~np.isnan(drawn)]
+    differences = both[1] - both[0]
+    differences = differences[~np.isnan(differences)]
     nan = float("nan")
-    if not len(drawn):
+    if not len(differences):
         return PairedTest(nan, Interval(nan, nan), nan, 0)
     difference = detection.auc(labels, b) - detection.auc(labels, a)
-    rarer = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
-    p_value = min(1.0, 2 * (1 + rarer) / (1 + len(drawn)))
-    return PairedTest(difference, _percentiles(drawn, level), p_value, len(np.asarray(labels)))
+    rarer = min(int(np.sum(differences <= 0)), int(np.sum(differences >= 0)))
+    p_value = min(1.0, 2 * (1 + rarer) / (1 + len(differences)))
+    return PairedTest(
+        difference, _percentiles(differences, level), p_value, len(np.asarray(labels))
+    )
 
 
 def _percentiles(values: Floats, level: float) -> Interval:

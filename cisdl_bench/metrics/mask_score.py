@@ -12,8 +12,8 @@ def mean_inside(mask: npt.NDArray[np.float32], threshold: float = 0.5) -> Floats
     0 where there is none.
 
     Args:
-        mask: (..., H, W), 0 to 1.
-        threshold: Strictly above it is tampered.
+        mask: Probabilities of the pixels, 0 to 1, (..., H, W).
+        threshold: Probability above which a pixel is called tampered.
 
     Returns:
         float64, shape (...).

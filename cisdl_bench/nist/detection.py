@@ -79,7 +79,7 @@ def bounds(
     Returns:
         Bounds by name; all NaN for one class alone.
     """
-    truth, values = detection.checked(labels, scores)
+    truth, values = detection.check_scores(labels, scores)
     nan = float("nan")
     if truth.all() or not truth.any():
         return dict.fromkeys(("AUC", "AUC@FAR", "CDR@FAR"), Bounds(nan, nan))

@@ -13,8 +13,9 @@ from cisdl_bench.metrics import detection, intervals
 from cisdl_bench.metrics.intervals import PairedTest
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import UNLABELLED
-from cisdl_bench.results.results import Result, find_results
+from cisdl_bench.results.results import Result, find_results, plain_cell
 from cisdl_bench.scoring.rows import Rows
+from cisdl_bench.store.atomic import write_csv
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]
@@ -25,13 +26,13 @@ class Comparison:
     """One metric on one set, b minus a.
 
     Attributes:
-        set: The set's name, with its perturbation.
-        metric: ``iou``, ``mcc``, ``nmm``, ``f1``, ``auc`` (from masks) or ``own_auc``.
-        a: The first detector's value.
-        b: The second's.
-        test: Difference, interval, p-value and number of pairs.
-        wins: Pairs on which b is better; None for AUC, which has no value of a pair.
-        losses: Pairs on which a is.
+        set: Name of the set, with its perturbation.
+        metric: Localization metric, such as ``iou``; or ``auc`` (from masks) or ``own_auc``.
+        a: Value of the first detector.
+        b: Value of the second detector.
+        test: Difference, its interval, p-value and number of pairs.
+        wins: Number of pairs on which b is better; None for AUC, which no single pair has.
+        losses: Number of pairs on which a is better; None for AUC.
     """
 
     set: str
@@ -48,11 +49,11 @@ class Change:
     """One pair that the two answered differently.
 
     Attributes:
-        set: The set's name.
-        index: The pair's number.
-        what: The pair's kind, difficulty or names.
-        a: Mean of the metric over its masks by the first detector.
-        b: By the second.
+        set: Name of the set.
+        index: Number of the pair.
+        what: Kind, difficulty or names of the pair.
+        a: Mean of the metric over the pair's masks, first detector.
+        b: Mean of the metric over the pair's masks, second detector.
     """
 
     set: str
@@ -72,52 +73,51 @@ def compare(
 
     Args:
         a: Folder of the first detector's results.
-        b: Of the second's.
-        metric: Of localization, by which changes are ordered.
-        sets: Only sets whose name begins so; none given: all that both have.
+        b: Folder of the second detector's results.
+        metric: Localization metric by which changes are ordered.
+        sets: Beginnings of the names of sets to compare; none given: all that both have.
 
     Raises:
         RunError: They share no set, or a set of one name is another's content.
     """
-    first, second = (_by_key(run, sets) for run in (a, b))
+    first, second = _find_by_key(a, sets), _find_by_key(b, sets)
     common = [key for key in first if key in second]
     if not common:
-        mine, theirs = (", ".join(sorted({name for name, _ in x})[:6]) for x in (first, second))
+        of_a, of_b = (", ".join(sorted({name for name, _ in keys})[:6]) for keys in (first, second))
         raise RunError.expected(
-            f"{a} and {b}", "a set that both were scored on", f"{mine} and {theirs}", "Score one"
+            f"{a} and {b}", "a set that both were scored on", f"{of_a} and {of_b}", "Score one"
         )
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     changes: list[Change] = []
     for key in common:
-        pair = first[key], second[key]
-        _check(pair)
+        _check_same_pairs(first[key], second[key])
         name = "@".join(filter(None, key))
-        rows = _aligned(name, pair[0].rows(), pair[1].rows())
-        found += _localization(name, rows)
-        found += _detection(name, rows)
-        changes += _changes(name, rows, metric)
-    return found, sorted(changes, key=lambda change: -abs(change.b - change.a))
+        rows = _align(name, first[key].rows(), second[key].rows())
+        comparisons += _compare_localization(name, rows)
+        comparisons += _compare_detection(name, rows)
+        changes += _find_changes(name, rows, metric)
+    return comparisons, sorted(changes, key=lambda change: -abs(change.b - change.a))
 
 
-def _by_key(run: Path, sets: Sequence[str]) -> dict[Key, Result]:
-    found = {(result.set, result.perturbation): result for result in find_results(run)}
-    return {k: r for k, r in found.items() if not sets or k[0].startswith(tuple(sets))}
+def _find_by_key(run: Path, sets: Sequence[str]) -> dict[Key, Result]:
+    results = {(result.set, result.perturbation): result for result in find_results(run)}
+    return {key: r for key, r in results.items() if not sets or key[0].startswith(tuple(sets))}
 
 
-def _check(pair: tuple[Result, Result]) -> None:
+def _check_same_pairs(a: Result, b: Result) -> None:
     """Refuse results of different pairs."""
     for what in ("fingerprint", "perturb_donor", "size"):
-        mine, theirs = (result.record["request"].get(what) for result in pair)
-        if mine != theirs:
+        of_a, of_b = (result.record["request"].get(what) for result in (a, b))
+        if of_a != of_b:
             raise RunError.expected(
-                pair[1].path,
-                f"the pairs of {pair[0].path} ({what} {str(mine)[:12]})",
-                f"others ({str(theirs)[:12]})",
+                b.path,
+                f"the pairs of {a.path} ({what} {str(of_a)[:12]})",
+                f"others ({str(of_b)[:12]})",
                 "Score both on the same data",
             )
 
 
-def _aligned(name: str, a: Rows, b: Rows) -> tuple[Rows, Rows]:
+def _align(name: str, a: Rows, b: Rows) -> tuple[Rows, Rows]:
     """Return the rows of the pairs that both have: one run may have left some out.
 
     Rows rise by their number in both, see ``rows.read_rows``.
@@ -125,20 +125,21 @@ def _aligned(name: str, a: Rows, b: Rows) -> tuple[Rows, Rows]:
     Raises:
         RunError: They have no pair in common, or say of one that it is two different pairs.
     """
-    first, second = (np.isin(x["index"], y["index"]) for x, y in ((a, b), (b, a)))
-    mine, theirs = a.where(first), b.where(second)
-    if not len(mine):
+    first = a.where(np.isin(a["index"], b["index"]))
+    second = b.where(np.isin(b["index"], a["index"]))
+    if not len(first):
         raise RunError.expected(name, "pairs that both scored", "none", "Score the same pairs")
     for column in ("kind", "label"):
-        differing = np.flatnonzero(mine[column] != theirs[column])
+        differing = np.flatnonzero(first[column] != second[column])
         if len(differing):
+            place = differing[0]
             raise RunError.expected(
-                f"{name}: pair {mine['index'][differing[0]]}",
+                f"{name}: pair {first['index'][place]}",
                 f"one {column} in both runs",
-                f"{mine[column][differing[0]]} and {theirs[column][differing[0]]}",
+                f"{first[column][place]} and {second[column][place]}",
                 "Score both on the same data",
             )
-    return mine, theirs
+    return first, second
 
 
 def pair_values(rows: Rows, metric: str) -> Floats:
@@ -147,29 +148,30 @@ def pair_values(rows: Rows, metric: str) -> Floats:
     Only positive pairs have values.
     """
     values = rows.mask_values(metric)
-    there = ~np.isnan(values)
-    n = there.sum(axis=1)
-    mean = np.where(there, values, 0).sum(axis=1) / np.maximum(n, 1)
+    defined = ~np.isnan(values)
+    n = defined.sum(axis=1)
+    mean = np.where(defined, values, 0).sum(axis=1) / np.maximum(n, 1)
     return np.where((n > 0) & (rows["label"] == 1), mean, np.nan)
 
 
-def _localization(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
-    found = []
-    for metric in LOCALIZATION:
-        a, b = (pair_values(each, metric) for each in rows)
+def _compare_localization(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
+    comparisons = []
+    for metric, spec in LOCALIZATION.items():
+        a, b = pair_values(rows[0], metric), pair_values(rows[1], metric)
         test = intervals.paired_test(a, b)
         if not test.n:
             continue
         both = ~np.isnan(b - a)
-        wins, losses = int(np.sum(b[both] > a[both])), int(np.sum(b[both] < a[both]))
+        gain = b[both] - a[both] if spec.higher_is_better else a[both] - b[both]
+        wins, losses = int(np.sum(gain > 0)), int(np.sum(gain < 0))
         means = float(a[both].mean()), float(b[both].mean())
-        found.append(Comparison(name, metric, *means, test, wins, losses))
-    return found
+        comparisons.append(Comparison(name, metric, *means, test, wins, losses))
+    return comparisons
 
 
-def _detection(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
-    found = []
-    first, second = (each.where(each["label"] != UNLABELLED) for each in rows)
+def _compare_detection(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
+    comparisons = []
+    first, second = (run.where(run["label"] != UNLABELLED) for run in rows)
     labels = first["label"]
     for rule, metric in (("mask", "auc"), ("own", "own_auc")):
         a, b = first.pair_scores(rule), second.pair_scores(rule)
@@ -178,20 +180,26 @@ def _detection(name: str, rows: tuple[Rows, Rows]) -> list[Comparison]:
         test = intervals.paired_auc(labels, a, b)
         if not test.n:
             continue  # one class alone
-        before, after = (detection.auc(labels, scores) for scores in (a, b))
-        found.append(Comparison(name, metric, before, after, test, None, None))
-    return found
+        auc_a, auc_b = detection.auc(labels, a), detection.auc(labels, b)
+        comparisons.append(Comparison(name, metric, auc_a, auc_b, test, None, None))
+    return comparisons
 
 
-def _changes(name: str, rows: tuple[Rows, Rows], metric: str) -> list[Change]:
-    a, b = (pair_values(each, metric) for each in rows)
-    found = []
+def _find_changes(name: str, rows: tuple[Rows, Rows], metric: str) -> list[Change]:
+    a, b = pair_values(rows[0], metric), pair_values(rows[1], metric)
+    changes = []
     for k in np.flatnonzero(~np.isnan(b - a) & (a != b)).tolist():
-        row = rows[0]
-        words = [str(row[column][k]) for column in ("kind", "difficulty", "probe", "donor")]
+        words = [str(rows[0][column][k]) for column in ("kind", "difficulty", "probe", "donor")]
         what = " ".join(word for word in words if word)
-        found.append(Change(name, int(row["index"][k]), what, float(a[k]), float(b[k])))
-    return found
+        changes.append(Change(name, int(rows[0]["index"][k]), what, float(a[k]), float(b[k])))
+    return changes
+
+
+def write_comparisons(path: Path, comparisons: Sequence[Comparison]) -> None:
+    """Write comparisons as a CSV, one a line."""
+    lines = [as_dict(comparison) for comparison in comparisons]
+    shown = [{**line, "set": plain_cell(line["set"])} for line in lines]
+    write_csv(path, shown, () if shown else ("set",))
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def describe_result(result: Mapping[str, Any]) -> str:
     Such as ``rotation-easy: 3,000 pairs, IoU 0.8712, MCC 0.9245, NMM 0.7603``.
 
     Args:
-        result: What its ``result.json`` holds.
+        result: Content of a ``result.json``.
     """
     request, summary = result["request"], result["summary"]
     name = request["set"] + (f"@{request['perturbation']}" if request["perturbation"] else "")

@@ -27,9 +27,9 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     """Return the pairs that a result is of.
 
     Args:
-        result: The result, which says where they were.
-        progress: Hears how a list's files are looked at.
-        data: Where they are now; None is where they were.
+        result: Result of a set, which says where its pairs were.
+        progress: Receives progress updates and messages.
+        data: Folder or list where the pairs are now; None is where they were.
 
     Raises:
         RunError: They are not there, or are others by their fingerprint.
@@ -81,9 +81,9 @@ def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, P
     Masks saved by ``--save-masks`` are read; a detector that needs no weights looks again.
 
     Args:
-        result: The result.
-        pairs: Its pairs.
-        index: The pair's number.
+        result: Result of a set.
+        pairs: Pairs of the result.
+        index: Number of the pair.
 
     Returns:
         Probe's and donor's mask, float32 (size, size), 0 to 1.

@@ -17,8 +17,8 @@ class Result:
     """One set's finished result.
 
     Attributes:
-        path: Its folder.
-        record: What ``result.json`` holds.
+        path: Folder of the result.
+        record: Content of ``result.json``.
     """
 
     path: Path
@@ -52,10 +52,10 @@ class Result:
         """
         source = self.record["data"].get("source") or {}
         parts = [source.get("description"), source.get("version"), source.get("licence")]
-        said = ["{}", "version {}", "licence: {}"]
+        forms = ["{}", "version {}", "licence: {}"]
         return ", ".join(
             form.format(" ".join(str(part).split()))
-            for form, part in zip(said, parts, strict=True)
+            for form, part in zip(forms, parts, strict=True)
             if part not in (None, "")
         )
 
@@ -94,7 +94,7 @@ def find_results(run: Path, broken: list[str] | None = None) -> list[Result]:
     """Return the finished results of a run's folder, or of one set's, by name.
 
     Args:
-        run: The folder.
+        run: Folder of a run, or of one set's result.
         broken: Takes what is wrong with results that cannot be read, which are left out then; None
             refuses them.
 
@@ -102,20 +102,20 @@ def find_results(run: Path, broken: list[str] | None = None) -> list[Result]:
         RunError: There is none, or one cannot be read.
     """
     paths = [run / RESULT] if (run / RESULT).exists() else sorted(run.glob(f"[!.]*/{RESULT}"))
-    found = []
+    results = []
     for path in paths:
         try:
-            found.append(Result(path.parent, read_result(path)))
+            results.append(Result(path.parent, read_result(path)))
         except RunError as error:
             if broken is None:
                 raise
             broken.append(str(error))
-    done = [result for result in found if result.record.get("complete")]
+    done = [result for result in results if result.record.get("complete")]
     if not done:
         raise RunError.expected(
             run,
             "results of `cisdl-bench score`",
-            f"{len(found)} unfinished" if found else "none",
+            f"{len(results)} unfinished" if results else "none",
             "Run its `score` command, again where it was cut off",
         )
     return done

@@ -15,9 +15,9 @@ class PerturbedPairs(PairDataset):
     """One set's pairs with the probe, or both pictures, perturbed.
 
     Args:
-        pairs: The set.
-        perturbation: What happens to them.
-        donor_too: Whether it happens to the donor.
+        pairs: Set or list of pairs.
+        perturbation: Perturbation of the pictures.
+        donor_too: Whether donors are perturbed as probes are.
     """
 
     def __init__(self, pairs: Pairs, perturbation: Perturbation, donor_too: bool) -> None:

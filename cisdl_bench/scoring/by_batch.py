@@ -55,7 +55,7 @@ def read_measures(
     """Return the counts of pairs from what ``measure`` returned; waits for the device.
 
     Args:
-        measures: float64, (N, 17).
+        measures: Answer of ``measure``, float64, (N, 17).
         indices: Numbers of the pairs, (N,).
         has_score: Whether the detector has a score of its own.
         names: Names of the detector and of the set, for an error.

@@ -72,10 +72,10 @@ def score_pairs(
     """Yield the counts of pairs, some at a time, in order.
 
     Args:
-        detector: Prepared detector; it pickles.
+        detector: Prepared detector that needs no device; it pickles.
         job: Set and perturbation.
         indices: Numbers of the pairs to score.
-        options: Threshold and ``workers``; 0 and 1 are this process.
+        options: Threshold and number of workers; 0 and 1 are this process.
         masks: Where masks are written; None writes none.
     """
     size = min(_TASK, -(-len(indices) // (2 * max(1, options.workers)))) or 1

@@ -16,8 +16,8 @@ class ScoreJob:
     """One set under one perturbation.
 
     Attributes:
-        pairs: The set.
-        perturbation: What happens to its pictures.
+        pairs: Set or list of pairs.
+        perturbation: Perturbation of the pictures.
     """
 
     pairs: Pairs
@@ -43,11 +43,11 @@ def make_score_jobs(
         data: Sets, folders of sets, lists of pairs, or folders of lists.
         names: Names of the chosen sets, or beginnings of them; none given: all but training sets.
         perturb: Perturbations, such as ``none,jpeg:70``; None leaves pictures as they are.
-        lists: How lists are read.
+        lists: Where pictures of lists lie, and how they are read.
         progress: Receives progress updates and messages.
 
     Raises:
-        CisdlError: Nothing is there, nothing is chosen, or a list cannot be used.
+        CisdlError: There are no sets, none is chosen, or a list cannot be used.
     """
     perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
     chosen = open_chosen(data, names, lists, progress)

@@ -22,7 +22,7 @@ class MaskFolder:
     """Where masks of a set go: ``masks/000017-probe.png`` and ``-donor.png``.
 
     Args:
-        folder: The set's results.
+        folder: Folder of a set's result.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class MaskFolder:
         return self.path / f"{index:06d}-{side}.png"
 
     def has(self, index: int) -> bool:
-        """Return whether both masks of a pair are there."""
+        """Return whether both masks of a pair are written."""
         return all(self.file(index, side).exists() for side in ("probe", "donor"))
 
     def save(self, index: int, side: str, mask: npt.NDArray[np.float32]) -> None:

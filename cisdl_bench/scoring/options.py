@@ -21,14 +21,14 @@ class ScoreOptions:
     """What a user chooses beside the detector and the data.
 
     Attributes:
-        threshold: A pixel above it is tampered.
-        precision: One of ``PRECISIONS``.
+        threshold: Probability above which a pixel is called tampered.
+        precision: Precision of networks, one of ``PRECISIONS``.
         window: Side of sliding windows in px; None matches whole pictures.
-        stride: Between windows in px.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        batch_size: Pairs a batch; changes no row on the CPU.
-        workers: Processes that read, or that run a detector without a network.
-        compile: Whether the network is compiled.
+        stride: Distance of neighbouring windows in px; None is the window.
+        device: Torch device, such as ``cpu`` or ``cuda:0``.
+        batch_size: Number of pairs in a batch; it changes no row on the CPU.
+        workers: Number of processes that read, or that run a method without a network.
+        compile: Whether networks are compiled.
         save_masks: Whether masks are written as pictures.
         perturb_donor: Whether the donor is perturbed as the probe is.
         own_score: Whether a detector's own probability is asked for, where it has one.
@@ -106,7 +106,7 @@ def make_options(
         runnable: Detector, or predictions made elsewhere.
         device: Device that the user asked for, such as ``auto`` or ``cuda``.
         progress: Receives the device, and the detector's note.
-        chosen: Fields of ``ScoreOptions``; None takes the default.
+        chosen: Fields of ``ScoreOptions`` that the user chose; None takes the default.
     """
     given = {name: value for name, value in chosen.items() if value is not None}
     if not runnable.needs_device:

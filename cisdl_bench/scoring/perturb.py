@@ -60,7 +60,7 @@ class Perturbation:
     """Steps applied one after the other.
 
     Attributes:
-        steps: Names and strengths; none leaves pictures as they are.
+        steps: Names and strengths of the steps; none leaves pictures as they are.
     """
 
     steps: tuple[tuple[str, float], ...] = ()

@@ -18,8 +18,8 @@ def profile(network: nn.Module, options: ScoreOptions, size: int, seconds: float
     """Return what a network costs on pictures of one size, filled with noise.
 
     Args:
-        network: With ``detect``; it is moved to the device.
-        options: Device, precision, compilation.
+        network: Network with ``detect``; it is moved to the device.
+        options: Device, precision and compilation.
         size: Side of the pictures in px.
         seconds: Shortest time that each batch size is measured for.
 

@@ -35,7 +35,7 @@ class ResultFolder:
     beside it, is complete.
 
     Attributes:
-        final: The folder that a user sees.
+        final: Folder that a user sees.
     """
 
     final: Path
@@ -57,7 +57,7 @@ class ResultFolder:
         """Make the folder ready for a request.
 
         Args:
-            request: What decides the rows.
+            request: Everything that decides the rows.
             overwrite: Score again what is finished, and replace results of another request.
 
         Raises:
@@ -135,10 +135,10 @@ def finish(
 
     Args:
         folder: Folder that holds the partial rows.
-        record: The unfinished result.
-        pairs: The set or list.
-        about: What the detector says of itself.
-        options: What a user chose.
+        record: Unfinished result.
+        pairs: Set or list of pairs.
+        about: Architecture and training record of the detector.
+        options: Device, precision, threshold and so on.
         rank: This process among several.
         pairs_per_second: Speed of this run; None where nothing was scored.
     """

@@ -98,16 +98,16 @@ class Rows:
 
     def scored_pairs(self) -> ScoredPairs:
         """Return what metrics need of the pairs."""
-        counts = (self._of_masks(name) for name in COUNTS)
+        counts = (self._both_masks(name) for name in COUNTS)
         return ScoredPairs(
             self["label"],
             Counts(*counts),
-            self._of_masks("known") == 1,
-            self._of_masks("inside"),
+            self._both_masks("known") == 1,
+            self._both_masks("inside"),
             self["own_score"],
         )
 
-    def _of_masks(self, name: str) -> npt.NDArray[Any]:
+    def _both_masks(self, name: str) -> npt.NDArray[Any]:
         """Return a column of both masks, (n, 2), probe first."""
         return np.stack([self[f"{mask}_{name}"] for mask in MASKS], axis=1)
 

@@ -124,10 +124,10 @@ class _Run:
         done = lines if rank.number == 0 else read_lines_by_pair(pairs, partial_file(current))
         todo = [index for index in pairs.indices if index not in done]
         self.progress.start("pairs", len(pairs), len(done))
-        begun, mine = time.perf_counter(), rank.share(todo, options.batch_size)
+        begun, own_share = time.perf_counter(), rank.share(todo, options.batch_size)
         rank.wait()
         with partial_file(current, rank.number).open("a", encoding="utf-8") as file:
-            for scored in self._scored(job, mine, masks):
+            for scored in self._scored(job, own_share, masks):
                 file.write("".join(format_row(pairs, index, counts) for index, counts in scored))
                 file.flush()
                 self.progress.advance(len(scored) * rank.total)

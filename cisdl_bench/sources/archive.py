@@ -16,9 +16,9 @@ def unpack(archive: Path, folder: Path, top: str) -> None:
     temporary name and only renamed when it is whole. ZIP64 archives are fine.
 
     Args:
-        archive: The ZIP file.
-        folder: Where the folder ``top`` comes to lie.
-        top: The folder that the archive holds.
+        archive: ZIP file.
+        folder: Folder that ``top`` is unpacked into.
+        top: Name of the folder that the archive holds.
 
     Raises:
         DownloadError: It is no ZIP archive, is damaged, holds anything outside ``top`` or a

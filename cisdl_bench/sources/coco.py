@@ -27,9 +27,9 @@ class CocoSource:
 
     Attributes:
         pictures: Folder of the picture files.
-        index_folder: The cached index.
-        name: Such as ``val2014``.
-        notes: What the user must know of it; goes to stderr and into the manifest.
+        index_folder: Folder of the cached index.
+        name: Name of the split and its year, such as ``val2014``.
+        notes: Warnings for the user, also written into the manifest.
     """
 
     pictures: Path
@@ -40,7 +40,7 @@ class CocoSource:
     @property
     def index(self) -> Index:
         """The array index, opened once a process."""
-        return _opened(self.index_folder)
+        return _open_once(self.index_folder)
 
     def load(self, picture: int, size: int, resize: str) -> Pixels:
         """Return a picture on the canvas; see ``load_picture``."""
@@ -62,7 +62,7 @@ class CocoSource:
         index = self.index
         return {
             "name": self.name,
-            **described(index.info),
+            **describe(index.info),
             "annotations": index.info["file"],
             "sha256": index.info["sha256"],
             "pictures": len(index),
@@ -72,11 +72,11 @@ class CocoSource:
         }
 
 
-def described(info: dict[str, Any]) -> dict[str, str]:
+def describe(info: dict[str, Any]) -> dict[str, str]:
     """Return what an annotation file says of its own data, empty where it says nothing.
 
     Args:
-        info: An index's ``info``.
+        info: Table ``info`` of an index.
 
     Returns:
         ``description``, ``version`` and ``licence``, a line each.
@@ -90,7 +90,7 @@ def described(info: dict[str, Any]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4)
-def _opened(folder: Path) -> Index:
+def _open_once(folder: Path) -> Index:
     return open_index(folder)
 
 
@@ -105,9 +105,9 @@ def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
     """Return a split of a COCO folder: of 2014 as in the paper, else of its only year.
 
     Args:
-        root: The folder that holds ``annotations``.
+        root: Folder that holds ``annotations``.
         split: ``train`` or ``val``.
-        cache: Folder for the array index.
+        cache: Folder of the array indexes.
 
     Raises:
         SourceError: The folder, the annotations or the pictures' folder is missing, there are
@@ -128,9 +128,9 @@ def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
     }
     year = PAPER_YEAR if PAPER_YEAR in years else next(iter(years), "")
     if not years or (len(years) > 1 and year != PAPER_YEAR):
-        found = ", ".join(sorted(path.name for path in where.glob("*.json"))) or "none"
+        files = ", ".join(sorted(path.name for path in where.glob("*.json"))) or "none"
         raise SourceError.expected(
-            where, f"instances_{split}2014.json (or one other year)", found, "Add the file"
+            where, f"instances_{split}2014.json (or one other year)", files, "Add the file"
         )
     pictures = root / f"{split}{year}"
     if not pictures.is_dir():
@@ -140,13 +140,13 @@ def open_coco(root: Path, split: str, cache: Path) -> CocoSource:
     # Workers may have been started elsewhere: what they are sent holds no relative path.
     pictures = pictures.absolute()
     folder = cached_index(years[year], cache.absolute())
-    info = _opened(folder).info
+    info = _open_once(folder).info
     notes = []
     if year != PAPER_YEAR:
         notes.append(f"{split}{year} stands in for {split}{PAPER_YEAR}: not the paper's pictures")
     if isinstance(info["info"], dict) and "cisdl_note" in info["info"]:
         notes.append(str(info["info"]["cisdl_note"]))
-    elif (said := described(info)["description"]) and not _is_coco(said):
+    elif (said := describe(info)["description"]) and not _is_coco(said):
         notes.append(f"{split}{year}: {said}")
     if info["renumbered"]:
         notes.append(f"{years[year].name}: annotation ids occur twice; numbered by place from 1")

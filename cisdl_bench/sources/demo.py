@@ -132,8 +132,8 @@ class _Cut(NamedTuple):
         inside = self.of(mask)
         if cv2.countNonZero(inside) * 2 < cv2.countNonZero(mask):
             return []
-        found, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        lines = [cv2.approxPolyDP(line, 1.0, closed=True) for line in found]
+        contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        lines = [cv2.approxPolyDP(line, 1.0, closed=True) for line in contours]
         # A contour runs through pixel centres; COCO's outlines count from the pixel's corner.
         return [
             ((line.ravel() + 0.5) * self.factor).round(2).tolist()

@@ -23,11 +23,11 @@ class RemoteFile:
     """One file of ``data_specs/downloads.toml``.
 
     Attributes:
-        path: Its path below the base address.
+        path: Path below the base address.
         sha256: Its hash.
-        bytes: Its size, None where it is not published.
-        unpacks: The folder that it unpacks to, None where it is no archive.
-        train_only: Left out with ``--val-only``.
+        bytes: Size of the file; None where it is not published.
+        unpacks: Folder that an archive unpacks to; None where the file is no archive.
+        train_only: Whether ``--val-only`` leaves the file out.
     """
 
     path: str
@@ -54,11 +54,11 @@ def fetch_file(
     """Return the file, or the folder it unpacks to, downloading what is not there yet.
 
     Args:
-        remote: The file.
-        base_url: The address that its path is below.
-        folder: Where it goes.
-        progress: Who is told.
-        keep: Keep an archive after it is unpacked.
+        remote: File to download.
+        base_url: Address that the file's path is below.
+        folder: Folder that the file is written to.
+        progress: Receives progress updates and messages.
+        keep: Whether an archive is kept after it is unpacked.
 
     Raises:
         DownloadError: The connection fails, size or hash are wrong, the archive would write
@@ -74,7 +74,7 @@ def fetch_file(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not archive.exists():
-            _room(folder, remote, partial)
+            _check_room(folder, remote, partial)
             _download(f"{base_url.rstrip('/')}/{remote.path}", remote, partial, progress)
             partial.replace(archive)
         if remote.unpacks:
@@ -90,7 +90,7 @@ def fetch_file(
     return target
 
 
-def _room(folder: Path, remote: RemoteFile, partial: Path) -> None:
+def _check_room(folder: Path, remote: RemoteFile, partial: Path) -> None:
     there = partial.stat().st_size if partial.exists() else 0
     needed, free = (remote.bytes or 0) - there, shutil.disk_usage(folder).free
     if needed > free:

@@ -15,9 +15,9 @@ def find_source(given: Path | None, split: str, out: Path) -> CocoSource:
     A folder that is named but cannot be used is an error, never a reason to take another.
 
     Args:
-        given: What ``--coco`` says.
+        given: Folder given by ``--coco``; None where the option is absent.
         split: ``train`` or ``val``.
-        out: Folder of the data sets; the array index and the built-in pictures lie there.
+        out: Folder of the data sets, where the array index and the built-in pictures are kept.
 
     Raises:
         SourceError: As ``open_coco`` and ``write_demo``.

@@ -50,17 +50,17 @@ class Index:
     ``numbers[part_start[q]:part_start[q + 1]]``: x, y of each vertex in px, or run lengths.
 
     Attributes:
-        picture_id: int64, (P,), rising.
-        picture_width: int32, (P,), px.
-        picture_height: int32, (P,), px.
+        picture_id: Ids of the pictures, rising, int64, (P,).
+        picture_width: Widths in px, int32, (P,).
+        picture_height: Heights in px, int32, (P,).
         picture_group: int64, (P,): pictures of one group show the same scene and are never
             donor and background of each other; the picture's own id where the file has none.
-        annotation_id: int64, (A,).
+        annotation_id: Ids of the annotations, int64, (A,).
         annotation_area: float64, (A,), px of the full picture, by the shoelace formula.
-        annotation_is_rle: bool, (A,).
+        annotation_is_rle: Whether an annotation is run lengths, bool, (A,).
         info: The file's name and SHA-256, its ``info`` table and licences, counts by reason
             skipped, and whether annotations were renumbered.
-        skipped: Lines of what was skipped: (what, id, reason).
+        skipped: What was skipped, as (``picture`` or ``annotation``, id, reason).
     """
 
     picture_id: npt.NDArray[np.int64]
@@ -100,7 +100,7 @@ class Index:
         bounds = self.part_start[first : last + 1]
         return [self.numbers[a:b] for a, b in itertools.pairwise(bounds)]
 
-    def picture_of(self, annotation: int) -> int:
+    def find_picture(self, annotation: int) -> int:
         """Return the position of the picture that an annotation lies in."""
         return int(np.searchsorted(self.first_annotation, annotation, side="right")) - 1
 

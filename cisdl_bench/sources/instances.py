@@ -20,9 +20,9 @@ def instance_region(index: Index, annotation: int, picture: int, size: int) -> R
     area and cut at one half.
 
     Args:
-        index: The index that holds the annotation.
+        index: Index that holds the annotation.
         annotation: Position of the annotation.
-        picture: Position of its picture.
+        picture: Position of the annotation's picture.
         size: Side of the canvas in px.
     """
     width = int(index.picture_width[picture])

@@ -1,4 +1,4 @@
-"""A training run on its way: what decides it, what is kept of it, and how it goes on."""
+"""A training run under way, its saved state, and resuming from that."""
 
 import io
 import time
@@ -22,7 +22,7 @@ from cisdl_bench.training.stages import Stage
 
 
 class TrainingError(CisdlError):
-    """Training cannot go on: a loss or a weight is not finite."""
+    """Training has diverged: a loss or a weight is NaN or infinite."""
 
 
 @dataclass
@@ -30,17 +30,17 @@ class Run:
     """A run on its way.
 
     Attributes:
-        experiment: What is done.
-        options: What a user chose.
-        out: Its folder.
-        name: Name of its checkpoint, without an ending.
-        record: What ``training.json`` holds.
-        stage: What a step is, with its networks.
+        experiment: Experiment that is trained.
+        options: Device, precision, seed and so on.
+        out: Folder of the run.
+        name: Name of the checkpoint, without an ending.
+        record: Content of ``training.json``.
+        stage: Stage of training, which has the networks and makes a step.
         steps: Number of steps of the whole run.
         step: Number of steps made so far.
         saved: Step of the state that is on disk; None where there is none.
         seconds: Seconds spent on the steps that are kept.
-        begun: When the clock was last started.
+        begun: Time at which the clock was last started, of ``perf_counter``.
         logged: Seconds spent when ``history.csv`` was last written.
         recent: Pairs and losses of each step since ``history.csv`` was last written.
     """
@@ -84,9 +84,9 @@ def scored_network(run: Run) -> nn.Module:
     network = networks["network"]
     if "detection" not in networks:
         return network
-    whole = DmacDet(run.experiment.width, run.experiment.pictures)
-    whole.dmac, whole.detection = network, networks["detection"]  # type: ignore[assignment]
-    return whole
+    together = DmacDet(run.experiment.width, run.experiment.pictures)
+    together.dmac, together.detection = network, networks["detection"]  # type: ignore[assignment]
+    return together
 
 
 def require_finite(run: Run) -> None:
@@ -106,13 +106,13 @@ def require_finite(run: Run) -> None:
 
 def _not_finite(run: Run) -> list[str]:
     """Return the names of the weights, statistics and optimizers' numbers that are not finite."""
-    found: dict[str, Tensor] = {}
+    numbers: dict[str, Tensor] = {}
     for name, learner in run.stage.learners.items():
-        found |= {f"{name}: {key}": value for key, value in learner.network.state_dict().items()}
+        numbers |= {f"{name}: {key}": value for key, value in learner.network.state_dict().items()}
         for number, values in learner.optimizer.state_dict()["state"].items():
-            found |= {f"{name}: optimizer {number}: {key}": v for key, v in values.items()}
+            numbers |= {f"{name}: optimizer {number}: {key}": v for key, v in values.items()}
     tensors = {
-        key: v for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()
+        key: v for key, v in numbers.items() if isinstance(v, Tensor) and v.is_floating_point()
     }
     finite = torch.stack([v.isfinite().all().cpu() for v in tensors.values()]).tolist()
     return [key for key, fine in zip(tensors, finite, strict=True) if not fine]
@@ -122,9 +122,9 @@ def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
     """Write the state, then the checkpoint, then the record, each whole or not at all.
 
     Args:
-        run: The run.
+        run: Run to save.
         rank: This process among several; the first one writes.
-        complete: Whether nothing is left to do.
+        complete: Whether no step and no evaluation is left.
 
     Raises:
         TrainingError: A number is not finite; what was saved before is kept.
@@ -137,8 +137,8 @@ def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
             "format": FORMAT,
             "step": run.step,
             "seconds": run.seconds,
-            "networks": {name: each.network.state_dict() for name, each in learners.items()},
-            "optimizers": {name: each.optimizer.state_dict() for name, each in learners.items()},
+            "networks": {k: learner.network.state_dict() for k, learner in learners.items()},
+            "optimizers": {k: learner.optimizer.state_dict() for k, learner in learners.items()},
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -197,9 +197,9 @@ def restore(run: Run) -> None:
         AttributeError,
         OverflowError,
     ) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        message = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError.expected(
-            run.out / STATE, "the state of this run", said, TRAIN_ANEW
+            run.out / STATE, "the state of this run", message, TRAIN_ANEW
         ) from error
     run.logged, run.saved = run.seconds, run.step
 

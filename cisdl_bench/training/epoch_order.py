@@ -18,9 +18,9 @@ class Draw(NamedTuple):
     """Some pairs in order and what happens to each, arrays of shape (n,).
 
     Attributes:
-        pairs: Numbers of pairs.
-        flip: Whether both pictures are mirrored.
-        swap: Whether the two change places.
+        pairs: Places of the pairs in the data set.
+        flip: Whether both pictures of a pair are mirrored.
+        swap: Whether the two pictures of a pair change places.
     """
 
     pairs: Ints
@@ -36,11 +36,11 @@ class EpochOrder:
     pairs than another, it is gone through again until both end together.
 
     Attributes:
-        kinds: The pairs of each kind.
+        kinds: Places of the pairs of each kind.
         flip: Share of pairs that are mirrored.
         swap: Share of pairs whose pictures change places.
-        seed: The run's seed.
-        name: What the order is for; another name gives another order.
+        seed: Seed of the run.
+        name: Purpose of the order; another name gives another order.
     """
 
     kinds: Sequence[Ints]

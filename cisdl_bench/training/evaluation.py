@@ -46,11 +46,11 @@ def evaluate_now(
     """Score the network on its fixed sets, and write that down; other processes wait.
 
     Args:
-        run: The run.
-        evaluate: Scores a network.
-        progress: Receives a line of the scores.
+        run: Run whose network is scored.
+        evaluate: Function that scores a network on its fixed sets.
+        progress: Receives progress updates and messages.
         rank: This process among several.
-        stopped: Asked before each batch; if it says so, nothing is written.
+        stopped: Whether to stop, asked before each batch; nothing is written then.
     """
     if rank.number == 0:
         begun = time.perf_counter()

@@ -60,7 +60,7 @@ class Experiment:
     """One experiment as its TOML file says it; the files' comments explain each key.
 
     Attributes:
-        stage: ``cross-entropy``, ``adversarial`` or ``detection``.
+        stage: Stage of training: ``cross-entropy``, ``adversarial`` or ``detection``.
         network: Architecture of the network that is trained.
         start: Experiment whose checkpoint this one starts from; empty for a first stage.
         place: Position in lists of experiments.
@@ -185,19 +185,19 @@ def check_experiment(experiment: Experiment, where: str) -> None:
     """Refuse an experiment that cannot be trained.
 
     Args:
-        experiment: Its values have the types of its fields.
+        experiment: Experiment whose values have the types of its fields.
         where: The file or option that an error names.
 
     Raises:
         SpecError: A value is out of range, or two of them do not go together.
     """
-    of = experiment.adversarial
+    adversarial = experiment.adversarial
     text = experiment.name
     ok = bool(text) and text.isprintable() and Path(text).name == text and not text.startswith(".")
     require(ok, f"{where}: name", "a name that a folder can have", repr(text))
     for where_betas, spec in (
         (f"{where}: optimizer", experiment.optimizer),
-        (f"{where}: adversarial", of),
+        (f"{where}: adversarial", adversarial),
     ):
         ok = spec is None or len(spec.betas) in (0, 2)
         require(ok, f"{where_betas}: betas", "two numbers of 0 to 1, or none", spec and spec.betas)

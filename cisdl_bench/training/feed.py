@@ -21,7 +21,7 @@ class Part:
     Attributes:
         batch: Number of pairs in a whole batch, over all processes.
         pieces: Number of pieces in which each process goes through its part.
-        rank: This process's number.
+        rank: Number of this process.
         ranks: Number of processes.
     """
 
@@ -71,11 +71,11 @@ def feed(
     )
     with closing(_batches(loader, pinned, workers)) as source:
         for batch, draw in zip(source, draws(), strict=False):
-            there = {
+            on_device = {
                 name: value if name == "index" else value.to(device, non_blocking=True)
                 for name, value in batch.items()
             }
-            yield augment(there, draw)
+            yield augment(on_device, draw)
 
 
 def _batches(loader: DataLoader[Batch], pinned: bool, workers: int) -> Generator[Batch, None, None]:
@@ -132,7 +132,7 @@ def target(mask: Tensor, side: int) -> Tensor:
     A position is 'tampered' where at least half of its area is.
 
     Args:
-        mask: uint8 0 or 1, (N, S, S).
+        mask: True masks, uint8 0 or 1, (N, S, S).
         side: Side of the result in positions.
 
     >>> target(torch.tensor([[[1, 1], [0, 0]]], dtype=torch.uint8), 1).item()

@@ -28,9 +28,9 @@ class InitialNetworks(NamedTuple):
     """Networks before their first step.
 
     Attributes:
-        networks: By name: ``network``, and what stands beside it.
-        origin: Where the weights come from, in words.
-        identity: What decides them: the hash of a file, or how they were drawn.
+        networks: Networks by name: ``network``, and its opponents.
+        origin: Origin of the weights in words, for a person.
+        identity: Hash of the file of weights, or how they were drawn.
     """
 
     networks: dict[str, nn.Module]
@@ -44,57 +44,35 @@ def make_networks(
     """Return an experiment's networks with the weights that it begins with.
 
     Args:
-        experiment: The experiment that is trained.
+        experiment: Experiment that is trained.
         seed: Seed of the weights that are drawn.
         vgg: VGG-16's published weights; None: He initialisation.
-        start: Checkpoint of the experiment that it goes on from, where it does.
+        start: Checkpoint of the experiment that this one builds on; None where it builds on none.
 
     Raises:
         ModelError: A file is missing, broken, or of another network.
     """
+    spec = NETWORKS[experiment.network]
     if vgg is not None and start is not None:
         raise ModelError(
             f"--init {vgg}: {experiment.name} builds on {start}, which has weights. "
             "Leave --init out."
         )
+    if vgg is not None and not spec.vgg_blocks:
+        raise ModelError(
+            f"--init {vgg}: {experiment.network} has no blocks of VGG-16. Leave --init out."
+        )
     torch.manual_seed(_number(seed, "initial weights"))
     configuration = {} if experiment.width == 1 else {"width": experiment.width}
     network = build(experiment.network, "network", configuration)
-    NETWORKS[experiment.network].draw_weights(network)
+    spec.draw_weights(network)
     networks = {"network": network}
     beside = ["detection"] if experiment.stage == "detection" else find_opponents(experiment)
     for name in beside:
         networks[name] = build(name)
     if start is not None:
         loaded = load_checkpoint(start)
-        whole: Any = loaded.network
-        inner = getattr(whole, "dmac", whole)
-        if getattr(inner, "architecture", None) != experiment.network or (
-            getattr(inner, "configuration", {}) != configuration
-        ):
-            raise ModelError.expected(
-                start,
-                f"a checkpoint of {experiment.network}, width {experiment.width:g}",
-                f"one of {whole.architecture} {getattr(inner, 'configuration', '')}",
-                f"Give the result of {experiment.start}",
-            )
-        network.load_state_dict(inner.state_dict())
-        if experiment.stage == "detection":
-            if not hasattr(whole, "detection"):
-                raise ModelError.expected(
-                    start,
-                    "a checkpoint of DMAC with its detection network",
-                    "one of DMAC alone",
-                    f"Give the result of {experiment.start}",
-                )
-            if whole.pictures != experiment.pictures:
-                raise ModelError.expected(
-                    start,
-                    f"a detection network that sees pictures as {experiment.pictures!r}",
-                    f"{whole.pictures!r}",
-                    "Say the same under `pictures` in the experiment",
-                )
-            networks["detection"].load_state_dict(whole.detection.state_dict())
+        _copy_weights(experiment, networks, loaded.network, start)
         origin = f"{start} ({loaded.note})" if loaded.note else f"{start}"
         return InitialNetworks(networks, origin, f"checkpoint {loaded.sha256}")
     if vgg is not None:
@@ -104,11 +82,47 @@ def make_networks(
     return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
 
 
+def _copy_weights(
+    experiment: Experiment, networks: dict[str, nn.Module], source: Any, path: Path
+) -> None:
+    """Give networks the weights of a checkpoint's: Det's too where Det is tuned.
+
+    Raises:
+        ModelError: The checkpoint is of another network.
+    """
+    network = networks["network"]
+    inner = getattr(source, "dmac", source)
+    then = f"Give the result of {experiment.start}"
+    wanted = experiment.network, getattr(network, "configuration", {})
+    if (getattr(inner, "architecture", None), getattr(inner, "configuration", {})) != wanted:
+        raise ModelError.expected(
+            path,
+            f"a checkpoint of {experiment.network}, width {experiment.width:g}",
+            f"one of {source.architecture} {getattr(inner, 'configuration', '')}",
+            then,
+        )
+    network.load_state_dict(inner.state_dict())
+    if experiment.stage != "detection":
+        return
+    if not hasattr(source, "detection"):
+        raise ModelError.expected(
+            path, "a checkpoint of DMAC with its detection network", "one of DMAC alone", then
+        )
+    if source.pictures != experiment.pictures:
+        raise ModelError.expected(
+            path,
+            f"a detection network that sees pictures as {experiment.pictures!r}",
+            f"{source.pictures!r}",
+            "Say the same under `pictures` in the experiment",
+        )
+    networks["detection"].load_state_dict(source.detection.state_dict())
+
+
 def find_start(experiment: Experiment, given: Path | None, folder: Path) -> Path | None:
     """Return the checkpoint that an experiment builds on; None where it builds on none.
 
     Args:
-        experiment: The experiment that is trained.
+        experiment: Experiment that is trained.
         given: Checkpoint that a user named; None takes the one in its usual place.
         folder: Folder of all runs.
 
@@ -157,10 +171,10 @@ def load_vgg(network: nn.Module, path: Path) -> str:
     for name, place in zip(names, _PLACES, strict=False):
         for part in ("weight", "bias"):
             key = f"features.{place}.{part}"
-            found, like = content.get(key), own[f"{name}.{part}"]
-            shape = (
-                tuple(found.shape) if isinstance(found, Tensor) and not found.is_nested else None
-            )
+            stored, like = content.get(key), own[f"{name}.{part}"]
+            shape = None
+            if isinstance(stored, Tensor) and not stored.is_nested:
+                shape = tuple(stored.shape)
             if shape != tuple(like.shape):
                 raise ModelError.expected(
                     f"{path}: {key}",
@@ -168,7 +182,7 @@ def load_vgg(network: nn.Module, path: Path) -> str:
                     "none" if shape is None else shape,
                     _GIVE_VGG,
                 )
-            state[f"{name}.{part}"] = checked_tensor(found, like, f"{path}: {key}", _GIVE_VGG)
+            state[f"{name}.{part}"] = checked_tensor(stored, like, f"{path}: {key}", _GIVE_VGG)
     weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
     state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
     features.load_state_dict(state)

@@ -16,7 +16,7 @@ def find_kinds(dataset: PairDataset, *, skip_unlabelled: bool = False) -> Kinds:
 
     Args:
         dataset: One or several sets of pairs.
-        skip_unlabelled: Leave out pairs of which ``describe_missing`` says anything.
+        skip_unlabelled: Leave out pairs without a label or a true mask.
     """
     places: dict[str, list[npt.NDArray[np.int64]]] = {}
     start = 0

@@ -23,15 +23,15 @@ class Learner:
     """A network with its optimizer.
 
     Args:
-        network: A network on its device.
-        spec: Name and settings of its optimizer.
+        network: Network on its device.
+        spec: Name and settings of the optimizer.
         options: Precision, pieces and compilation.
 
     Attributes:
-        network: The network, in training mode.
-        optimizer: What updates its weights.
-        statistics: Its running statistics, averaged over pieces and processes.
-        call: What a forward pass calls whose gradients the processes exchange.
+        network: Network in training mode.
+        optimizer: Optimizer of the network's weights.
+        statistics: Running statistics of the network, averaged over pieces and processes.
+        call: Module of forward passes whose gradients the processes exchange.
     """
 
     def __init__(self, network: nn.Module, spec: OptimizerSpec, options: TrainOptions) -> None:

@@ -24,8 +24,8 @@ class Log:
     """A CSV file that grows; after an interruption it is cut back to the state's step.
 
     Args:
-        path: The file.
-        columns: Its columns, ``step`` among them.
+        path: File of the log.
+        columns: Names of the columns, ``step`` among them.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -37,8 +37,8 @@ class Log:
         if self.path.exists() and step:
             text = self.path.read_text("utf-8", "replace").splitlines(keepends=True)[1:]
             at = self.columns.index("step")
-            whole = [line for line in text if line.endswith("\n")]
-            lines += [line for line in whole if 0 <= self._step(line, at) <= step]
+            complete = [line for line in text if line.endswith("\n")]
+            lines += [line for line in complete if 0 <= self._step(line, at) <= step]
         write_whole(self.path, "".join(lines).encode())
 
     @staticmethod
@@ -71,8 +71,8 @@ def read_log(path: Path, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
     """Return the lines of a log by column.
 
     Args:
-        path: The file.
-        numbers: Columns that must hold numbers, NaN included.
+        path: File of the log.
+        numbers: Names of columns that must hold numbers, NaN included.
 
     Raises:
         RunError: There is none, or it is no table of these columns.

@@ -35,8 +35,8 @@ class ForwardPass:
     Attributes:
         batch: Pictures, true masks and labels.
         logits: Logits of the probe's and of the donor's mask, (N, 2, h, w) or (N, 1, h, w).
-        experiment: The experiment that is trained.
-        opponents: Networks that learn beside it, by name.
+        experiment: Experiment that is trained.
+        opponents: Networks that learn beside the one that finds masks, by name.
     """
 
     batch: Batch
@@ -88,9 +88,9 @@ class LossTerm:
     """A term of the loss of the network that finds masks.
 
     Attributes:
-        compute: Function of a forward pass.
-        column: Name in ``history.csv``.
-        opponent: One of ``OPPONENTS`` that it needs; empty where it needs none.
+        compute: Function that returns the term of a forward pass.
+        column: Name of the loss in ``history.csv``.
+        opponent: Opponent that the term needs, one of ``OPPONENTS``; empty where it needs none.
     """
 
     compute: Callable[[ForwardPass], Tensor]
@@ -103,8 +103,8 @@ class Opponent:
     """A network that learns beside the one that finds masks, of the same name in ``NETWORKS``.
 
     Attributes:
-        compute: Function of a forward pass, the loss that it minimises.
-        column: Name in ``history.csv``.
+        compute: Function that returns the opponent's own loss of a forward pass.
+        column: Name of the loss in ``history.csv``.
     """
 
     compute: Callable[[ForwardPass], Tensor]
@@ -120,12 +120,12 @@ def _ce(step: ForwardPass) -> Tensor:
     return spatial_cross_entropy(step.logits, targets)
 
 
-def _det_of_generator(step: ForwardPass) -> Tensor:
+def _generator_det(step: ForwardPass) -> Tensor:
     """Return L_det^G, equation (11)."""
     return generator_detection_loss(step.ask_det(step.generated), step.batch["label"])
 
 
-def _dis_of_generator(step: ForwardPass) -> Tensor:
+def _generator_dis(step: ForwardPass) -> Tensor:
     """Return L_dis^G, equation (13) or (15)."""
     loss, _ = DISCRIMINATIVE[step.adversarial.form]
     return loss(step.ask_dis(step.generated))
@@ -145,8 +145,8 @@ def _dis(step: ForwardPass) -> Tensor:
 
 LOSS_TERMS: dict[str, LossTerm] = {
     "ce": LossTerm(_ce, "ce"),
-    "det": LossTerm(_det_of_generator, "det_g", opponent="detection"),
-    "dis": LossTerm(_dis_of_generator, "dis_g", opponent="discriminative"),
+    "det": LossTerm(_generator_det, "det_g", opponent="detection"),
+    "dis": LossTerm(_generator_dis, "dis_g", opponent="discriminative"),
 }
 OPPONENTS: dict[str, Opponent] = {
     "detection": Opponent(_det, "det_d"),

@@ -55,7 +55,7 @@ def generator_detection_loss(generated: Tensor, label: Tensor) -> Tensor:
 
     Args:
         generated: Det's logits on the pictures times the generated masks, (N, 2).
-        label: C_ab, int64 (N,): 1 correlated, 0 not.
+        label: C_ab, int64, (N,): 1 where the pictures share a region, 0 where not.
     """
     return functional.cross_entropy(generated.float(), label)
 
@@ -67,7 +67,7 @@ def detection_loss(truth: Tensor | None, generated: Tensor, label: Tensor) -> Te
         truth: Det's logits on the pictures times the true masks, (N, 2); None leaves that term
             out, the paper's DMAC+det.
         generated: Det's logits on the pictures times the generated masks, (N, 2).
-        label: C_ab, int64 (N,).
+        label: C_ab, int64, (N,): 1 where the pictures share a region, 0 where not.
     """
     loss = functional.cross_entropy(generated.float(), label)
     return loss if truth is None else loss + functional.cross_entropy(truth.float(), label)

@@ -10,13 +10,13 @@ class TrainOptions:
     Attributes:
         seed: Seed of initial weights, order of pairs and dropout.
         device: Torch device, such as ``cpu`` or ``cuda:0``.
-        precision: ``fp32`` or ``bf16``.
+        precision: Precision of forward passes, ``fp32`` or ``bf16`` (autocast).
         pieces: Number of pieces in which each process goes through its part of a batch.
         compile: Whether networks are compiled.
-        workers: Reading processes; 0: one thread reads ahead.
-        log_every: Steps from one line of ``history.csv`` to the next.
-        save_every: Steps from one saved state to the next.
-        evaluate_every: Steps from one evaluation to the next.
+        workers: Number of reading processes; 0: one thread reads ahead.
+        log_every: Number of steps from one line of ``history.csv`` to the next.
+        save_every: Number of steps from one saved state to the next.
+        evaluate_every: Number of steps from one evaluation to the next.
         max_minutes: Minutes after which this invocation saves and stops.
         skip_unlabelled: Leave out pairs without a label or a true mask; else they are refused.
     """

@@ -46,11 +46,11 @@ def make_request(
     """Return what decides the weights.
 
     Args:
-        experiment: What is done.
-        dataset: What is learnt from.
-        options: What a user chose.
-        identity: What decides the first weights.
-        part: How each batch is divided.
+        experiment: Experiment that is trained.
+        dataset: Pairs to learn from.
+        options: Device, precision, seed and so on.
+        identity: Hash of the file of initial weights, or how they were drawn.
+        part: Division of each batch among processes and pieces.
         left_out: Number of unlabelled pairs that are left out.
     """
     return {
@@ -85,32 +85,32 @@ def open_record(out: Path, name: str, request: dict[str, Any], overwrite: bool) 
     """Return a folder's record: of this request, begun or there already.
 
     Args:
-        out: The run's folder.
+        out: Folder of the run.
         name: Name of the checkpoint, without an ending.
-        request: What decides the weights.
+        request: Everything that decides the weights.
         overwrite: Remove what another run left, its network too.
 
     Raises:
         RunError: It holds another run, or its record or state is broken or gone.
     """
     path = out / RECORD
-    there: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     if path.exists():
         with suppress(CisdlError) if overwrite else nullcontext():
-            there = read_record(path)
+            record = read_record(path)
         if not overwrite:
-            return _resume(out, there, request)
-    old = {f"{name}.pt", str(there.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
-    for each in old:
-        (out / each).unlink(missing_ok=True)
+            return _resume(out, record, request)
+    old = {f"{name}.pt", str(record.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
+    for file in old:
+        (out / file).unlink(missing_ok=True)
     record = {"format": FORMAT, "complete": False, "request": request}
     write_json(path, record)
     return record
 
 
-def _resume(out: Path, there: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Return a record that is there, if it is of the same request and can be gone on from."""
-    was = there["request"]
+def _resume(out: Path, record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a run of the same request that can be resumed."""
+    was = record["request"]
     differing = [key for key in {**was, **request} if was.get(key) != request.get(key)]
     if differing:
         key = differing[0]
@@ -120,10 +120,10 @@ def _resume(out: Path, there: dict[str, Any], request: dict[str, Any]) -> dict[s
             f"another one ({key}: {was.get(key)})",
             "Use --overwrite to replace it, or choose another --out",
         )
-    if there["complete"] and (out / there.get("checkpoint", ".")).is_file():
-        return there
-    if there.get("step") and not (out / STATE).is_file():
+    if record["complete"] and (out / record.get("checkpoint", ".")).is_file():
+        return record
+    if record.get("step") and not (out / STATE).is_file():
         raise RunError.expected(
-            out / STATE, f"the state of step {there['step']:,}", "no such file", TRAIN_ANEW
+            out / STATE, f"the state of step {record['step']:,}", "no such file", TRAIN_ANEW
         )
-    return {**there, "complete": False}
+    return {**record, "complete": False}

@@ -17,14 +17,14 @@ class Statistics:
     """The buffers of a network that its forward passes update.
 
     Args:
-        network: On its device, in training mode.
+        network: Network on its device, in training mode.
         pieces: Number of pieces in which each process goes through its part of a batch.
     """
 
     def __init__(self, network: nn.Module, pieces: int) -> None:
         kept = network.state_dict(keep_vars=True)
-        self._buffers = [each for name, each in network.named_buffers() if name in kept]
-        self._floats = [each for each in self._buffers if each.is_floating_point()]
+        self._buffers = [buffer for name, buffer in network.named_buffers() if name in kept]
+        self._floats = [buffer for buffer in self._buffers if buffer.is_floating_point()]
         self._pieces = pieces
         self._before: list[Tensor] = []
         self._total: Tensor | None = None
@@ -36,11 +36,11 @@ class Statistics:
             yield
             return
         if number == 0:
-            self._before = [each.clone() for each in self._buffers]
+            self._before = [buffer.clone() for buffer in self._buffers]
             self._total = torch.zeros_like(self._flat())
         else:
-            for each, before in zip(self._buffers, self._before, strict=True):
-                each.copy_(before)
+            for buffer, before in zip(self._buffers, self._before, strict=True):
+                buffer.copy_(before)
         yield
         assert self._total is not None
         self._total += self._flat()
@@ -56,9 +56,9 @@ class Statistics:
 
     def _flat(self) -> Tensor:
         # float64: the mean of equal float32 numbers is that number, however many there are.
-        return torch.cat([each.detach().double().flatten() for each in self._floats])
+        return torch.cat([buffer.detach().double().flatten() for buffer in self._floats])
 
     def _set(self, flat: Tensor) -> None:
-        parts = torch.split(flat, [each.numel() for each in self._floats])
-        for each, part in zip(self._floats, parts, strict=True):
-            each.copy_(part.reshape(each.shape))
+        parts = torch.split(flat, [buffer.numel() for buffer in self._floats])
+        for buffer, part in zip(self._floats, parts, strict=True):
+            buffer.copy_(part.reshape(buffer.shape))

@@ -23,7 +23,7 @@ from cisdl_bench.models.checkpoints.content import (
     LAYOUT,
     Content,
     checked_tensor,
-    content_of,
+    read_content,
     shown,
 )
 from cisdl_bench.models.checkpoints.keras import read_dmvn
@@ -39,10 +39,10 @@ class Checkpoint:
     """A network with its weights, in evaluation mode, and where it comes from.
 
     Attributes:
-        network: One of ``models.networks``.
-        sha256: Of the file.
-        about: Its architecture, configuration, training record and versions.
-        note: What of the file was left unread or renamed; empty where nothing was.
+        network: Network of ``models.networks``.
+        sha256: SHA-256 of the file.
+        about: Architecture, configuration, training record and versions.
+        note: Entries of the file that were left unread or renamed; empty where none were.
     """
 
     network: nn.Module
@@ -55,9 +55,9 @@ def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) ->
     """Write a network's weights, whole or not at all; the ending says the format.
 
     Args:
-        path: ``.pt``, or ``.safetensors``.
-        network: One of ``models.networks``.
-        training: How it was trained, as JSON can say it.
+        path: File of the checkpoint, ``.pt`` or ``.safetensors``.
+        network: Network of ``models.networks``.
+        training: Training record, of values that JSON has.
 
     Raises:
         ModelError: The ending is another one.
@@ -101,16 +101,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         sha256 = hash_file(path)
     except OSError as error:
-        raise ModelError.expected(
-            path, "a checkpoint", error.strerror, "Give the path of a file that is there"
-        ) from error
+        raise ModelError.expected(path, "a checkpoint", error.strerror, "Check the path") from error
     if path.suffix in (".h5", ".hdf5", ".keras"):
         origin = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
         content = Content(origin, dict(read_dmvn(path)))
     elif path.suffix == ".safetensors":
-        content = content_of(_read_safetensors(path), path)
+        content = read_content(_read_safetensors(path), path)
     else:
-        content = content_of(load_tensors(path), path)
+        content = read_content(load_tensors(path), path)
     about = content.about
     network = build(
         shown(about["architecture"]), f"{path}: architecture", about.get("configuration")
@@ -125,13 +123,11 @@ def load_tensors(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: It is missing or broken, holds something else, or asks to run code.
     """
-    whole = "Copy or download it again"
+    copy_again = "Copy or download it again"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ModelError.expected(
-            path, "a torch file", error.strerror, "Give the path of a file that is there"
-        ) from error
+        raise ModelError.expected(path, "a torch file", error.strerror, "Check the path") from error
     except pickle.UnpicklingError as error:
         asked = next((line for line in str(error).splitlines() if "GLOBAL " in line), "")
         if asked:
@@ -142,13 +138,13 @@ def load_tensors(path: Path) -> dict[str, Any]:
                 f"a pickle that asks to run {shown(name)}",
                 "It was not run. Save `model.state_dict()` instead",
             ) from error
-        raise ModelError.expected(path, "a whole torch file", "a broken one", whole) from error
+        raise ModelError.expected(path, "a whole torch file", "a broken one", copy_again) from error
     except Exception as error:  # torch reports a damaged file by exceptions of any class
         raise ModelError.expected(
             path,
             "a whole torch file",
             f"{path.stat().st_size:,} bytes that are cut short or no such file",
-            whole,
+            copy_again,
         ) from error
     if not isinstance(content, dict):
         raise ModelError.expected(
@@ -166,8 +162,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
             text = (file.metadata() or {}).get(_KEY, "")
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:  # its errors and torch's, which share no class
-        said = (str(error).splitlines() or [""])[0]
-        raise ModelError.expected(path, "a whole safetensors file", f"'{said}'", then) from error
+        message = (str(error).splitlines() or [""])[0]
+        raise ModelError.expected(path, "a whole safetensors file", f"'{message}'", then) from error
     if not text:
         return state
     about = decoded(text.encode(), dict[str, Any], f"{path}: {_KEY}", then, ModelError)

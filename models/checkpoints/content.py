@@ -42,9 +42,9 @@ class Content(NamedTuple):
     """A checkpoint's content.
 
     Attributes:
-        about: Its architecture, configuration and training record.
-        state: Its tensors by our names; not yet compared with the network's.
-        note: What was left unread or renamed; empty where nothing was.
+        about: Architecture, configuration and training record.
+        state: Tensors by our names, not yet compared with the network's.
+        note: Entries that were left unread or renamed; empty where none were.
     """
 
     about: dict[str, Any]
@@ -52,12 +52,12 @@ class Content(NamedTuple):
     note: str = ""
 
 
-def content_of(content: Mapping[Any, Any], where: object) -> Content:
+def read_content(content: Mapping[Any, Any], where: object) -> Content:
     """Return what a dictionary holds: one of ours, or a published state dict.
 
     Args:
-        content: What was read from the file.
-        where: The file, which errors name.
+        content: Dictionary that was read from the file.
+        where: File that errors name.
 
     Raises:
         ModelError: It is neither, or an entry is of another type.
@@ -98,11 +98,11 @@ def _ours(content: dict[str, Any], where: object) -> Content:
 
 
 def _published(content: Mapping[str, Any], where: object) -> Content:
-    said: list[str] = []
-    name = next((each for each in _WRAPPERS if _holds_tensors(content.get(each))), "")
+    notes: list[str] = []
+    name = next((entry for entry in _WRAPPERS if _holds_tensors(content.get(entry))), "")
     if name and not any(isinstance(value, Tensor) for value in content.values()):
-        said.append(f"read from its entry {name!r}")
-        _note_unread([key for key in content if key != name], said)
+        notes.append(f"read from its entry {name!r}")
+        _note_unread([key for key in content if key != name], notes)
         content = content[name]
     named: dict[str, Tensor] = {}
     for key, value in content.items():
@@ -123,23 +123,23 @@ def _published(content: Mapping[str, Any], where: object) -> Content:
             f"the keys {first}",
             "For another network write a factory, see the README, Score your own network",
         )
-    _note_unread([key for key, value in content.items() if not isinstance(value, Tensor)], said)
+    _note_unread([key for key, value in content.items() if not isinstance(value, Tensor)], notes)
     prefix = next((p for p in _PREFIXES for key in content if str(key).startswith(p)), "")
     if prefix:
-        said.append(f"{prefix!r} removed from the names of its tensors")
+        notes.append(f"{prefix!r} removed from the names of its tensors")
     about = {"architecture": architecture, "origin": "published state dict"}
     state = {our_name(architecture, key): value for key, value in named.items()}
-    return Content(about, state, "; ".join(said))
+    return Content(about, state, "; ".join(notes))
 
 
-def _note_unread(keys: list[Any], said: list[str]) -> None:
+def _note_unread(keys: list[Any], notes: list[str]) -> None:
     if keys:
         more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-        said.append(f"left unread: {', '.join(shown(key) for key in keys[:3])}{more}")
+        notes.append(f"left unread: {', '.join(shown(key) for key in keys[:3])}{more}")
 
 
 def _holds_tensors(value: object) -> bool:
-    return isinstance(value, dict) and any(isinstance(each, Tensor) for each in value.values())
+    return isinstance(value, dict) and any(isinstance(entry, Tensor) for entry in value.values())
 
 
 def _without_prefixes(key: str) -> str:
@@ -167,10 +167,10 @@ def checked_tensor(value: object, like: Tensor, where: str, then: str) -> Tensor
     """Return a tensor in the type of another one, if it can take its place.
 
     Args:
-        value: What a file holds.
-        like: The network's own tensor.
-        where: The file and the tensor's name.
-        then: What to do next.
+        value: Entry of a file, perhaps a tensor.
+        like: Tensor of the network, whose shape and type are wanted.
+        where: File and name of the tensor, for an error.
+        then: Next step that an error names.
 
     Raises:
         ModelError: It is no plain tensor of that shape, or holds NaN or infinite numbers.

@@ -80,9 +80,9 @@ def read_dmvn(path: Path) -> dict[str, Tensor]:
     except ModelError:
         raise
     except Exception as error:  # HDF5 reports a damaged file by exceptions of any class
-        said = (str(error).splitlines() or [""])[0]
+        message = (str(error).splitlines() or [""])[0]
         raise ModelError.expected(
-            path, "a Keras 1.2 weights file of DMVN in HDF5", f"'{said}'", "Fetch the file again"
+            path, "a Keras 1.2 weights file of DMVN in HDF5", f"'{message}'", "Fetch the file again"
         ) from error
     if not state:
         raise ModelError.expected(
@@ -93,16 +93,16 @@ def read_dmvn(path: Path) -> dict[str, Tensor]:
 
 def _values(group: h5py.Group, name: str, path: Path) -> np.ndarray:
     """Return a dataset of numbers that lies in the file itself and is not absurdly large."""
-    link, found = group.get(name, getlink=True), group[name]
-    inside = isinstance(link, h5py.HardLink) and isinstance(found, h5py.Dataset)
-    if not inside or found.is_virtual or found.external:
+    link, dataset = group.get(name, getlink=True), group[name]
+    inside = isinstance(link, h5py.HardLink) and isinstance(dataset, h5py.Dataset)
+    if not inside or dataset.is_virtual or dataset.external:
         raise ModelError.expected(
             f"{path}: {name}", "a dataset of this file", "a link, a group or outer storage", _FETCH
         )
-    if found.dtype.kind not in "fiu" or not found.shape or found.nbytes > _MOST_BYTES:
-        got = f"{found.dtype} {found.shape}"
+    if dataset.dtype.kind not in "fiu" or not dataset.shape or dataset.nbytes > _MOST_BYTES:
+        got = f"{dataset.dtype} {dataset.shape}"
         raise ModelError.expected(f"{path}: {name}", "a weight of DMVN", got, _FETCH)
-    return np.asarray(found[()])
+    return np.asarray(dataset[()])
 
 
 def _our_name(weight: str, path: Path) -> str:

@@ -27,9 +27,9 @@ class ForeignNetwork(nn.Module):
     """Any callable of that interface as a network with ``detect``.
 
     Args:
-        call: The callable; a module moves to a device with this one.
-        where: What messages call it.
-        program: Whether it is a program in a file: an error within is told in one line.
+        call: Callable of two pictures; a module moves to a device with this one.
+        where: Name of the network in messages.
+        program: Whether the callable is a program in a file, whose errors are told in one line.
     """
 
     def __init__(self, call: Callable[..., Any], where: str, *, program: bool = False) -> None:
@@ -65,9 +65,11 @@ class ForeignNetwork(nn.Module):
             raise
         except Exception as error:  # there is no source of the user's to point at
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            said = next((line for line in lines if "Error:" in line), (lines or ["an error"])[0])
+            message = next((line for line in lines if "Error:" in line), (lines or ["an error"])[0])
             shape = tuple(probe.shape)
-            raise self._wrong(f"a program that takes two pictures {shape}", f"'{said}'") from error
+            raise self._wrong(
+                f"a program that takes two pictures {shape}", f"'{message}'"
+            ) from error
 
     def _check_ranges(self, answer: Sequence[Any]) -> None:
         for value in answer:
@@ -158,9 +160,9 @@ def _current(name: str) -> ModuleType:
     before = _IMPORTED.get(name)
     if before and any(not p.is_file() or p.read_bytes() != b for p, b in before.items()):
         gone = {str(path) for path in before}
-        for each, module in list(sys.modules.items()):
+        for imported, module in list(sys.modules.items()):
             if getattr(module, "__file__", None) in gone:
-                del sys.modules[each]
+                del sys.modules[imported]
         importlib.invalidate_caches()
     module = importlib.import_module(name)
     try:
@@ -202,6 +204,8 @@ def from_file(path: Path, kind: str, device: torch.device) -> ForeignNetwork:
         else:
             call = torch.export.load(path).module()
     except Exception as error:  # torch reports a damaged file by exceptions of any class
-        said = f"'{_first_line(error)}'"
-        raise ModelError.expected(path, f"a whole {kind} file", said, "Export it again") from error
+        message = f"'{_first_line(error)}'"
+        raise ModelError.expected(
+            path, f"a whole {kind} file", message, "Export it again"
+        ) from error
     return ForeignNetwork(call, str(path), program=True)

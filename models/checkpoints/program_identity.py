@@ -30,8 +30,8 @@ def program_identity(text: str, module: ModuleType, network: nn.Module) -> str |
 
     Args:
         text: ``module:factory``, as the user names it.
-        module: The factory's module.
-        network: What the factory made.
+        module: Module of the factory.
+        network: Network that the factory returned.
     """
     digest = hashlib.sha256(text.encode())
     try:
@@ -52,23 +52,23 @@ def imported_files(module: ModuleType) -> dict[str, Path]:
     Raises:
         OSError: The module has no file, or one cannot be read.
     """
-    file = _file_of(module)
+    file = _find_file(module)
     package = file.name == "__init__.py"
     depth = module.__name__.count(".") + package
     root = file.parents[depth]
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     waiting = [(module.__name__, file)]
     while waiting:
         name, path = waiting.pop()
-        if name in found:
+        if name in files:
             continue
-        found[name] = path
+        files[name] = path
         if path.suffix != ".py":
             continue
         inside = name if path.name == "__init__.py" else name.rpartition(".")[0]
         for imported in _imports(path.read_bytes(), inside):
-            waiting += _files_of(imported, root)
-    return found
+            waiting += _find_files(imported, root)
+    return files
 
 
 def _imports(source: bytes, package: str) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _imports(source: bytes, package: str) -> Iterator[str]:
                 yield str(first.value)
 
 
-def _files_of(name: str, root: Path) -> Iterator[tuple[str, Path]]:
+def _find_files(name: str, root: Path) -> Iterator[tuple[str, Path]]:
     """Yield a module below a folder and the packages around it, as far as there are files."""
     parts = [part for part in name.split(".") if part.isidentifier()]
     for k in range(1, len(parts) + 1):
@@ -108,16 +108,16 @@ def _sources(module: ModuleType, network: nn.Module) -> dict[str, bytes]:
     files = imported_files(module)
     call: Any = getattr(network, "call", network)
     for part in (call, *network.modules()):
-        of = part if isinstance(part, (FunctionType, MethodType)) else type(part)
-        name = of.__module__
+        definition = part if isinstance(part, (FunctionType, MethodType)) else type(part)
+        name = definition.__module__
         if name.split(".")[0] in ("torch", "builtins", "functools", "cisdl_bench"):
             continue
-        for each, path in imported_files(sys.modules[name]).items():
-            files.setdefault(each, path)
+        for module_name, path in imported_files(sys.modules[name]).items():
+            files.setdefault(module_name, path)
     return {name: path.read_bytes() for name, path in files.items()}
 
 
-def _file_of(module: ModuleType) -> Path:
+def _find_file(module: ModuleType) -> Path:
     file = getattr(module, "__file__", None)
     if not file:
         raise OSError(f"{module.__name__} has no file")
@@ -168,8 +168,8 @@ def _feed(digest: Any, name: str, value: Any) -> None:
         for key in sorted(value, key=repr):
             _feed(digest, f"{name}.{key!r}", value[key])
     elif isinstance(value, (list, tuple)):
-        for k, each in enumerate(value):
-            _feed(digest, f"{name}.{k}", each)
+        for k, item in enumerate(value):
+            _feed(digest, f"{name}.{k}", item)
 
 
 def _write(digest: Any, *parts: str | bytes) -> None:

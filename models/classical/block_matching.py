@@ -27,9 +27,9 @@ def nearest(
     """Return distances (n, most) and indices of the probe's blocks most alike to each donor's.
 
     Args:
-        donor: Features of the donor's blocks, (n, d).
-        probe: Features of the probe's, (m, d), m at least ``most``.
-        most: How many.
+        donor: Features of the donor's blocks, float32, (n, d).
+        probe: Features of the probe's blocks, float32, (m, d), m at least ``most``.
+        most: Number of neighbours of each block.
     """
     from scipy.spatial import cKDTree
 
@@ -43,10 +43,10 @@ def agreeing(
     """Return which blocks have enough neighbours on the grid with an offset near their own.
 
     Args:
-        offsets: (n, 2), block by block of a grid; NaN where a block has no match.
+        offsets: Offset of each block of a grid to its match, (n, 2); NaN where it has none.
         shape: Rows and columns of the grid.
-        within_px: How near.
-        at_least: How many make a block one that agrees.
+        within_px: Largest distance in px of two offsets that agree.
+        at_least: Number of neighbours that must agree with a block.
 
     Returns:
         bool, (n,).
@@ -68,9 +68,9 @@ def painted(centres: Points, side: int, shape: tuple[int, ...]) -> Probability:
     """Return the union of square blocks as a mask, float32 0 or 1, holes between them closed.
 
     Args:
-        centres: (n, 2), x and y.
-        side: Of a block in px.
-        shape: Of the mask.
+        centres: Centres of the blocks, x and y in px, (n, 2).
+        side: Side of a block in px.
+        shape: Shape of the mask.
     """
     mask = np.zeros(shape[:2], dtype=np.uint8)
     at = np.rint(centres).astype(int)

@@ -92,8 +92,10 @@ class DenseField:
         ]
         error = fit_error(smooth, self.fit_radius_px)
         good = ((error < self.max_fit_error) & alike).astype(np.uint8)
-        _, parts, found, _ = cv2.connectedComponentsWithStats(cv2.dilate(good, _disc(self.grow_px)))
-        large = found[:, cv2.CC_STAT_AREA] >= self.smallest_share * alike.size
+        _, parts, statistics, _ = cv2.connectedComponentsWithStats(
+            cv2.dilate(good, _disc(self.grow_px))
+        )
+        large = statistics[:, cv2.CC_STAT_AREA] >= self.smallest_share * alike.size
         large[0] = False
         _, nearest = cv2.distanceTransformWithLabels(
             1 - good, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -120,7 +122,7 @@ def fit_error(field: list[Floats], radius: int) -> Floats:
 
     Args:
         field: Offsets in x and in y, float32 (H, W) each.
-        radius: Of the disc in px.
+        radius: Radius of the disc in px.
 
     >>> y, x = np.mgrid[:9, :9].astype(np.float32)
     >>> bool(fit_error([2 + x / 2 - y, 3 * y], 2)[4, 4] < 1e-3)
@@ -132,8 +134,10 @@ def fit_error(field: list[Floats], radius: int) -> Floats:
     for part in field:
         values = part.astype(np.float64)
 
-        def summed(kernel: npt.NDArray[np.float64], of: npt.NDArray[np.float64]) -> Floats:
-            return np.asarray(cv2.filter2D(of, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT))
+        def summed(kernel: npt.NDArray[np.float64], image: npt.NDArray[np.float64]) -> Floats:
+            return np.asarray(
+                cv2.filter2D(image, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT)
+            )
 
         total += summed(disc, values**2) - summed(disc, values) ** 2 / disc.sum()
         for side in (x, y):
@@ -151,9 +155,9 @@ def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats,
     nearer. Draws are keyed by the pictures' size.
 
     Args:
-        first: Features, float32 (H, W, K).
-        second: Of the other picture, (H', W', K).
-        iterations: How often.
+        first: Features of one picture, float32, (H, W, K).
+        second: Features of the other picture, float32, (H', W', K).
+        iterations: Number of passes over the picture.
     """
     height, width = first.shape[:2]
     rows, columns = second.shape[:2]
@@ -174,11 +178,11 @@ def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats,
     def try_places(to_x: Ints, to_y: Ints) -> None:
         nonlocal best
         to_x, to_y = np.clip(to_x, 0, columns - 1), np.clip(to_y, 0, rows - 1)
-        found = distance(to_x, to_y)
-        better = found < best
+        distances = distance(to_x, to_y)
+        better = distances < best
         np.copyto(best_x, to_x, where=better)
         np.copyto(best_y, to_y, where=better)
-        best = np.where(better, found, best)
+        best = np.where(better, distances, best)
 
     for turn in range(iterations):
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):

@@ -72,16 +72,16 @@ class LuoBlocks:
         at = grid(picture.shape, half, step)
         colours = cv2.blur(picture.astype(np.float32), (self.side_px, self.side_px))
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        whole = np.ones((self.side_px, self.side_px), dtype=np.float32)
-        total = cv2.filter2D(grey, cv2.CV_32F, whole)
+        block = np.ones((self.side_px, self.side_px), dtype=np.float32)
+        total = cv2.filter2D(grey, cv2.CV_32F, block)
         shares = [
             cv2.filter2D(grey, cv2.CV_32F, kernel) / np.maximum(total, 1.0)
             for kernel in _halves(self.side_px)
         ]
         parts = [colours / self.max_colour, np.stack(shares, axis=2) / self.max_share]
         x, y = at.T
-        mean = total / whole.size
-        square = cv2.filter2D(grey * grey, cv2.CV_32F, whole) / whole.size
+        mean = total / block.size
+        square = cv2.filter2D(grey * grey, cv2.CV_32F, block) / block.size
         deviation = np.sqrt(np.maximum(square - mean * mean, 0))[y, x]
         return at, np.concatenate(parts, axis=2)[y, x], deviation
 

@@ -15,11 +15,11 @@ class Ransac:
     """What a map must be like.
 
     Attributes:
-        min_matches: Fewer matches, or fewer inliers, give no map.
-        residual_px: An inlier lies this near to where the map takes it.
-        trials: Samples of three matches.
-        min_scale: Maps whose axes shrink a region more are refused.
-        max_scale: Or grow it more.
+        min_matches: Number of matches, and of inliers, that a map needs.
+        residual_px: Largest distance in px of an inlier from where the map takes it.
+        trials: Number of samples of three matches.
+        min_scale: Smallest factor by which a map may scale an axis.
+        max_scale: Largest factor by which a map may scale an axis.
     """
 
     min_matches: int
@@ -37,9 +37,9 @@ class Ransac:
         and the number of matches alone.
 
         Args:
-            source: x and y of the matches in one picture, (n, 2).
-            target: In the other.
-            key: What the draws are for.
+            source: x and y of the matches in one picture, float64, (n, 2).
+            target: x and y of the matches in the other picture, float64, (n, 2).
+            key: Key of the random samples, such as the method's name.
         """
         n = len(source)
         if n < max(3, self.min_matches):

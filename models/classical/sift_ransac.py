@@ -50,10 +50,10 @@ class SiftRansac:
         ransac = Ransac(
             self.min_matches, self.residual_px, self.trials, self.min_scale, self.max_scale
         )
-        found = ransac.affine(donor_points, probe_points, "sift-ransac")
-        if found is None:
+        fit = ransac.affine(donor_points, probe_points, "sift-ransac")
+        if fit is None:
             return empty_detection(view)
-        matrix, inliers = found
+        matrix, inliers = fit
         donor = self.alike(view.donor, view.probe, matrix, donor_points[inliers])
         height, width = view.probe.shape[:2]
         taken = cv2.warpAffine(donor, matrix, (width, height), flags=cv2.INTER_LINEAR)
@@ -63,15 +63,15 @@ class SiftRansac:
         """Return the matched key points of two pictures, float64 (M, 2) each: x and y in px."""
         from skimage.feature import SIFT, match_descriptors
 
-        found = []
+        described = []
         for picture in (donor, probe):
             sift = SIFT(upsampling=self.upsampling)
             try:
                 sift.detect_and_extract(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
             except RuntimeError:  # scikit-image: not a single key point, as in a flat picture
                 return np.zeros((0, 2)), np.zeros((0, 2))
-            found.append((sift.keypoints[:, ::-1].astype(np.float64), sift.descriptors))
-        (donor_points, first), (probe_points, second) = found
+            described.append((sift.keypoints[:, ::-1].astype(np.float64), sift.descriptors))
+        (donor_points, first), (probe_points, second) = described
         pairs = match_descriptors(first, second, max_ratio=self.max_ratio, cross_check=True)
         return donor_points[pairs[:, 0]], probe_points[pairs[:, 1]]
 

@@ -28,12 +28,12 @@ def radial(order: int, repetition: int, r: npt.NDArray[np.float64]) -> npt.NDArr
     return total
 
 
-def orders_of(highest: int) -> list[tuple[int, int]]:
+def moment_orders(highest: int) -> list[tuple[int, int]]:
     """Return (n, m) of the moments up to an order, m not negative, the mean left out.
 
     Without the mean, a change of luminance changes nothing.
 
-    >>> orders_of(3)
+    >>> moment_orders(3)
     [(1, 1), (2, 0), (2, 2), (3, 1), (3, 3)]
     """
     return [(n, m) for n in range(1, highest + 1) for m in range(n % 2, n + 1, 2)]
@@ -49,7 +49,7 @@ def _kernels(radius: int, highest: int) -> tuple[Complex, ...]:
     angle = np.arctan2(y, x)
     area = _averaged(np.where(r <= 1, 1.0, 0.0).astype(np.complex128))
     kernels = []
-    for n, m in orders_of(highest):
+    for n, m in moment_orders(highest):
         polynomial = radial(n, m, r) * np.exp(-1j * m * angle)
         kernel = _averaged(np.where(r <= 1, polynomial, 0).astype(np.complex128))
         kernel -= area * (kernel.sum() / area.sum())  # a disc of one grey gives 0
@@ -66,14 +66,14 @@ def zernike_magnitudes(grey: Floats, radius: int, highest: int) -> Floats:
     """Return the magnitudes of the moments of the disc around every pixel.
 
     Args:
-        grey: float32, (H, W); beyond the border it is mirrored.
-        radius: Of the disc in px.
+        grey: Grey picture, float32, (H, W); it is mirrored beyond its border.
+        radius: Radius of the disc in px.
         highest: Order of the highest moments.
 
     Returns:
-        float32, (H, W, K), K as ``orders_of``.
+        float32, (H, W, K), K as ``moment_orders``.
     """
-    found = []
+    magnitudes = []
     for kernel in _kernels(radius, highest):
         parts = [
             cv2.filter2D(
@@ -81,5 +81,5 @@ def zernike_magnitudes(grey: Floats, radius: int, highest: int) -> Floats:
             )
             for part in (kernel.real, kernel.imag)
         ]
-        found.append(cv2.magnitude(parts[0], parts[1]))
-    return np.stack(found, axis=2)
+        magnitudes.append(cv2.magnitude(parts[0], parts[1]))
+    return np.stack(magnitudes, axis=2)

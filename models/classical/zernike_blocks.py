@@ -46,7 +46,7 @@ class ZernikeBlocks:
 
     def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks, empty where too few blocks have one affine map."""
-        found = []
+        described = []
         for picture, step in (
             (view.donor, self.donor_step_px),
             (view.probe, self.probe_step_px),
@@ -54,8 +54,8 @@ class ZernikeBlocks:
             grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
             at = grid(picture.shape, self.radius_px, step)
             moments = zernike_magnitudes(grey, self.radius_px, self.order)
-            found.append((at.astype(np.float64), moments[at[:, 1], at[:, 0]]))
-        (donor_at, donor), (probe_at, probe) = found
+            described.append((at.astype(np.float64), moments[at[:, 1], at[:, 0]]))
+        (donor_at, donor), (probe_at, probe) = described
         if not len(donor) or not len(probe):
             return empty_detection(view)
         length = np.linalg.norm(donor, axis=1)

@@ -93,7 +93,7 @@ def _translated(totals: Tensor) -> Tensor:
     Among equal totals the lower channel, row shift times w plus column shift, comes first.
 
     Args:
-        totals: (N, h, w).
+        totals: Sums over positions, (N, h, w).
 
     Returns:
         int64, (N, 6, h w): positions by number, row times w plus column.

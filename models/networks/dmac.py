@@ -70,8 +70,8 @@ class Dmac(nn.Module):
         """Return the logits of both masks at 1/8 of the resolution; class 1 is 'tampered'.
 
         Args:
-            probe: RGB, 0 to 255, uint8 or float, (N, 3, H, W).
-            donor: RGB, 0 to 255, uint8 or float, (N, 3, H, W).
+            probe: Probe pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
+            donor: Donor pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
 
         Returns:
             Logits of the probe and of the donor, float32, (N, 2, H/8, W/8), rounded up.

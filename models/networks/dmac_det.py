@@ -17,7 +17,7 @@ def shrunk_pictures(pictures: Tensor, side: int, levels: str = MINUS_MEAN) -> Te
     """Return pictures average-pooled to what Det and Dis see (section III-D), in BGR.
 
     Args:
-        pictures: RGB, 0 to 255, (N, 3, H, W).
+        pictures: Pictures, RGB, 0 to 255, (N, 3, H, W).
         side: Side of the result in px.
         levels: One of ``LEVELS``: ``bgr-minus-mean`` is 0 to 255 less ``BGR_MEAN``, as DMAC sees
             them; ``-1..1`` is 0 to 255 by 127.5, less 1.
@@ -84,5 +84,5 @@ class DmacDet(nn.Module):
             for picture, of_mask in zip((probe, donor), logits, strict=True)
         )
         score = self.detection(*masked).float().softmax(dim=1)[:, 1]
-        of_probe, of_donor = (self.dmac.probability(each, size) for each in logits)
+        of_probe, of_donor = (self.dmac.probability(of_mask, size) for of_mask in logits)
         return Detection(of_probe, of_donor, score)

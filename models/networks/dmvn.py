@@ -51,8 +51,8 @@ class Validator(nn.Module):
         """Return (N, 32).
 
         Args:
-            masks: Of donor and probe, probabilities (N, 1, 256, 256).
-            features: Of donor and probe, (N, 512, 16, 16).
+            masks: Masks of donor and probe, probabilities, (N, 1, 256, 256) each.
+            features: Features of donor and probe, (N, 512, 16, 16) each.
         """
         pooled = [functional.max_pool2d(mask, 16) for mask in masks]
         donor, probe = (
@@ -88,8 +88,8 @@ class Dmvn(nn.Module):
         """Return the logits of both masks, float32 (N, 1, 256, 256), and of the two classes.
 
         Args:
-            probe: RGB, 0 to 255, uint8 or float, (N, 3, 256, 256).
-            donor: RGB, 0 to 255, uint8 or float, of the probe's shape.
+            probe: Probe pictures, RGB, 0 to 255, uint8 or float, (N, 3, 256, 256).
+            donor: Donor pictures, RGB, 0 to 255, same shape as ``probe``.
 
         Returns:
             The probe's, the donor's, and (N, 2), of which class 1 is 'spliced'.

@@ -32,8 +32,8 @@ class DmvnBn(nn.Module):
         """Return the logits of both masks, each float32 (N, 1, H, W).
 
         Args:
-            probe: RGB, 0 to 255, uint8 or float, (N, 3, H, W), H and W multiples of 16.
-            donor: RGB, 0 to 255, uint8 or float, of the probe's shape.
+            probe: Probe pictures, RGB, 0 to 255, (N, 3, H, W), H and W multiples of 16.
+            donor: Donor pictures, RGB, 0 to 255, same shape as ``probe``.
         """
         (features,) = self.describe(torch.cat((probe, donor)))
         n = len(probe)

@@ -9,10 +9,10 @@ class Conv(nn.Module):
     """Convolution that keeps the size, batch normalisation where asked for, ReLU.
 
     Args:
-        before: Input channels.
-        after: Output channels.
+        before: Number of input channels.
+        after: Number of output channels.
         kernel: Odd side of the kernel.
-        norm: With batch normalisation, epsilon 0.001 as in Keras.
+        norm: Whether it has batch normalisation, epsilon 0.001 as in Keras.
     """
 
     def __init__(self, before: int, after: int, kernel: int, norm: bool) -> None:
@@ -77,8 +77,8 @@ class MaskDecoder(nn.Module):
     a last block (5, 7, 11) of 1 a branch, and a 1x1 convolution.
 
     Args:
-        norm: With batch normalisation.
-        upsampling: ``nearest`` or ``bilinear`` (align_corners).
+        norm: Whether convolutions are followed by batch normalisation.
+        upsampling: How masks are upsampled, ``nearest`` or ``bilinear`` (align_corners).
     """
 
     def __init__(self, norm: bool, upsampling: str) -> None:

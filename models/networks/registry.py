@@ -23,8 +23,8 @@ class NetworkSpec:
     """What the toolkit must know of a network before it is built.
 
     Attributes:
-        path: Its class, ``module:name``. The class has the name of its entry as ``architecture``
-            and, if it takes arguments, theirs as ``configuration``.
+        path: Class of the network, ``module:name``. Its ``architecture`` is the name of its entry,
+            its ``configuration`` the arguments that it takes.
         finds_masks: Whether it can be scored: it has ``detect(probe, donor)``.
         trainable: Whether an experiment can train it by itself: called with both pictures it
             returns the logits of both masks.
@@ -88,7 +88,7 @@ def build(
     """Return a network with weights not yet meant for anything.
 
     Args:
-        architecture: One of ``NETWORKS``.
+        architecture: Name of the network, one of ``NETWORKS``.
         where: The file or option that an error names.
         configuration: Arguments of the network.
 

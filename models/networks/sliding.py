@@ -19,9 +19,9 @@ class SlidingWindows(nn.Module):
     computed once, where the release computes them for each window of the other picture again.
 
     Args:
-        network: DMAC or DMVN-BN.
+        network: Network with features of its own, DMAC or DMVN-BN.
         window: Side of a window in px.
-        stride: Between windows in px.
+        stride: Distance of neighbouring windows in px.
 
     Raises:
         ModelError: The network has no separate features.
@@ -41,8 +41,8 @@ class SlidingWindows(nn.Module):
         """Return both masks' probabilities at the pictures' own size.
 
         Args:
-            probe: RGB, 0 to 255, (N, 3, H, W); windows of this stride fill H and W.
-            donor: The same shape.
+            probe: Probe pictures, RGB, 0 to 255, (N, 3, H, W); windows fill H and W.
+            donor: Donor pictures, RGB, 0 to 255, same shape as ``probe``.
 
         Raises:
             ModelError: They do not.
@@ -58,18 +58,18 @@ class SlidingWindows(nn.Module):
             [self.network.describe(picture[..., rows, columns]) for rows, columns in places]
             for picture in (probe, donor)
         )
-        whole = [self.network.describe(_shrunk(picture, small)) for picture in (probe, donor)]
-        probe_mask, donor_mask = self._masks(whole[0], whole[1], size)
-        for (here, first), (there, second) in product(
+        shrunk = [self.network.describe(_shrunk(picture, small)) for picture in (probe, donor)]
+        probe_mask, donor_mask = self._masks(shrunk[0], shrunk[1], size)
+        for (probe_place, first), (donor_place, second) in product(
             zip(places, of_probe, strict=True), zip(places, of_donor, strict=True)
         ):
             masks = self._masks(first, second, small)
-            for mask, place, found in (
-                (probe_mask, here, masks[0]),
-                (donor_mask, there, masks[1]),
+            for mask, place, window_mask in (
+                (probe_mask, probe_place, masks[0]),
+                (donor_mask, donor_place, masks[1]),
             ):
                 part = mask[..., place[0], place[1]]
-                torch.maximum(part, found, out=part)
+                torch.maximum(part, window_mask, out=part)
         return Detection(probe_mask, donor_mask)
 
     def _masks(

@@ -12,7 +12,7 @@ def resize_masks(masks: Tensor, size: Sequence[int]) -> Tensor:
     Bilinear with ``align_corners``: the centres of the corner pixels stay in the corners.
 
     Args:
-        masks: Probabilities, (N, h, w) or (N, 1, h, w).
+        masks: Coarse masks, probabilities, (N, h, w) or (N, 1, h, w).
         size: Height and width of the pictures.
 
     Returns:

@@ -31,7 +31,7 @@ class Prepare(nn.Module):
         """Return float32 (N, 3, H, W) in channels-last order.
 
         Args:
-            pictures: RGB, 0 to 255, uint8 or float, (N, 3, H, W).
+            pictures: Pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
         """
         bgr = pictures.flip(1).to(torch.float32) - self.mean
         return bgr.contiguous(memory_format=torch.channels_last)
@@ -55,7 +55,7 @@ class Vgg16(nn.Module):
         channels = 3
         self.names: list[list[str]] = []
         for number, full in enumerate(BLOCKS[:blocks], start=1):
-            outputs = tuple(max(1, round(width * each)) for each in full)
+            outputs = tuple(max(1, round(width * channels_out)) for channels_out in full)
             rate = dilation[number - 1]
             self.names.append([])
             for k, (before, after) in enumerate(pairwise((channels, *outputs)), start=1):

@@ -315,7 +315,7 @@ def test_ctrl_c_keeps_what_is_finished(coco: Path, tmp_path: Path) -> None:
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 130
     assert shown.strip().splitlines()[-1] == (
-        "cisdl-bench: stopped; what is finished is kept, the same command goes on"
+        "cisdl-bench: stopped; what is finished is kept, the same command resumes"
     )
     assert "Traceback" not in shown
     again = typed(*words, "--out", tmp_path, "--jobs", 1)

@@ -39,8 +39,8 @@ def test_several_instances_of_one_donor_are_each_cut_out_by_their_own_mask(coco,
     from cisdl_bench.generate.run import make_sets
     from cisdl_bench.store.folder import DataFolder
 
-    orders = make_set_jobs([spec], [], of.__getitem__, seed=0, pairs=60)
-    make_sets(orders, DataFolder(tmp_path), Heard())
+    set_jobs = make_set_jobs([spec], [], of.__getitem__, seed=0, pairs=60)
+    make_sets(set_jobs, DataFolder(tmp_path), Heard())
     pairs = open_pairs(tmp_path / "raw")
     rows = pairs.rows
     same_donor = rows["donor_id"][1:] == rows["donor_id"][:-1]

@@ -35,6 +35,6 @@ def test_small_sets_have_their_fingerprints(tmp_path: Path) -> None:
     names = {"raw-easy": 12, "combination-difficult": 12, "release-scale-normal": 4}
     names |= {"flip-normal": 6, "perspective-easy": 6}
     for name, pairs in names.items():
-        orders = make_set_jobs([name], [], source_of, seed=0, pairs=pairs)
-        made = make_sets(orders, DataFolder(tmp_path), Heard())[0]
+        set_jobs = make_set_jobs([name], [], source_of, seed=0, pairs=pairs)
+        made = make_sets(set_jobs, DataFolder(tmp_path), Heard())[0]
         assert made["fingerprint"] == known[0][name], name

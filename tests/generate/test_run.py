@@ -327,9 +327,9 @@ def test_a_folder_that_cannot_be_written(coco: Path, tmp_path: Path) -> None:
     of = open_coco(coco, "val", tmp_path / "index")
     from cisdl_bench.generate.jobs import make_set_jobs
 
-    orders = make_set_jobs(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
+    set_jobs = make_set_jobs(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
     with pytest.raises(StoreError, match="out: expected a place to write to, got 'Not a"):
-        make_sets(orders, DataFolder(blocked / "out"), Heard())
+        make_sets(set_jobs, DataFolder(blocked / "out"), Heard())
 
 
 def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
@@ -369,8 +369,8 @@ def make_test(root: Path, out: Path, told: Heard, **settings: bool) -> dict:
     of = open_coco(root, "val", out / "index")
     from cisdl_bench.generate.jobs import make_set_jobs
 
-    orders = make_set_jobs(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
-    return make_sets(orders, DataFolder(out), told, **settings)[0]
+    set_jobs = make_set_jobs(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
+    return make_sets(set_jobs, DataFolder(out), told, **settings)[0]
 
 
 def test_a_source_without_a_fitting_instance_is_refused(tmp_path: Path, coco: Path) -> None:

@@ -72,7 +72,7 @@ def test_masks_fit_pycocotools_at_full_size(coco_mini: Path, tmp_path: Path, cap
         expected = cv2.resize(full * 255, (256, 256), interpolation=cv2.INTER_AREA) >= 128
         if expected.mean() < 0.01:
             continue
-        mask = source.region(a, index.picture_of(a), 256).on_canvas(256)
+        mask = source.region(a, index.find_picture(a), 256).on_canvas(256)
         rle = bool(index.annotation_is_rle[a])
         overlaps[rle].append((mask & expected).sum() / (mask | expected).sum())
     assert len(overlaps[False]) > 500

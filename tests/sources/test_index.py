@@ -40,7 +40,7 @@ def test_agrees_with_pycocotools_on_real_annotations(coco_mini: Path, split: str
         for a in range(index.first_annotation[p], index.first_annotation[p + 1]):
             entry = reference.anns[int(index.annotation_id[a])]
             assert entry["image_id"] == image["id"]
-            assert index.picture_of(a) == p
+            assert index.find_picture(a) == p
             shape = entry["segmentation"]
             if isinstance(shape, dict):
                 assert index.annotation_is_rle[a]

@@ -31,8 +31,8 @@ def make_pairs(coco: Path, out: Path, pairs: int) -> Path:
     out.mkdir(exist_ok=True)
     (out / "small.toml").write_text(text)
     source = open_coco(coco, "train", out / "index")
-    orders = make_set_jobs([str(out / "small.toml")], [], lambda _: source, seed=0, pairs=pairs)
-    make_sets(orders, DataFolder(out), Heard())
+    set_jobs = make_set_jobs([str(out / "small.toml")], [], lambda _: source, seed=0, pairs=pairs)
+    make_sets(set_jobs, DataFolder(out), Heard())
     return out / "training"
 
 

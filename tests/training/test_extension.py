@@ -94,6 +94,9 @@ def test_a_new_network_is_one_entry(
     assert result["about"]["architecture"] == "tiny"
     assert result["summary"]["pairs"] == 33
     assert 0 <= result["summary"]["mask_auc"] <= 1
+    words = ("--experiment", tmp_path / "mine.toml", "--data", pairs64, "--init", "vgg16.pth")
+    refused = CliRunner().invoke(main, ["train", *map(str, words), "-o", str(tmp_path / "other")])
+    assert "tiny has no blocks of VGG-16. Leave --init out." in refused.output
     refused = CliRunner().invoke(main, ["profile", "tiny", "--size", "60"])
     assert "expected a side that 8 divides for tiny, got 60 px" in refused.output
 

@@ -108,7 +108,7 @@ def test_other_peoples_files_are_refused(tmp_path: Path) -> None:
     torch.save([torch.ones(2)], path)
     with pytest.raises(ModelError, match=r"expected a dictionary of tensors, got list"):
         load_checkpoint(path)
-    with pytest.raises(ModelError, match=r"Give the path of a file that is there"):
+    with pytest.raises(ModelError, match=r"Check the path"):
         load_checkpoint(tmp_path / "absent.pt")
 
 

@@ -12,7 +12,7 @@ from cisdl_bench.models.classical.block_matching import agreeing
 from cisdl_bench.models.classical.dense_field import fit_error, patch_match
 from cisdl_bench.models.classical.ransac import Ransac
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
-from cisdl_bench.models.classical.zernike import orders_of, zernike_magnitudes
+from cisdl_bench.models.classical.zernike import moment_orders, zernike_magnitudes
 from cisdl_bench.models.detection import View
 
 METHODS = ("luo-blocks", "zernike-blocks", "sift-ransac", "dense-field")
@@ -77,7 +77,7 @@ def test_the_same_answer_again_and_pictures_of_other_sizes(method: str) -> None:
 def test_zernike_magnitudes_do_not_change_when_the_picture_is_turned() -> None:
     picture = cv2.GaussianBlur(data.camera()[100:229, 200:329].astype(np.float32), (0, 0), 2)
     plain = zernike_magnitudes(picture, 10, 5)[64, 64]
-    assert len(plain) == len(orders_of(5)) == 11
+    assert len(plain) == len(moment_orders(5)) == 11
     for degrees in (90, 37):
         matrix = cv2.getRotationMatrix2D((64, 64), degrees, 1)
         turned = cv2.warpAffine(picture, matrix, (129, 129), flags=cv2.INTER_CUBIC)
