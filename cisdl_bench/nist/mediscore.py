@@ -10,7 +10,8 @@ from cisdl_bench.metrics import detection, localization
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.nist import detection as nist_detection
 from cisdl_bench.nist import sweep
-from cisdl_bench.records import Pixels, Reference
+from cisdl_bench.pairs import Reference
+from cisdl_bench.records import Pixels
 
 #: A pixel is manipulated at this level and below, in ``Actual`` numbers: probability above 0.5.
 ACTUAL = 127

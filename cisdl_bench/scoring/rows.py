@@ -16,14 +16,8 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.summary import ScoredPairs, mask_values, pair_scores
-from cisdl_bench.records import (
-    DIFFICULTIES,
-    KINDS,
-    LISTED_KINDS,
-    SIDES,
-    UNLABELLED,
-    Pairs,
-)
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.records import DIFFICULTIES, KINDS, LISTED_KINDS, SIDES, UNLABELLED
 
 Value = int | float | str | None
 

@@ -77,7 +77,7 @@ def pair_digest(row: Any, picture_digests: Bytes, masks: Bytes) -> bytes:
 
 
 class ImportedPairs(StoredPairs):
-    """The pairs of an imported set; see ``records.Pairs``.
+    """The pairs of an imported set; see ``pairs.Pairs``.
 
     ``rows`` and ``digests`` have one entry for each pair, ``rows`` with the fields of ``PAIR_ROW``.
     What could not be used was not imported, see the set's ``skipped.csv``.
@@ -129,7 +129,7 @@ class ImportedPairs(StoredPairs):
     def read_into(
         self, index: int, probe: Any, donor: Any, probe_mask: Any, donor_mask: Any
     ) -> int:
-        """Fill arrays with one pair; return its label; see ``records.Pairs``."""
+        """Fill arrays with one pair; return its label; see ``pairs.Pairs``."""
         place = self._place[index]
         for picture, position in zip((probe, donor), self._pictures[place], strict=True):
             self.pictures.read_into(int(position), picture)
