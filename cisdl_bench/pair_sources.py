@@ -9,8 +9,8 @@ from cisdl_bench.adapters.find import find_lists, read_list
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import StoreError
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Pairs
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.sets import find_sets
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 # A package may import what stands before it; packages of one row know nothing of each other.
 ROWS = [
     {"errors", "records", "progress", "scratch", "hashing", "csv_text", "versions"},
-    {"validation", "strict_json", "packaged"},
+    {"validation", "strict_json", "packaged", "pairs"},
     {"transforms"},
     {"specs", "seeding", "devices", "engine"},
     {"sources", "metrics"},

@@ -19,13 +19,14 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.picture import read_picture, read_shape
 from cisdl_bench.adapters.usable import classify_reason
 from cisdl_bench.errors import SourceError
-from cisdl_bench.records import Mask, Pairs, Pixels, Reference
+from cisdl_bench.pairs import Pairs, Reference
+from cisdl_bench.records import Mask, Pixels
 
 _KEPT = 16  # pictures on the canvas, in each process
 
 
 class ListedPairs(Pairs):
-    """Pairs of a list; see ``records.Pairs``.
+    """Pairs of a list; see ``pairs.Pairs``.
 
     Classical methods see what ``pairs[i]`` gives, pictures rounded to 8 bits; networks are fed what
     ``read_into`` gives, which is not rounded for the DMAC authors' released lists. Pickled, the
@@ -152,7 +153,7 @@ class ListedPairs(Pairs):
     def read_into(
         self, index: int, probe: Any, donor: Any, probe_mask: Any, donor_mask: Any
     ) -> int:
-        """Fill arrays with one pair; return its label; see ``records.Pairs``.
+        """Fill arrays with one pair; return its label; see ``pairs.Pairs``.
 
         Raises:
             SourceError: A file cannot be read, or a mask is of another size than its picture.
@@ -237,7 +238,7 @@ class ListedPairs(Pairs):
     def reference(
         self, index: int, side: int, shape: tuple[int, int], zones: tuple[int, int] = (0, 0)
     ) -> Reference | None:
-        """Return what a predicted mask is compared with; see ``records.Pairs``.
+        """Return what a predicted mask is compared with; see ``pairs.Pairs``.
 
         Raises:
             SourceError: The true mask is of another size than its picture, or cannot be read.

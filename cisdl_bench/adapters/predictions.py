@@ -20,7 +20,7 @@ from cisdl_bench.adapters.files import hash_files
 from cisdl_bench.adapters.formats import load, prediction_format
 from cisdl_bench.adapters.table import Row, read_header, read_table
 from cisdl_bench.errors import SourceError
-from cisdl_bench.records import Pairs
+from cisdl_bench.pairs import Pairs
 
 EMPTY = "empty"
 _MASK_COLUMNS = ("probe_mask", "donor_mask")

@@ -10,11 +10,13 @@ from cisdl_bench.metrics import detection, localization
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.nist import detection as nist_detection
 from cisdl_bench.nist import sweep
-from cisdl_bench.records import Pixels, Reference
+from cisdl_bench.pairs import Reference
+from cisdl_bench.records import Pixels
 
 #: A pixel is manipulated at this level and below, in ``Actual`` numbers: probability above 0.5.
 ACTUAL = 127
-SIDES = ("p", "d")
+#: How NIST's names of columns begin for the probe's and for the donor's mask.
+PREFIXES = ("p", "d")
 _METRICS = ("NMM", "MCC", "BWL1")
 
 Row = dict[str, Any]
@@ -102,7 +104,7 @@ def localization_rows(masks: Pairs) -> list[Row]:
 def common_thresholds(masks: Pairs) -> dict[str, int]:
     """Return for each side the threshold with the highest sum of MCC over these masks."""
     thresholds = {}
-    for side in SIDES:
+    for side in PREFIXES:
         sweeps = [pair[side].sweep for pair in masks if side in pair]
         thresholds[side] = sweep.best_common_threshold(sweeps) if sweeps else -1
     return thresholds
@@ -117,7 +119,7 @@ def localization_summary(masks: Pairs) -> Row:
     """
     rows, common = localization_rows(masks), common_thresholds(masks)
     summary: Row = {}
-    for side in SIDES:
+    for side in PREFIXES:
         mine = [
             {name: value for name, value in row.items() if name.startswith(side)}
             for row in rows

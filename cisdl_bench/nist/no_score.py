@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from cisdl_bench.adapters.formats import format_spec
-from cisdl_bench.records import Mask, Pixels, Reference
+from cisdl_bench.pairs import Reference
+from cisdl_bench.records import Mask, Pixels
 
 
 class Zones(NamedTuple):

@@ -7,13 +7,13 @@ from cisdl_bench.adapters.pairs import ListedPairs
 from cisdl_bench.adapters.predictions import Predictions
 from cisdl_bench.errors import SourceError
 from cisdl_bench.nist.no_score import Zones, score_reference
-from cisdl_bench.records import Reference
+from cisdl_bench.pairs import Reference
 
 NIST_ROWS, NIST_SUMMARY = "nist.csv", "nist.json"
 
 
 class NistPairs(ListedPairs):
-    """Pairs of an index of NIST's; see ``records.Pairs``."""
+    """Pairs of an index of NIST's; see ``pairs.Pairs``."""
 
     own_files = (NIST_ROWS, NIST_SUMMARY)
 

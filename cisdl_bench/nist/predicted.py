@@ -51,7 +51,11 @@ def write_nist(
     ]
     write_csv(folder / NIST_ROWS, table)
     opted_in = [
-        {name: mask for name, mask in pair.items() if rows[index].localizes["pd".index(name)]}
+        {
+            name: mask
+            for name, mask in pair.items()
+            if rows[index].localizes[mediscore.PREFIXES.index(name)]
+        }
         for index, pair in zip(targets, masks, strict=True)
     ]
     detected = [(pairs.label(index), rows[index]) for index in pairs.indices]
@@ -72,7 +76,7 @@ def _score_masks(
     pairs: NistPairs, index: int, row: Prediction, dark: bool, options: ScoreOptions
 ) -> Mapping[str, mediscore.ScoredMask]:
     masks = {}
-    for side, (name, mask) in enumerate(zip(mediscore.SIDES, row.masks, strict=True)):
+    for side, (name, mask) in enumerate(zip(mediscore.PREFIXES, row.masks, strict=True)):
         if mask is None:
             continue
         levels = read_predicted(pairs, index, side, mask, dark=dark)

@@ -17,8 +17,9 @@ from cisdl_bench.metrics.mask_score import pair_score
 from cisdl_bench.models.detectors import Detector
 from cisdl_bench.nist import submission
 from cisdl_bench.nist.index import Trial, read_index
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import SIDES, Pairs
+from cisdl_bench.records import SIDES
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation

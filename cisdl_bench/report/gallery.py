@@ -10,8 +10,9 @@ import numpy as np
 
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.detection import Probability
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import SIDES, Mask, Pairs, Pixels
+from cisdl_bench.records import SIDES, Mask, Pixels
 from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.sheet import caption
 from cisdl_bench.results.reload import find_masks, reopen

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import Mask, Pair, Pairs, Pixels
+from cisdl_bench.pairs import Pair, Pairs
+from cisdl_bench.records import Mask, Pixels
 from cisdl_bench.seeding import permutation, stream
 from cisdl_bench.transforms.registry import all_parameters
 

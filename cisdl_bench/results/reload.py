@@ -12,8 +12,8 @@ from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.models.detectors import PairDetector
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Pairs
 from cisdl_bench.results.results import Result
 from cisdl_bench.scoring.by_pair import score_pair
 from cisdl_bench.scoring.jobs import ScoreJob

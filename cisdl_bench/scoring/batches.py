@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.records import Pairs
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.store.torch_view import Batch, PairDataset, pair_loader, read_ahead
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.pair_sources import open_chosen
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Pairs
 from cisdl_bench.scoring.perturb import Perturbation, parse_perturbations
 
 

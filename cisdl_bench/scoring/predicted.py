@@ -14,7 +14,8 @@ from cisdl_bench.engine import workers
 from cisdl_bench.errors import SourceError
 from cisdl_bench.metrics.counts import Counts, count
 from cisdl_bench.metrics.mask_score import mean_inside
-from cisdl_bench.records import Pairs, Pixels, Reference
+from cisdl_bench.pairs import Pairs, Reference
+from cisdl_bench.records import Pixels
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions

@@ -15,7 +15,7 @@ from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.summary import summarise
-from cisdl_bench.records import Pairs
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.record import FORMAT, RESULT, read_result
 from cisdl_bench.scoring.row_lines import gather_lines, write_rows

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.records import UNLABELLED, Pairs
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.records import UNLABELLED
 from cisdl_bench.scoring.rows import ABOUT, Value, row_columns
 from cisdl_bench.store.atomic import write_whole
 

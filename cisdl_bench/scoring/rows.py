@@ -16,13 +16,8 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.summary import ScoredPairs, mask_values, pair_scores
-from cisdl_bench.records import (
-    DIFFICULTIES,
-    KINDS,
-    LISTED_KINDS,
-    UNLABELLED,
-    Pairs,
-)
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.records import DIFFICULTIES, KINDS, LISTED_KINDS, SIDES, UNLABELLED
 
 Value = int | float | str | None
 
@@ -31,7 +26,6 @@ ROWS = "pairs.csv"
 _MOST_PX = 1 << 40  # of a mask: sums of counts stay far from 64 bits
 _THEN = "Score it again with --overwrite"
 
-MASKS = ("probe", "donor")
 COUNTS = ("tp", "fp", "fn", "tn")
 #: Of the pair: its number, kind, label (-1, written as nothing, where it is not known), whether
 #: the truth of each mask is known, and what the pair was made of; its parameters follow.
@@ -54,8 +48,8 @@ ABOUT: dict[str, type] = {
 #: the mean probability inside each mask, its own score.
 ANSWER: dict[str, type] = {
     "moved_px": float,
-    **{f"{mask}_{name}": int for mask in MASKS for name in COUNTS},
-    **{f"{mask}_inside": float for mask in MASKS},
+    **{f"{side}_{name}": int for side in SIDES for name in COUNTS},
+    **{f"{side}_inside": float for side in SIDES},
     "own_score": float,
 }
 
@@ -109,7 +103,7 @@ class Rows:
 
     def _both_masks(self, name: str) -> npt.NDArray[Any]:
         """Return a column of both masks, (n, 2), probe first."""
-        return np.stack([self[f"{mask}_{name}"] for mask in MASKS], axis=1)
+        return np.stack([self[f"{side}_{name}"] for side in SIDES], axis=1)
 
     def mask_values(self, metric: str) -> npt.NDArray[np.float64]:
         """Return a localization metric of both masks, float64 (n, 2); NaN where undefined."""
@@ -186,14 +180,14 @@ def _check(rows: Rows, path: Path) -> None:
         "label": ("1, 0 or nothing", np.isin(rows["label"], labels)),
         "difficulty": ("a difficulty or nothing", np.isin(rows["difficulty"], (*DIFFICULTIES, ""))),
     }
-    for mask in MASKS:
-        right[f"{mask}_known"] = ("0 or 1", np.isin(rows[f"{mask}_known"], (0, 1)))
-        area, inside = rows[f"{mask}_area_px"], rows[f"{mask}_inside"]
-        right[f"{mask}_area_px"] = ("0 or more", np.isnan(area) | ((area >= 0) & np.isfinite(area)))
-        right[f"{mask}_inside"] = ("0 to 1", np.isnan(inside) | ((inside >= 0) & (inside <= 1)))
+    for side in SIDES:
+        right[f"{side}_known"] = ("0 or 1", np.isin(rows[f"{side}_known"], (0, 1)))
+        area, inside = rows[f"{side}_area_px"], rows[f"{side}_inside"]
+        right[f"{side}_area_px"] = ("0 or more", np.isnan(area) | ((area >= 0) & np.isfinite(area)))
+        right[f"{side}_inside"] = ("0 to 1", np.isnan(inside) | ((inside >= 0) & (inside <= 1)))
         for name in COUNTS:
-            count = rows[f"{mask}_{name}"]
-            right[f"{mask}_{name}"] = ("pixels, 0 or more", (count >= 0) & (count < _MOST_PX))
+            count = rows[f"{side}_{name}"]
+            right[f"{side}_{name}"] = ("pixels, 0 or more", (count >= 0) & (count < _MOST_PX))
     for name in (*_parameters(list(rows.columns)), "moved_px", "own_score"):
         right[name] = ("a finite number or nothing", ~np.isinf(rows[name]))
     for name, (what, fits) in right.items():

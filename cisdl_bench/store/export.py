@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
-from cisdl_bench.records import Pair
+from cisdl_bench.pairs import Pair
 from cisdl_bench.scratch import scratch_folder
 from cisdl_bench.store.layout import allocated
 from cisdl_bench.store.reader import PairSet

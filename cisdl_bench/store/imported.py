@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import LISTED_KINDS, SIDES
+from cisdl_bench.records import LISTED_KINDS, SIDES, Box
 from cisdl_bench.store.flat import Column
 from cisdl_bench.store.layout import (
     Bytes,
@@ -36,7 +36,6 @@ from cisdl_bench.store.shapes import ImportedSet
 from cisdl_bench.store.stored import StoredPairs
 
 HOLDS = HOLDS_PAIRS
-_EDGES = ("top", "left", "height", "width")
 
 PAIR_ROW = np.dtype(
     [
@@ -48,7 +47,7 @@ PAIR_ROW = np.dtype(
         ("donor_known", "u1"),
         ("probe_area_px", "<i4"),
         ("donor_area_px", "<i4"),
-        *[(f"{mask}_{side}", "<i2") for mask in SIDES for side in _EDGES],
+        *[(f"{side}_{edge}", "<i2") for side in SIDES for edge in Box._fields],
         ("start", "<i8"),
     ]
 )
@@ -70,7 +69,7 @@ def pair_digest(row: Any, picture_digests: Bytes, masks: Bytes) -> bytes:
         masks: Both packed masks, one after the other.
     """
     total = hashlib.sha256(np.ascontiguousarray(picture_digests).tobytes())
-    names = [f"{mask}_{side}" for mask in SIDES for side in _EDGES]
+    names = [f"{side}_{edge}" for side in SIDES for edge in Box._fields]
     values = [int(row[name]) for name in ("label", "probe_known", "donor_known", *names)]
     total.update(np.array(values, dtype="<i2").tobytes())
     total.update(np.ascontiguousarray(masks).data)
@@ -78,7 +77,7 @@ def pair_digest(row: Any, picture_digests: Bytes, masks: Bytes) -> bytes:
 
 
 class ImportedPairs(StoredPairs):
-    """The pairs of an imported set; see ``records.Pairs``.
+    """The pairs of an imported set; see ``pairs.Pairs``.
 
     ``rows`` and ``digests`` have one entry for each pair, ``rows`` with the fields of ``PAIR_ROW``.
     What could not be used was not imported, see the set's ``skipped.csv``.
@@ -130,7 +129,7 @@ class ImportedPairs(StoredPairs):
     def read_into(
         self, index: int, probe: Any, donor: Any, probe_mask: Any, donor_mask: Any
     ) -> int:
-        """Fill arrays with one pair; return its label; see ``records.Pairs``."""
+        """Fill arrays with one pair; return its label; see ``pairs.Pairs``."""
         place = self._place[index]
         for picture, position in zip((probe, donor), self._pictures[place], strict=True):
             self.pictures.read_into(int(position), picture)

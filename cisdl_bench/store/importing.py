@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.engine import workers
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import LISTED_KINDS, SIDES, Pairs, Pixels, Region, cut_region
+from cisdl_bench.records import LISTED_KINDS, SIDES, Pixels, Region, cut_region
 from cisdl_bench.store.atomic import flushed, write_shard
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.imported import HOLDS, PAIR_ROW, pair_digest

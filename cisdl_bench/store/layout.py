@@ -53,7 +53,6 @@ PICTURES_FORMAT = "cisdl-bench pictures"
 MANIFEST = "manifest.json"
 
 _BOXES = ("patch", "probe", "donor")
-_EDGES = ("top", "left", "height", "width")
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -82,7 +81,7 @@ def row_type(parameters: Iterable[str]) -> np.dtype[Any]:
             ("probe_area_px", "<i4"),
             ("donor_area_px", "<i4"),
             *[(name, "<f8") for name in parameters],
-            *[(f"{box}_{side}", "<i2") for box in _BOXES for side in _EDGES],
+            *[(f"{box}_{edge}", "<i2") for box in _BOXES for edge in Box._fields],
             ("start", "<i8"),
         ]
     )
@@ -130,7 +129,7 @@ def row_lengths(row: Any) -> tuple[Any, Any, Any]:
 
 def read_box(row: Any, name: str) -> Box:
     """Return one of a row's boxes: ``patch``, ``probe`` or ``donor``."""
-    return Box(*(int(row[f"{name}_{side}"]) for side in _EDGES))
+    return Box(*(int(row[f"{name}_{edge}"]) for edge in Box._fields))
 
 
 def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: Path) -> None:
@@ -146,7 +145,7 @@ def check_boxes(rows: npt.NDArray[Any], names: Sequence[str], size: int, path: P
         StoreError: A box has a negative side or ends outside.
     """
     for name in names:
-        top, left, height, width = (rows[f"{name}_{side}"].astype(np.int64) for side in _EDGES)
+        top, left, height, width = (rows[f"{name}_{edge}"].astype(np.int64) for edge in Box._fields)
         inside = (np.minimum(top, left) >= 0) & (np.minimum(height, width) >= 0)
         inside &= (top + height <= size) & (left + width <= size)
         if not inside.all():
@@ -181,7 +180,7 @@ def composite_digest(donor: bytes, background: bytes, composite: Bytes, boxes: b
 
 def pack_boxes(rows: npt.NDArray[Any]) -> list[bytes]:
     """Return, for each row, ``opaque`` and the box fields as ``composite_digest`` takes them."""
-    names = [f"{box}_{side}" for box in _BOXES for side in _EDGES]
+    names = [f"{box}_{edge}" for box in _BOXES for edge in Box._fields]
     sides = np.stack([rows[name] for name in names], axis=1).astype("<i2")
     return [
         bytes([opaque]) + side.tobytes() for opaque, side in zip(rows["opaque"], sides, strict=True)

@@ -10,15 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import (
-    DIFFICULTIES,
-    Mask,
-    Pair,
-    Pixels,
-    count_pairs,
-    kind_label,
-    read_pair,
-)
+from cisdl_bench.pairs import Pair, read_pair
+from cisdl_bench.records import DIFFICULTIES, Mask, Pixels, count_pairs, kind_label
 from cisdl_bench.store.flat import AGAIN
 from cisdl_bench.store.layout import (
     check_boxes,
@@ -111,7 +104,7 @@ class PairSet(StoredPairs):
     def read_into(
         self, index: int, probe: Pixels, donor: Pixels, probe_mask: Mask, donor_mask: Mask
     ) -> int:
-        """Fill arrays with one pair; return its label; see ``records.Pairs``."""
+        """Fill arrays with one pair; return its label; see ``pairs.Pairs``."""
         composite, number = divmod(index, len(self.kinds))
         kind = self.kinds[number]
         self.pictures.read_into(int(self._background[composite]), probe)

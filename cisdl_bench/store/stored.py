@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.records import Pairs
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.store.flat import Column, OpenFiles, open_shard
 from cisdl_bench.store.pictures import PictureReader
 from cisdl_bench.store.sets import Manifest, read_manifest

@@ -15,7 +15,8 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.errors import StoreError
-from cisdl_bench.records import KINDS, Pairs
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.records import KINDS
 from cisdl_bench.store.opening import open_pairs
 
 Batch = dict[str, Tensor]

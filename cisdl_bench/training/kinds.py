@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.records import UNLABELLED, Pairs
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.records import UNLABELLED
 from cisdl_bench.store.torch_view import PairDataset
 
 SIDES = ("probe", "donor")

@@ -1,4 +1,4 @@
-"""A new format of lists or predictions is one file."""
+"""A new format of lists, or of predictions, is one file."""
 
 import json
 import shutil
@@ -10,11 +10,13 @@ from click.testing import CliRunner
 from lists import write_plain, write_table
 
 from cisdl_bench import packaged
-from cisdl_bench.adapters import formats
+from cisdl_bench.adapters import formats, table_list
 from cisdl_bench.adapters.find import find_lists
-from cisdl_bench.adapters.formats import ListFormat
+from cisdl_bench.adapters.formats import ListFormat, PredictionFormat
 from cisdl_bench.adapters.listed import ListedPair, PairList
 from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.adapters.predictions import Prediction
+from cisdl_bench.adapters.table import read_table
 from cisdl_bench.cli.main import main
 from cisdl_bench.errors import SpecError
 
@@ -78,7 +80,7 @@ def read_folders(path: Path, options: ListOptions, form: ListFormat) -> PairList
 def test_a_reader_of_ones_own_is_named_by_the_file(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cisdl_bench.adapters.table_list.read_folders", read_folders, raising=False)
+    monkeypatch.setattr(table_list, "read_folders", read_folders, raising=False)
     (folder / "folders.toml").write_text(
         '[list]\ncolumns = ["folder"]\nreader = "cisdl_bench.adapters.table_list:read_folders"\n'
     )
@@ -98,3 +100,27 @@ def test_a_wrong_key_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "wrong.toml").write_text('[list]\ncolumns = ["a"]\ncolour = "white"\n')
     with pytest.raises(SpecError, match=r"wrong.toml: list: .*`colour`.*Correct the file"):
         formats.list_formats()
+
+
+def read_scores(path: Path, form: PredictionFormat) -> list[Prediction]:
+    """A reader of one's own: distances, of which smaller ones are more likely spliced."""
+    rows = read_table(path, form.columns)
+    return [Prediction((row["pair"],), -float(row["distance"])) for row in rows]
+
+
+def test_predictions_of_another_program_are_one_format_more(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_list, "read_scores", read_scores, raising=False)
+    (folder / "distances.toml").write_text(
+        '[predictions]\ncolumns = ["pair", "distance"]\n'
+        'reader = "cisdl_bench.adapters.table_list:read_scores"\n'
+    )
+    data = write_plain(tmp_path / "data")
+    rows = [["pair", "distance"], [0, 0.1], [1, 0.2], [2, 0.9]]
+    table = write_table(tmp_path / "theirs.csv", rows)
+    words = ["score", "--predictions", str(table), "--data", str(data), "-o", str(tmp_path / "r")]
+    shown = CliRunner().invoke(main, [*words, "--jobs", "1"])
+    assert shown.exit_code == 0, shown.output
+    result = json.loads(next((tmp_path / "r").glob("*/result.json")).read_text())
+    assert result["summary"]["own_auc"] == 1

@@ -104,7 +104,7 @@ def test_what_is_wrong_is_one_line(
 def test_a_run_without_evaluations_has_no_curve(place: Path, tmp_path: Path) -> None:
     (tmp_path / "evaluation.csv").write_text("step,pairs,set,iou,mcc,nmm\n")
     shown = typed("plot", "growth", tmp_path)
-    assert "expected at least one evaluation, got none" in shown.stderr
+    assert "evaluation.csv: the run was not evaluated" in shown.stderr
 
 
 def test_pairs_without_masks_are_refused_in_a_line(

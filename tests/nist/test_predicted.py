@@ -20,7 +20,7 @@ from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.cli.main import main
 from cisdl_bench.nist import mediscore, sweep
 from cisdl_bench.nist.predicted import write_nist
-from cisdl_bench.records import Pairs
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation

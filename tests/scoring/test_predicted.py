@@ -18,7 +18,7 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.predictions import read_predictions
 from cisdl_bench.cli.main import main
 from cisdl_bench.errors import SourceError
-from cisdl_bench.records import Pairs
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation

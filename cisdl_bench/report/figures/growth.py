@@ -51,11 +51,9 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
 def _read_sets(run: Path) -> dict[str, list[dict[str, str]]]:
     lines = read_log(run / EVALUATION, ("pairs", *headline_metrics()))
     if not lines:
-        raise RunError.expected(
-            run / EVALUATION,
-            "at least one evaluation",
-            "none",
-            "Train with --evaluate-on SET and a small --evaluate-every",
+        raise RunError(
+            f"{run / EVALUATION}: the run was not evaluated. Train with --evaluate-on SET and a "
+            "small --evaluate-every."
         )
     sets: dict[str, list[dict[str, str]]] = {}
     for line in lines:
@@ -68,7 +66,7 @@ def _draw_baseline(axes: Any, method: str) -> None:
     if not rows:
         known = ", ".join(dict.fromkeys(row["method"] for row in published.rows("paper-1")))
         raise RunError.expected(
-            f"--published {method}", f"a method of Table I: {known}", "another", "Name one"
+            "--published", f"a method of Table I: {known}", repr(method), "Name one"
         )
     for row in rows[: len(COLOURS)]:
         for axis, metric in zip(axes, headline_metrics(), strict=True):

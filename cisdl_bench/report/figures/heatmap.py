@@ -32,12 +32,8 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     }
     values = {key: value for key, value in values.items() if value == value}
     if not values:
-        raise RunError.expected(
-            ", ".join(map(str, runs)),
-            f"results with {LOCALIZATION[metric].title}",
-            "none",
-            "Score sets with masks",
-        )
+        where, title = ", ".join(map(str, runs)), LOCALIZATION[metric].title
+        raise RunError(f"{where}: no result has {title}. Score sets with masks.")
     sets = sorted(dict.fromkeys(name for name, _ in values), key=_order)
     methods = list(dict.fromkeys(name for _, name in values))
     method_labels, set_labels = list(map(plain, methods)), list(map(plain, sets))

@@ -8,8 +8,8 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import localization
 from cisdl_bench.metrics.counts import count
 from cisdl_bench.models.detection import Probability
+from cisdl_bench.pairs import Pair, Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.records import Pair, Pairs
 from cisdl_bench.report.choice import PairChoice, choose_pairs
 from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.figure import Figure, FigureOptions

@@ -48,12 +48,8 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
             lines = points.setdefault(step, {}).setdefault(result.path.parent, {})
             lines.setdefault(strength, []).append(result)
     if not points:
-        raise RunError.expected(
-            ", ".join(map(str, runs)),
-            "results under perturbations",
-            "none",
-            "Score with --perturb none,jpeg:90,jpeg:70,jpeg:50",
-        )
+        where, then = ", ".join(map(str, runs)), "Score with --perturb none,jpeg:90,jpeg:70,jpeg:50"
+        raise RunError(f"{where}: no result is of perturbed pictures. {then}.")
     figure, axes = new_figure(4.2 * len(points), 3.6, 1, len(points))
     numbers = {run: k for k, run in enumerate(names)}
     for axis, (step, by_run) in zip(axes[0], points.items(), strict=True):
