@@ -32,10 +32,24 @@ def score(
     out: Path,
     options: ScoreOptions,
     progress: Progress,
-    **more: Any,
+    *,
+    overwrite: bool = False,
+    rank: Rank = Rank(),  # noqa: B008 - frozen
+    masks: Callable[[Path], MaskSink] = MaskFolder,
+    finished: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Score a detector on sets; see ``run_jobs``."""
-    return run_jobs(DetectorScorer(detector), jobs, out, options, progress, **more)
+    return run_jobs(
+        DetectorScorer(detector),
+        jobs,
+        out,
+        options,
+        progress,
+        overwrite=overwrite,
+        rank=rank,
+        masks=masks,
+        finished=finished,
+    )
 
 
 def run_jobs(
