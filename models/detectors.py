@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.detection import Detection, PairBatch, PairMethod
+from cisdl_bench.models.detection import Detection, PairBatch, PairMethod, Probability
 from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.models.networks.sliding import SlidingWindows
 
@@ -127,12 +127,19 @@ class PairDetector:
     def detect(self, batch: PairBatch) -> Detection[Tensor]:
         """Return the masks of a batch of pairs, which must have names."""
         answers = [self.method.detect_pair(view) for view in batch.views()]
-        probe = torch.from_numpy(np.stack([answer.probe for answer in answers]))
-        donor = torch.from_numpy(np.stack([answer.donor for answer in answers]))
+        probe = _stack([answer.probe for answer in answers])
+        donor = _stack([answer.donor for answer in answers])
         scores = [answer.score for answer in answers if answer.score is not None]
         if not scores:
             return Detection(probe, donor)
         return Detection(probe, donor, torch.tensor(scores, dtype=torch.float64))
+
+
+def _stack(masks: list[Probability]) -> Tensor:
+    """Return masks as one tensor, (N, H, W); a mask alone is not copied."""
+    if len(masks) == 1:
+        return torch.from_numpy(np.require(masks[0], requirements="W"))[None]
+    return torch.from_numpy(np.stack(masks))
 
 
 @dataclass(frozen=True)
