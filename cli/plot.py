@@ -7,11 +7,25 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-from cisdl_bench.report.figure import figure_names
+from cisdl_bench.report.figure import describe_figures
+
+_FIGURES = describe_figures()
+_LINES = "\n".join(f"{name:11} {line}" for name, line in _FIGURES.items())
+_HELP = f"""Draw a figure of scoring runs, or of a training run.
+
+\b
+{_LINES}
+
+\b
+Examples:
+  cisdl-bench plot pairs cisdl-scores/sift-ransac cisdl-scores/model --set rotation-easy
+  cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
+  cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
+"""
 
 
-@click.command()
-@click.argument("kind", type=click.Choice(figure_names()))
+@click.command(help=_HELP)
+@click.argument("kind", type=click.Choice(list(_FIGURES)))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "-o",
@@ -74,22 +88,7 @@ def plot(
     out: Path | None,
     **options: Any,
 ) -> None:
-    """Draw a figure of scoring runs, or of a training run.
-
-    \b
-    pairs       probe, donor, truth and each method's probability maps, as Figs. 7 and 8
-    roc, det    detection, AUC and EER marked
-    parameters  a metric against pasted area, scale, angle, shift: where a method breaks
-    robustness  a metric against the strength of perturbations (score --perturb)
-    heatmap     a metric for each set and method
-    growth      IoU, MCC and NMM on the Combination sets during training, as Fig. 6
-
-    \b
-    Examples:
-      cisdl-bench plot pairs cisdl-scores/sift-ransac cisdl-scores/model --set rotation-easy
-      cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
-      cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
-    """
+    """Draw a figure of scoring runs, or of a training run."""
     from cisdl_bench.report.draw import check_ending, draw, save_figure
     from cisdl_bench.report.figure import FigureOptions
 
