@@ -24,18 +24,23 @@ Examples:
 """
 
 
+def _check_parameters(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return names of parameters; their table is read when one is named."""
+    if values:
+        from cisdl_bench.report.figures.parameters import PARAMETERS
+
+        for value in values:
+            if value not in PARAMETERS:
+                raise click.BadParameter(f"{value!r} is not one of {', '.join(PARAMETERS)}.")
+    return values
+
+
 @click.command(help=_HELP)
 @click.argument("kind", type=click.Choice(list(_FIGURES)))
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.",
-)
+@shared.runs
+@shared.out("FILE", "PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.")
 @click.option(
     "--set",
     "sets",
@@ -47,8 +52,10 @@ Examples:
 @click.option(
     "--by",
     multiple=True,
-    type=click.Choice(["area", "scale", "rotation", "shift", "luminance", "width"]),
-    help="parameters: against what. May be repeated. Default: all that vary.",
+    callback=_check_parameters,
+    metavar="NAME",
+    help="parameters: against what, such as area, scale, rotation, shift, luminance or width. May "
+    "be repeated. Default: all that vary.",
 )
 @click.option(
     "--rule",
