@@ -27,7 +27,8 @@ from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
-from cisdl_bench.results.results import find_results, write_summary
+from cisdl_bench.results.result import find_results
+from cisdl_bench.results.run_summary import write_summary
 
 RESULT, ROWS = "result.json", "pairs.csv"
 _VALUES: list[Any] = [

@@ -25,3 +25,12 @@ def format_csv(
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def plain_cell(text: str) -> str:
+    """Return a text that spreadsheets take for a text, not for a formula.
+
+    >>> plain_cell("=1+1"), plain_cell("sift-ransac")
+    ("'=1+1", 'sift-ransac')
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -16,7 +16,7 @@ from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS
-from cisdl_bench.results.results import write_summary
+from cisdl_bench.results.run_summary import write_summary
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score

@@ -53,12 +53,12 @@ def profile(
     from cisdl_bench.models.find import open_network
     from cisdl_bench.report.published import tables
     from cisdl_bench.scoring.options import ScoreOptions
-    from cisdl_bench.scoring.profile import profile as measure
+    from cisdl_bench.scoring.profile import measure_cost
 
     network, architecture = open_network(model)
     chosen = ScoreOptions(device=choose_device(device), precision=precision, compile=compiled)
     Bars(settings["quiet"]).say(f"{architecture} on {device_name(chosen.device)}, {precision}")
-    cost = measure(network, chosen, size, seconds)
+    cost = measure_cost(network, chosen, size, seconds)
     paper = tables()["complexity"].get(architecture, {})
     if as_json:
         click.echo(json_text({**cost, "published": paper}))

@@ -159,7 +159,7 @@ def score(
     from cisdl_bench.engine import engine
     from cisdl_bench.models.find import find_detector, require_detection_network
     from cisdl_bench.results.describe import describe_result
-    from cisdl_bench.results.results import write_summary
+    from cisdl_bench.results.run_summary import write_summary
     from cisdl_bench.scoring.jobs import make_score_jobs
     from cisdl_bench.scoring.options import make_options
     from cisdl_bench.scoring.predicted import PredictionScorer, with_predictions

@@ -105,10 +105,10 @@ def _load_file(path: Path, device: str) -> NetworkDetector:
 
 def _call_factory(text: str) -> NetworkDetector:
     from cisdl_bench.models.checkpoints.program import from_factory
-    from cisdl_bench.models.checkpoints.program_identity import program_identity
+    from cisdl_bench.models.checkpoints.program_identity import hash_program
 
     network, module = from_factory(text)
-    identity, note = program_identity(text, module, network), ""
+    identity, note = hash_program(text, module, network), ""
     if identity is None:
         identity = f"source unknown {uuid.uuid4().hex}"
         note = (

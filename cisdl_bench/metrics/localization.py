@@ -22,7 +22,7 @@ Convention = Literal["nist", "release"]
 CONVENTIONS: tuple[Convention, ...] = ("nist", "release")
 
 
-def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Floats:
+def ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Floats:
     """Return above / below in float64, NaN where below is 0."""
     upper, lower = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     result = np.full(np.broadcast(upper, lower).shape, np.nan)
@@ -37,7 +37,7 @@ def iou(counts: Counts) -> Floats:
     >>> float(iou(Counts(*np.array([2, 1, 1, 5]))))
     0.5
     """
-    return _ratio(counts.tp, counts.tp + counts.fp + counts.fn)
+    return ratio(counts.tp, counts.tp + counts.fp + counts.fn)
 
 
 def f1(counts: Counts) -> Floats:
@@ -47,7 +47,7 @@ def f1(counts: Counts) -> Floats:
     >>> round(float(f1(Counts(*np.array([2, 1, 1, 5])))), 4)
     0.6667
     """
-    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+    return ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
 
 
 def mcc(counts: Counts, convention: Convention = "nist") -> Floats:
@@ -89,7 +89,7 @@ def nmm(counts: Counts, convention: Convention = "nist") -> Floats:
     0.375
     """
     reference = np.asarray(counts.tp + counts.fn)
-    result = np.maximum(_ratio(counts.tp - counts.fn - counts.fp, reference), -1.0)
+    result = np.maximum(ratio(counts.tp - counts.fn - counts.fp, reference), -1.0)
     return np.where(reference == 0, 0.0, result) if convention == "release" else result
 
 
@@ -101,4 +101,4 @@ def bwl1(counts: Counts) -> Floats:
     0.25
     """
     wrong = counts.fp + counts.fn
-    return _ratio(wrong, wrong + counts.tp + counts.tn)
+    return ratio(wrong, wrong + counts.tp + counts.tn)

@@ -13,7 +13,7 @@ from cisdl_bench.metrics.registry import RULES
 from cisdl_bench.records import UNLABELLED
 from cisdl_bench.report.drawing import colour, new_figure, plain
 from cisdl_bench.report.methods import gathered, list_sets, name_method
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 
 Floats = npt.NDArray[np.float64]
 _STEPS = 33  # points of a slanted piece of a DET curve, twice

@@ -16,7 +16,7 @@ from cisdl_bench.records import SIDES, Mask, Pixels
 from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.sheet import caption
 from cisdl_bench.results.reload import find_masks, reopen
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 
 _SIDE = 224  # px of a picture
 _QUALITY = 82  # of its JPEG

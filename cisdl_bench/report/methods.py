@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cisdl_bench.results.results import Result, find_results
+from cisdl_bench.results.result import Result, find_results
 
 
 def gathered(runs: Sequence[Path]) -> tuple[list[Result], dict[Path, str]]:

@@ -19,7 +19,7 @@ from cisdl_bench.report.methods import gathered, name_method
 from cisdl_bench.report.tables import LAYOUTS, Table, TableOptions, collect_notes, make_table
 from cisdl_bench.report.templating import read_own_text, render_html
 from cisdl_bench.report.write_table import shape_table
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.record import RESULT
 from cisdl_bench.scoring.result_folder import LEFT_OUT
 from cisdl_bench.scoring.rows import ROWS

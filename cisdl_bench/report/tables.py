@@ -15,7 +15,7 @@ from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, list_sets, name_method
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 from cisdl_bench.specs import spec_names
 
 LAYOUTS = ("paper-1", "paper-2", "paper-3", "paper-4", "wide")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
+from cisdl_bench.csv_text import plain_cell
 from cisdl_bench.metrics.registry import RULES, find_metric
 from cisdl_bench.report.tables import PUBLISHED, Table
 from cisdl_bench.report.templating import render_html
-from cisdl_bench.results.results import plain_cell
 
 _HEADINGS = {
     "lambda_det": "λ_det",

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.csv_text import plain_cell
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection, intervals
 from cisdl_bench.metrics.intervals import PairedTest
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import UNLABELLED
-from cisdl_bench.results.results import Result, find_results, plain_cell
+from cisdl_bench.results.result import Result, find_results
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.store.atomic import write_csv
 

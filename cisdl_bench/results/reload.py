@@ -14,7 +14,7 @@ from cisdl_bench.models.detection import Probability
 from cisdl_bench.models.detectors import PairDetector
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.by_pair import score_pair
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskFolder

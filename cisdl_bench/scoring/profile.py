@@ -14,7 +14,9 @@ from cisdl_bench.scoring.options import ScoreOptions, inference
 _BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 2, 4, 8, 16, 32, 64, 128, 256)}
 
 
-def profile(network: nn.Module, options: ScoreOptions, size: int, seconds: float) -> dict[str, Any]:
+def measure_cost(
+    network: nn.Module, options: ScoreOptions, size: int, seconds: float
+) -> dict[str, Any]:
     """Return what a network costs on pictures of one size, filled with noise.
 
     Args:

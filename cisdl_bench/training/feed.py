@@ -126,7 +126,7 @@ def _where(flip: Tensor, values: Tensor) -> Tensor:
     return torch.where(_like(flip, values), values.flip(-1), values)
 
 
-def target(mask: Tensor, side: int) -> Tensor:
+def make_target(mask: Tensor, side: int) -> Tensor:
     """Return a true mask at a network's resolution, int64 0 or 1, (N, side, side).
 
     A position is 'tampered' where at least half of its area is.
@@ -135,7 +135,7 @@ def target(mask: Tensor, side: int) -> Tensor:
         mask: True masks, uint8 0 or 1, (N, S, S).
         side: Side of the result in positions.
 
-    >>> target(torch.tensor([[[1, 1], [0, 0]]], dtype=torch.uint8), 1).item()
+    >>> make_target(torch.tensor([[[1, 1], [0, 0]]], dtype=torch.uint8), 1).item()
     1
     """
     share = functional.adaptive_avg_pool2d(mask.float().unsqueeze(1), side).squeeze(1)

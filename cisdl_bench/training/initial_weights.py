@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
-from cisdl_bench.models.checkpoints.content import checked_tensor
+from cisdl_bench.models.checkpoints.content import check_tensor
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.models.networks.vgg import BGR_MEAN
 from cisdl_bench.training.experiments import Experiment
@@ -182,7 +182,7 @@ def load_vgg(network: nn.Module, path: Path) -> str:
                     "none" if shape is None else shape,
                     _GIVE_VGG,
                 )
-            state[f"{name}.{part}"] = checked_tensor(stored, like, f"{path}: {key}", _GIVE_VGG)
+            state[f"{name}.{part}"] = check_tensor(stored, like, f"{path}: {key}", _GIVE_VGG)
     weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
     state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
     features.load_state_dict(state)

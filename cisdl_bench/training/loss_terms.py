@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from cisdl_bench.models.networks.detection_network import DetectionNetwork
-from cisdl_bench.models.networks.dmac_det import shrunk_pictures, tampered_probability
+from cisdl_bench.models.networks.dmac_det import shrink_pictures, tampered_probability
 from cisdl_bench.store.torch_view import Batch
 from cisdl_bench.training.experiments import AdversarialSpec, Experiment
-from cisdl_bench.training.feed import target
+from cisdl_bench.training.feed import make_target
 from cisdl_bench.training.kinds import SIDES
 from cisdl_bench.training.losses import (
     DISCRIMINATIVE,
@@ -54,7 +54,7 @@ class ForwardPass:
     def pictures(self) -> list[Tensor]:
         """Probe and donor as opponents see them, float32, (N, 3, 32, 32)."""
         side, levels = DetectionNetwork.side, self.experiment.pictures
-        return [shrunk_pictures(self.batch[name], side, levels) for name in SIDES]
+        return [shrink_pictures(self.batch[name], side, levels) for name in SIDES]
 
     @cached_property
     def generated(self) -> list[Tensor]:
@@ -66,7 +66,7 @@ class ForwardPass:
         """Both true masks as opponents see them, 0 or 1, (N, 1, 32, 32)."""
         masks = []
         for name, generated in zip(SIDES, self.generated, strict=True):
-            mask = target(self.batch[f"{name}_mask"], generated.shape[-1])
+            mask = make_target(self.batch[f"{name}_mask"], generated.shape[-1])
             masks.append(mask.unsqueeze(1).to(generated.dtype))
         return masks
 
@@ -114,7 +114,7 @@ class Opponent:
 def _ce(step: ForwardPass) -> Tensor:
     """Return L_ce, equation (9)."""
     targets = [
-        target(step.batch[f"{name}_mask"], logits.shape[-1])
+        make_target(step.batch[f"{name}_mask"], logits.shape[-1])
         for name, logits in zip(SIDES, step.logits, strict=True)
     ]
     return spatial_cross_entropy(step.logits, targets)

@@ -22,9 +22,9 @@ from cisdl_bench.models.checkpoints.content import (
     FORMAT,
     LAYOUT,
     Content,
-    checked_tensor,
+    check_tensor,
     read_content,
-    shown,
+    show_key,
 )
 from cisdl_bench.models.checkpoints.keras import read_dmvn
 from cisdl_bench.models.networks.registry import build
@@ -111,7 +111,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         content = read_content(load_tensors(path), path)
     about = content.about
     network = build(
-        shown(about["architecture"]), f"{path}: architecture", about.get("configuration")
+        show_key(about["architecture"]), f"{path}: architecture", about.get("configuration")
     )
     _fill(network, content.state, path)
     return Checkpoint(network.eval(), sha256, about, content.note)
@@ -135,7 +135,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
             raise ModelError.expected(
                 path,
                 "tensors and plain values alone",
-                f"a pickle that asks to run {shown(name)}",
+                f"a pickle that asks to run {show_key(name)}",
                 "It was not run. Save `model.state_dict()` instead",
             ) from error
         raise ModelError.expected(path, "a whole torch file", "a broken one", copy_again) from error
@@ -182,12 +182,12 @@ def _fill(network: nn.Module, state: dict[str, Any], path: Path) -> None:
             raise ModelError.expected(
                 path,
                 f"the {len(expected)} tensors of {name}",
-                f"{len(odd)} {what}: {shown(odd[0])}{more}",
+                f"{len(odd)} {what}: {show_key(odd[0])}{more}",
                 "Give the checkpoint of that network, whole",
             )
     then = f"Give a checkpoint of {name} as published"
     checked = {
-        key: checked_tensor(value, expected[key], f"{path}: {key}", then)
+        key: check_tensor(value, expected[key], f"{path}: {key}", then)
         for key, value in state.items()
     }
     network.load_state_dict(checked)

@@ -8,7 +8,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoints.published import our_name, recognised
+from cisdl_bench.models.checkpoints.published import recognise_network, rename_key
 from cisdl_bench.strict_json import conforming, json_text
 
 FORMAT = "cisdl-bench checkpoint"
@@ -67,7 +67,7 @@ def read_content(content: Mapping[Any, Any], where: object) -> Content:
         raise ModelError.expected(
             where,
             "tensors by their names",
-            f"the key {shown(odd[0])} ({type(odd[0]).__name__}), as an optimizer's state has",
+            f"the key {show_key(odd[0])} ({type(odd[0]).__name__}), as an optimizer's state has",
             "Save `model.state_dict()` alone",
         )
     if isinstance(content.get("format"), str) and content["format"] == FORMAT:
@@ -111,12 +111,12 @@ def _published(content: Mapping[str, Any], where: object) -> Content:
         short = _without_prefixes(str(key))
         if short in named:
             raise ModelError.expected(
-                where, "each tensor once", f"{shown(short)} twice", "Remove one"
+                where, "each tensor once", f"{show_key(short)} twice", "Remove one"
             )
         named[short] = value
-    architecture = recognised(named)
+    architecture = recognise_network(named)
     if architecture is None:
-        first = ", ".join([shown(key) for key in content][:3]) or "nothing"
+        first = ", ".join([show_key(key) for key in content][:3]) or "nothing"
         raise ModelError.expected(
             where,
             "a checkpoint of cisdl-bench or the published keys of DMAC-adv.pth or DMVN-BN.pth",
@@ -128,14 +128,14 @@ def _published(content: Mapping[str, Any], where: object) -> Content:
     if prefix:
         notes.append(f"{prefix!r} removed from the names of its tensors")
     about = {"architecture": architecture, "origin": "published state dict"}
-    state = {our_name(architecture, key): value for key, value in named.items()}
+    state = {rename_key(architecture, key): value for key, value in named.items()}
     return Content(about, state, "; ".join(notes))
 
 
 def _note_unread(keys: list[Any], notes: list[str]) -> None:
     if keys:
         more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-        notes.append(f"left unread: {', '.join(shown(key) for key in keys[:3])}{more}")
+        notes.append(f"left unread: {', '.join(show_key(key) for key in keys[:3])}{more}")
 
 
 def _holds_tensors(value: object) -> bool:
@@ -153,17 +153,17 @@ def _without_prefixes(key: str) -> str:
     return key
 
 
-def shown(key: object) -> str:
+def show_key(key: object) -> str:
     r"""Return a key as a message can hold it, on one line.
 
-    >>> shown("a.b"), shown("a\nb"), shown(5)
+    >>> show_key("a.b"), show_key("a\nb"), show_key(5)
     ('a.b', "'a\\nb'", '5')
     """
     text = str(key)
     return text if text.isprintable() and len(text) <= 100 else repr(text[:100])
 
 
-def checked_tensor(value: object, like: Tensor, where: str, then: str) -> Tensor:
+def check_tensor(value: object, like: Tensor, where: str, then: str) -> Tensor:
     """Return a tensor in the type of another one, if it can take its place.
 
     Args:

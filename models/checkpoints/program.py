@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoints.program_identity import imported_files
+from cisdl_bench.models.checkpoints.program_identity import find_imported_files
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.upsample import resize_masks
 
@@ -166,7 +166,7 @@ def _current(name: str) -> ModuleType:
         importlib.invalidate_caches()
     module = importlib.import_module(name)
     try:
-        files = imported_files(module).values()
+        files = find_imported_files(module).values()
         _IMPORTED[name] = {path: path.read_bytes() for path in files}
     except OSError:  # built in, or made by a program: there is nothing to edit
         _IMPORTED.pop(name, None)

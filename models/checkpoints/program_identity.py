@@ -21,7 +21,7 @@ _PLAIN = (str, bytes, int, float, complex, type(None))
 _OF_TORCH = frozenset(vars(nn.Module())) - {"training"}
 
 
-def program_identity(text: str, module: ModuleType, network: nn.Module) -> str | None:
+def hash_program(text: str, module: ModuleType, network: nn.Module) -> str | None:
     """Return the hash of a factory's sources and of what it made; None where a source is missing.
 
     Hashed are the factory's module, the modules that it imports from its own folder, and theirs;
@@ -43,7 +43,7 @@ def program_identity(text: str, module: ModuleType, network: nn.Module) -> str |
     return digest.hexdigest()
 
 
-def imported_files(module: ModuleType) -> dict[str, Path]:
+def find_imported_files(module: ModuleType) -> dict[str, Path]:
     """Return a module's file and those of the modules it imports from its folder, by name.
 
     The imports are read off the sources, wherever in them they stand; a module's folder is the
@@ -105,14 +105,14 @@ def _find_files(name: str, root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _sources(module: ModuleType, network: nn.Module) -> dict[str, bytes]:
-    files = imported_files(module)
+    files = find_imported_files(module)
     call: Any = getattr(network, "call", network)
     for part in (call, *network.modules()):
         definition = part if isinstance(part, (FunctionType, MethodType)) else type(part)
         name = definition.__module__
         if name.split(".")[0] in ("torch", "builtins", "functools", "cisdl_bench"):
             continue
-        for module_name, path in imported_files(sys.modules[name]).items():
+        for module_name, path in find_imported_files(sys.modules[name]).items():
             files.setdefault(module_name, path)
     return {name: path.read_bytes() for name, path in files.items()}
 

@@ -51,12 +51,12 @@ _DMVN_BN = {
 _PREFIXES = {"dmac": _DMAC, "dmvn-bn": _DMVN_BN}
 
 
-def recognised(keys: Iterable[str]) -> str | None:
+def recognise_network(keys: Iterable[str]) -> str | None:
     """Return the architecture whose published names most of the keys have; None if none has any.
 
-    >>> recognised(["Scale_3.features.0.convb.weight"])
+    >>> recognise_network(["Scale_3.features.0.convb.weight"])
     'dmac'
-    >>> recognised(["layer1.0.weight"]) is None
+    >>> recognise_network(["layer1.0.weight"]) is None
     True
     """
     keys = list(keys)
@@ -68,12 +68,12 @@ def recognised(keys: Iterable[str]) -> str | None:
     return best if hits[best] else None
 
 
-def our_name(architecture: str, key: str) -> str:
+def rename_key(architecture: str, key: str) -> str:
     """Return our name of a published key; a key that is not among those stays as it is.
 
-    >>> our_name("dmac", "Scale_4.features.2.convb.bias")
+    >>> rename_key("dmac", "Scale_4.features.2.convb.bias")
     'features.conv4_3.bias'
-    >>> our_name("dmvn-bn", "classifier.incep5.branch7x7.bn.weight")
+    >>> rename_key("dmvn-bn", "classifier.incep5.branch7x7.bn.weight")
     'decoder.last.branches.1.bn.weight'
     """
     for published, ours in _PREFIXES[architecture].items():

@@ -10,10 +10,10 @@ Points = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 
-def grid(shape: tuple[int, ...], margin: int, step: int) -> npt.NDArray[np.int64]:
+def make_grid(shape: tuple[int, ...], margin: int, step: int) -> npt.NDArray[np.int64]:
     """Return block centres (n, 2), x and y, row by row, ``margin`` px from the border.
 
-    >>> grid((5, 6, 3), 2, 1).tolist()
+    >>> make_grid((5, 6, 3), 2, 1).tolist()
     [[2, 2], [3, 2]]
     """
     height, width = shape[:2]
@@ -21,7 +21,7 @@ def grid(shape: tuple[int, ...], margin: int, step: int) -> npt.NDArray[np.int64
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def nearest(
+def find_nearest(
     donor: Floats, probe: Floats, most: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Return distances (n, most) and indices of the probe's blocks most alike to each donor's.
@@ -37,7 +37,7 @@ def nearest(
     return distances.reshape(len(donor), most), indices.reshape(len(donor), most)
 
 
-def agreeing(
+def find_agreeing(
     offsets: Points, shape: tuple[int, int], within_px: float, at_least: int
 ) -> npt.NDArray[np.bool_]:
     """Return which blocks have enough neighbours on the grid with an offset near their own.
@@ -64,7 +64,7 @@ def agreeing(
     return (votes >= at_least).ravel()
 
 
-def painted(centres: Points, side: int, shape: tuple[int, ...]) -> Probability:
+def paint_blocks(centres: Points, side: int, shape: tuple[int, ...]) -> Probability:
     """Return the union of square blocks as a mask, float32 0 or 1, holes between them closed.
 
     Args:

@@ -13,7 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.models.classical.block_matching import Floats, grid, nearest, painted
+from cisdl_bench.models.classical.block_matching import (
+    Floats,
+    find_nearest,
+    make_grid,
+    paint_blocks,
+)
 from cisdl_bench.models.classical.parameters import read_parameters
 from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 from cisdl_bench.records import Pixels
@@ -49,7 +54,7 @@ class LuoBlocks:
         donor_at, donor = donor_at[keep], donor[keep]
         if not len(donor) or len(probe) < self.most_alike:
             return empty_detection(view)
-        _, indices = nearest(donor, probe, self.most_alike)
+        _, indices = find_nearest(donor, probe, self.most_alike)
         # Features are in units of their thresholds: alike is less than 1 in each.
         alike = np.abs(probe[indices] - donor[:, None]).max(axis=2) < 1
         which, choice = np.nonzero(alike)
@@ -60,8 +65,8 @@ class LuoBlocks:
         if len(np.unique(which[inliers])) < self.min_blocks:
             return empty_detection(view)
         return Detection(
-            painted(target[inliers].astype(np.float64), self.side_px, view.probe.shape),
-            painted(source[inliers].astype(np.float64), self.side_px, view.donor.shape),
+            paint_blocks(target[inliers].astype(np.float64), self.side_px, view.probe.shape),
+            paint_blocks(source[inliers].astype(np.float64), self.side_px, view.donor.shape),
         )
 
     def blocks(
@@ -69,7 +74,7 @@ class LuoBlocks:
     ) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.float32]]:
         """Return blocks' centres (n, 2), features (n, 7), and their grey levels' deviation (n,)."""
         half = self.side_px // 2
-        at = grid(picture.shape, half, step)
+        at = make_grid(picture.shape, half, step)
         colours = cv2.blur(picture.astype(np.float32), (self.side_px, self.side_px))
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
         block = np.ones((self.side_px, self.side_px), dtype=np.float32)

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cisdl_bench.models.classical.block_matching import agreeing, grid, nearest, painted
+from cisdl_bench.models.classical.block_matching import (
+    find_agreeing,
+    find_nearest,
+    make_grid,
+    paint_blocks,
+)
 from cisdl_bench.models.classical.parameters import read_parameters
 from cisdl_bench.models.classical.ransac import Ransac
 from cisdl_bench.models.classical.zernike import zernike_magnitudes
@@ -52,19 +57,21 @@ class ZernikeBlocks:
             (view.probe, self.probe_step_px),
         ):
             grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-            at = grid(picture.shape, self.radius_px, step)
+            at = make_grid(picture.shape, self.radius_px, step)
             moments = zernike_magnitudes(grey, self.radius_px, self.order)
             described.append((at.astype(np.float64), moments[at[:, 1], at[:, 0]]))
         (donor_at, donor), (probe_at, probe) = described
         if not len(donor) or not len(probe):
             return empty_detection(view)
         length = np.linalg.norm(donor, axis=1)
-        distances, indices = nearest(donor, probe, 1)
+        distances, indices = find_nearest(donor, probe, 1)
         alike = (length > self.min_texture) & (distances[:, 0] < self.max_distance * length)
         target = probe_at[indices[:, 0]]
         offsets = np.where(alike[:, None], target - donor_at, np.nan)
         rows = len(np.unique(donor_at[:, 1]))
-        kept = alike & agreeing(offsets, (rows, len(donor) // rows), self.agree_px, self.agree_with)
+        kept = alike & find_agreeing(
+            offsets, (rows, len(donor) // rows), self.agree_px, self.agree_with
+        )
         ransac = Ransac(
             self.min_blocks, self.residual_px, self.trials, self.min_scale, self.max_scale
         )
@@ -74,6 +81,6 @@ class ZernikeBlocks:
         inliers = result[1]
         side = 2 * self.radius_px + 1
         return Detection(
-            painted(target[kept][inliers], side, view.probe.shape),
-            painted(donor_at[kept][inliers], side, view.donor.shape),
+            paint_blocks(target[kept][inliers], side, view.probe.shape),
+            paint_blocks(donor_at[kept][inliers], side, view.donor.shape),
         )

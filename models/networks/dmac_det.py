@@ -13,7 +13,7 @@ from cisdl_bench.models.networks.vgg import BGR_MEAN
 MINUS_MEAN, UNIT = LEVELS = ("bgr-minus-mean", "-1..1")
 
 
-def shrunk_pictures(pictures: Tensor, side: int, levels: str = MINUS_MEAN) -> Tensor:
+def shrink_pictures(pictures: Tensor, side: int, levels: str = MINUS_MEAN) -> Tensor:
     """Return pictures average-pooled to what Det and Dis see (section III-D), in BGR.
 
     Args:
@@ -26,7 +26,7 @@ def shrunk_pictures(pictures: Tensor, side: int, levels: str = MINUS_MEAN) -> Te
         float32, (N, 3, side, side).
 
     >>> import torch
-    >>> shrunk_pictures(torch.full((1, 3, 4, 4), 255), 1, "-1..1").flatten().tolist()
+    >>> shrink_pictures(torch.full((1, 3, 4, 4), 255), 1, "-1..1").flatten().tolist()
     [1.0, 1.0, 1.0]
     """
     pooled = functional.adaptive_avg_pool2d(pictures.float(), side).flip(1)
@@ -80,7 +80,7 @@ class DmacDet(nn.Module):
         size, side = probe.shape[-2:], self.detection.side
         logits = self.dmac(probe, donor)
         masked = (
-            shrunk_pictures(picture, side, self.pictures) * tampered_probability(of_mask, side)
+            shrink_pictures(picture, side, self.pictures) * tampered_probability(of_mask, side)
             for picture, of_mask in zip((probe, donor), logits, strict=True)
         )
         score = self.detection(*masked).float().softmax(dim=1)[:, 1]

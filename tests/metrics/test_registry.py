@@ -17,7 +17,8 @@ from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.describe import describe_result
-from cisdl_bench.results.results import find_results, write_summary
+from cisdl_bench.results.result import find_results
+from cisdl_bench.results.run_summary import write_summary
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score

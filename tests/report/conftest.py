@@ -7,7 +7,7 @@ from conftest import Heard, make
 
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.find import find_detector
-from cisdl_bench.results.results import write_summary
+from cisdl_bench.results.run_summary import write_summary
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score

@@ -26,7 +26,7 @@ from cisdl_bench.report.figures.parameters import (
 )
 from cisdl_bench.report.figures.robustness import draw_robustness
 from cisdl_bench.results.reload import find_masks, reopen
-from cisdl_bench.results.results import find_results
+from cisdl_bench.results.result import find_results
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.rows import ANSWER, Rows, row_columns

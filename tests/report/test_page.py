@@ -14,7 +14,7 @@ from lists import write_plain
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.page import page
-from cisdl_bench.results.results import find_results
+from cisdl_bench.results.result import find_results
 from cisdl_bench.scoring.jobs import make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.run import score

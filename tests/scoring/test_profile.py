@@ -9,7 +9,7 @@ from cisdl_bench.models.networks.registry import build, check_side
 from cisdl_bench.scoring import profile as module
 from cisdl_bench.scoring.options import ScoreOptions, inference
 from cisdl_bench.scoring.profile import _noise as noise
-from cisdl_bench.scoring.profile import profile
+from cisdl_bench.scoring.profile import measure_cost
 
 
 class OneConvolution(nn.Module):
@@ -23,7 +23,7 @@ class OneConvolution(nn.Module):
 
 
 def test_arithmetic_is_counted_by_hand() -> None:
-    found = profile(OneConvolution(), ScoreOptions(), size=32, seconds=0)
+    found = measure_cost(OneConvolution(), ScoreOptions(), size=32, seconds=0)
     assert found["parameters"] == 4 * 3 * 9 + 4
     assert found["gflop"] * 1e9 == 2 * (2 * 32 * 32 * 4 * 3 * 9)  # two pictures
     assert set(found["seconds"]) == {1, 2, 4, 8}
@@ -72,6 +72,6 @@ def test_peak_memory_is_that_of_the_device(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(module, "inference", lambda settings: inference(ScoreOptions()))
     monkeypatch.setattr(module, "_noise", lambda batch, size, device: noise(batch, size, cpu))
-    found = profile(Elsewhere(), ScoreOptions(device="cuda:1"), size=16, seconds=0)
+    found = measure_cost(Elsewhere(), ScoreOptions(device="cuda:1"), size=16, seconds=0)
     assert found["peak_mb"] == 3
     assert asked == [("reset", "cuda:1"), ("peak", "cuda:1")]

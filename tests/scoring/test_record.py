@@ -15,7 +15,8 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.results.compare import compare
 from cisdl_bench.results.reload import reopen
-from cisdl_bench.results.results import find_results, write_summary
+from cisdl_bench.results.result import find_results
+from cisdl_bench.results.run_summary import write_summary
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.perturb import Perturbation

@@ -16,7 +16,8 @@ from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.detection import Detection, View
 from cisdl_bench.models.detectors import NetworkDetector, PairDetector
 from cisdl_bench.models.find import find_detector
-from cisdl_bench.results.results import find_results, write_summary
+from cisdl_bench.results.result import find_results
+from cisdl_bench.results.run_summary import write_summary
 from cisdl_bench.scoring import scorers
 from cisdl_bench.scoring.jobs import ScoreJob, make_score_jobs
 from cisdl_bench.scoring.options import ScoreOptions

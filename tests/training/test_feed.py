@@ -8,7 +8,7 @@ import torch
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.epoch_order import Draw, EpochOrder
-from cisdl_bench.training.feed import Part, augment, feed, target
+from cisdl_bench.training.feed import Part, augment, feed, make_target
 from cisdl_bench.training.kinds import find_kinds
 
 
@@ -68,5 +68,5 @@ def test_a_target_is_tampered_where_half_of_it_is() -> None:
     mask = torch.zeros(1, 16, 16, dtype=torch.uint8)
     mask[0, :8, :4] = 1  # one half of the first cell
     mask[0, 8:, 8:11] = 1  # three eighths of the last
-    assert target(mask, 2).tolist() == [[[1, 0], [0, 0]]]
-    assert torch.equal(target(mask, 16)[0], mask[0].long())
+    assert make_target(mask, 2).tolist() == [[[1, 0], [0, 0]]]
+    assert torch.equal(make_target(mask, 16)[0], mask[0].long())

@@ -18,7 +18,7 @@ from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.checkpoint import TrainingError
 from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.feed import target
+from cisdl_bench.training.feed import make_target
 from cisdl_bench.training.log import read_log
 from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.run import train
@@ -53,7 +53,7 @@ def iou(path: Path, pairs: Path) -> float:
             ("probe", "donor"), network(batch["probe"], batch["donor"]), strict=True
         ):
             called = logits[:, 1] > logits[:, 0]
-            true = target(batch[f"{side}_mask"], logits.shape[-1]) > 0
+            true = make_target(batch[f"{side}_mask"], logits.shape[-1]) > 0
             for a, b in zip(called, true, strict=True):
                 if b.any():
                     found.append((a & b).sum().item() / (a | b).sum().item())

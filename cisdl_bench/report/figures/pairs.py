@@ -15,7 +15,7 @@ from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.figure import Figure, FigureOptions
 from cisdl_bench.report.methods import gathered, name_method
 from cisdl_bench.results.reload import find_masks, reopen
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 
 _TILE = 1.15  # inches
 

@@ -12,7 +12,7 @@ from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered
-from cisdl_bench.results.results import Result
+from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.perturb import Perturbation
 
 _LABELS = {

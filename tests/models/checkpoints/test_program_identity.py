@@ -11,7 +11,7 @@ from torch import nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
-from cisdl_bench.models.checkpoints.program_identity import program_identity
+from cisdl_bench.models.checkpoints.program_identity import hash_program
 from cisdl_bench.models.detectors import NetworkDetector
 from cisdl_bench.models.find import find_detector
 
@@ -131,7 +131,7 @@ def test_weights_alone_make_another_network(folder: Path) -> None:
         network = mine.Mine()
         with torch.no_grad():
             network.w[0] += change
-        return program_identity("mine:network", mine, ForeignNetwork(network, "mine"))
+        return hash_program("mine:network", mine, ForeignNetwork(network, "mine"))
 
     assert identity(0) == identity(0)
     assert identity(0) != identity(0.25)
@@ -159,7 +159,7 @@ def test_every_kind_of_tensor_has_bytes(folder: Path, value: torch.Tensor) -> No
             self.register_buffer("value", value)
 
     Holds.__module__ = "mine"
-    assert program_identity("mine:network", mine, ForeignNetwork(Holds(), "mine"))
+    assert hash_program("mine:network", mine, ForeignNetwork(Holds(), "mine"))
 
 
 def test_without_a_source_nothing_is_resumed_and_it_is_said(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from planted import planted
 from skimage import data
 
-from cisdl_bench.models.classical.block_matching import agreeing
+from cisdl_bench.models.classical.block_matching import find_agreeing
 from cisdl_bench.models.classical.dense_field import fit_error, patch_match
 from cisdl_bench.models.classical.ransac import Ransac
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
@@ -113,7 +113,7 @@ def test_neighbours_agree() -> None:
     offsets[1:4, 1:4] = (3, 4)
     offsets[2, 2] = (3, 5)
     offsets[1, 1] = (90, 4)
-    found = agreeing(offsets.reshape(-1, 2), (5, 5), 1.5, 3).reshape(5, 5)
+    found = find_agreeing(offsets.reshape(-1, 2), (5, 5), 1.5, 3).reshape(5, 5)
     assert found[2, 2]
     assert not found[1, 1]
     assert not found[0].any()

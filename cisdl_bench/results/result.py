@@ -1,4 +1,4 @@
-"""Finished results on disk: finding them, reading them, and one table over all of them."""
+"""Finished results on disk: finding and reading them."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +9,6 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.summary import has_both_labels
 from cisdl_bench.scoring.record import RESULT, read_result
 from cisdl_bench.scoring.rows import ROWS, Rows, read_verified_rows
-from cisdl_bench.store.atomic import write_csv, write_json
 
 
 @dataclass(frozen=True)
@@ -119,40 +118,3 @@ def find_results(run: Path, broken: list[str] | None = None) -> list[Result]:
             "Run its `score` command, again where it was cut off",
         )
     return done
-
-
-def plain_cell(text: str) -> str:
-    """Return a text that spreadsheets take for a text, not for a formula.
-
-    >>> plain_cell("=1+1"), plain_cell("sift-ransac")
-    ("'=1+1", 'sift-ransac')
-    """
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def write_summary(out: Path) -> list[str]:
-    """Write ``summary.csv`` and ``summary.json`` over all finished results of a run.
-
-    Returns:
-        What is wrong with results that are left out because they cannot be read.
-    """
-    broken: list[str] = []
-    results = find_results(out, broken)
-    lines = [
-        {
-            "detector": plain_cell(result.detector),
-            "set": plain_cell(result.set),
-            "perturbation": result.perturbation,
-            **result.record["summary"],
-            "identity": result.record["request"]["identity"],
-            "fingerprint": result.record["request"]["fingerprint"],
-            "spec_sha256": result.record["data"].get("spec_sha256", ""),
-            "device": result.record["device"],
-            **result.record["versions"],
-            "pairs_per_second": result.record["pairs_per_second"],
-        }
-        for result in results
-    ]
-    write_csv(out / "summary.csv", lines)
-    write_json(out / "summary.json", [result.record for result in results])
-    return broken
