@@ -21,16 +21,8 @@ from cisdl_bench.strict_json import json_text
     metavar="N",
     help="How many of the most changed pairs are shown.",
 )
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write a CSV there.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@shared.out("FILE", "Write a CSV there.")
+@shared.as_json
 def compare(
     run_a: Path,
     run_b: Path,

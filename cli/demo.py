@@ -14,15 +14,7 @@ AUTHORS = "https://github.com/yaqiliu-cs/CISDL-DMAC"
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("cisdl-demo"),
-    show_default=True,
-    metavar="DIR",
-    help="Where everything goes.",
-)
+@shared.out("DIR", "Where everything goes.", default=Path("cisdl-demo"))
 @shared.jobs
 @click.option(
     "--pairs",

@@ -19,18 +19,10 @@ from cisdl_bench.strict_json import json_text
     help="A checkpoint, a network of your own, or a classical method, as for `score`. Default: "
     "every method that needs no training, each one's answer beside the others'.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("cisdl-detected"),
-    show_default=True,
-    metavar="DIR",
-    help="Where masks and overlay are written.",
-)
+@shared.out("DIR", "Where masks and overlay are written.", default=Path("cisdl-detected"))
 @shared.canvas
 @shared.device
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@shared.as_json
 @click.pass_obj
 def detect(
     settings: dict[str, Any],

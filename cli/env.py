@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.strict_json import json_text
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@shared.as_json
 def env(as_json: bool) -> None:
     """Say what this machine has: versions, devices, where COCO and weights are found.
 

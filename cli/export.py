@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 
 
@@ -18,17 +19,9 @@ from cisdl_bench.cli.progress import Bars
     help="pairs-h5: whole arrays in one HDF5 file; release: the DMAC authors' folder "
     "and CSV; webdataset: tar files.",
 )
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "output",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="File or folder to write. Default: beside DIR, named by the format.",
-)
+@shared.out("PATH", "File or folder to write. Default: beside DIR, named by the format.")
 @click.pass_obj
-def export(settings: dict[str, Any], folder: Path, form: str, output: Path | None) -> None:
+def export(settings: dict[str, Any], folder: Path, form: str, out: Path | None) -> None:
     """Write a set in another format.
 
     \b
@@ -41,7 +34,7 @@ def export(settings: dict[str, Any], folder: Path, form: str, output: Path | Non
 
     pairs = open_set(folder)
     ending = ".h5" if form == "pairs-h5" else f"-{form}"
-    target = output or folder.absolute().parent / f"{folder.absolute().name}{ending}"
+    target = out or folder.absolute().parent / f"{folder.absolute().name}{ending}"
     bars = Bars(settings["quiet"])
     bars.start("pairs", len(pairs))
     write(pairs, target, form, bars.advance)

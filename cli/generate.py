@@ -41,15 +41,7 @@ from cisdl_bench.strict_json import json_text
     metavar="DIR",
     help="COCO folder. Default: the variable CISDL_COCO, else built-in pictures.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("cisdl-data"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the sets are written.",
-)
+@shared.out("DIR", "Where the sets are written.", default=Path("cisdl-data"))
 @click.option("--pairs", type=click.IntRange(min=1), help="Pairs of each set. Default: the set's.")
 @click.option(
     "--seed",
@@ -66,7 +58,7 @@ from cisdl_bench.strict_json import json_text
     help="Resume an interrupted run (default), or make the sets again.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be written, how much, how long.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@shared.as_json
 @click.pass_obj
 def generate(
     settings: dict[str, Any],

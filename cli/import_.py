@@ -12,21 +12,13 @@ from cisdl_bench.strict_json import json_text
 
 @click.command("import")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LIST...")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("cisdl-data"),
-    show_default=True,
-    metavar="DIR",
-    help="The folder of sets; each list becomes one there.",
-)
+@shared.out("DIR", "The folder of sets; each list becomes one there.", default=Path("cisdl-data"))
 @click.option("--set", "sets", multiple=True, metavar="NAME", help="Only lists of this name.")
 @shared.lists
 @shared.jobs
 @shared.engine
 @click.option("--overwrite", is_flag=True, help="Replace a set of that name.")
-@click.option("--json", "as_json", is_flag=True, help="Print the manifests as JSON.")
+@shared.as_json
 @click.pass_obj
 def import_(
     settings: dict[str, Any],

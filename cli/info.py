@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.errors import StoreError
 from cisdl_bench.strict_json import json_text
 
@@ -18,17 +19,9 @@ from cisdl_bench.strict_json import json_text
     is_flag=True,
     help="Write every composite's parameters as CSV, which `generate --recipe` reads.",
 )
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write there instead of to stdout.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> None:
+@shared.out("FILE", "Write there instead of to stdout.")
+@shared.as_json
+def info(folder: Path, parameters: bool, out: Path | None, as_json: bool) -> None:
     """Count and describe a set, or write its parameters as CSV.
 
     \b
@@ -51,8 +44,8 @@ def info(folder: Path, parameters: bool, output: Path | None, as_json: bool) -> 
         text = json_text([summarise(path) for path in sets]) + "\n"
     else:
         text = "\n".join(_described(path, summarise(path)) for path in sets)
-    if output:
-        write_whole(output, text.encode("utf-8", "backslashreplace"))
+    if out:
+        write_whole(out, text.encode("utf-8", "backslashreplace"))
     else:
         click.echo(text, nl=False)
 

@@ -40,6 +40,34 @@ canvas = click.option(
 )
 
 
+runs = click.argument(
+    "runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN..."
+)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def out(metavar: str, purpose: str, default: Path | None = None) -> Callable[..., Any]:
+    """Return the option that names what a command writes.
+
+    Args:
+        metavar: Word for the value in the help: ``FILE``, ``DIR`` or ``PATH``.
+        purpose: Use of the path, sentences of the help.
+        default: Path that is written where the user names none; None: the command decides.
+    """
+    return click.option(
+        "-o",
+        "--out",
+        "--output",
+        "out",
+        type=click.Path(path_type=Path),
+        default=default,
+        show_default=default is not None,
+        metavar=metavar,
+        help=purpose,
+    )
+
+
 def _check_metric(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Return the name of a localization metric; their table is read when it is needed."""
     from cisdl_bench.metrics.registry import LOCALIZATION

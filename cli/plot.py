@@ -7,21 +7,40 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
-from cisdl_bench.report.figure import figure_names
+from cisdl_bench.report.figure import describe_figures
+
+_FIGURES = describe_figures()
+_LINES = "\n".join(f"{name:11} {line}" for name, line in _FIGURES.items())
+_HELP = f"""Draw a figure of scoring runs, or of a training run.
+
+\b
+{_LINES}
+
+\b
+Examples:
+  cisdl-bench plot pairs cisdl-scores/sift-ransac cisdl-scores/model --set rotation-easy
+  cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
+  cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
+"""
 
 
-@click.command()
-@click.argument("kind", type=click.Choice(figure_names()))
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.",
-)
+def _check_parameters(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return names of parameters; their table is read when one is named."""
+    if values:
+        from cisdl_bench.report.figures.parameters import PARAMETERS
+
+        for value in values:
+            if value not in PARAMETERS:
+                raise click.BadParameter(f"{value!r} is not one of {', '.join(PARAMETERS)}.")
+    return values
+
+
+@click.command(help=_HELP)
+@click.argument("kind", type=click.Choice(list(_FIGURES)))
+@shared.runs
+@shared.out("FILE", "PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.")
 @click.option(
     "--set",
     "sets",
@@ -33,8 +52,10 @@ from cisdl_bench.report.figure import figure_names
 @click.option(
     "--by",
     multiple=True,
-    type=click.Choice(["area", "scale", "rotation", "shift", "luminance", "width"]),
-    help="parameters: against what. May be repeated. Default: all that vary.",
+    callback=_check_parameters,
+    metavar="NAME",
+    help="parameters: against what, such as area, scale, rotation, shift, luminance or width. May "
+    "be repeated. Default: all that vary.",
 )
 @click.option(
     "--rule",
@@ -74,22 +95,7 @@ def plot(
     out: Path | None,
     **options: Any,
 ) -> None:
-    """Draw a figure of scoring runs, or of a training run.
-
-    \b
-    pairs       probe, donor, truth and each method's probability maps, as Figs. 7 and 8
-    roc, det    detection, AUC and EER marked
-    parameters  a metric against pasted area, scale, angle, shift: where a method breaks
-    robustness  a metric against the strength of perturbations (score --perturb)
-    heatmap     a metric for each set and method
-    growth      IoU, MCC and NMM on the Combination sets during training, as Fig. 6
-
-    \b
-    Examples:
-      cisdl-bench plot pairs cisdl-scores/sift-ransac cisdl-scores/model --set rotation-easy
-      cisdl-bench plot parameters cisdl-scores/* --metric mcc -o where.pdf
-      cisdl-bench plot growth cisdl-training/dmac --published DMVN -o figure6.pdf
-    """
+    """Draw a figure of scoring runs, or of a training run."""
     from cisdl_bench.report.draw import check_ending, draw, save_figure
     from cisdl_bench.report.figure import FigureOptions
 

@@ -11,17 +11,7 @@ from cisdl_bench.cli.progress import Bars
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DATA")
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "out",
-    type=click.Path(path_type=Path),
-    default=Path("sheet.png"),
-    show_default=True,
-    metavar="FILE",
-    help="The picture to write.",
-)
+@shared.out("FILE", "The picture to write.", default=Path("sheet.png"))
 @click.option(
     "--count", type=click.IntRange(1, 400), default=24, show_default=True, help="How many pairs."
 )

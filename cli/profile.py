@@ -27,7 +27,7 @@ from cisdl_bench.strict_json import json_text
     show_default=True,
     help="Shortest time that each batch size is measured for.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@shared.as_json
 @click.pass_obj
 def profile(
     settings: dict[str, Any],

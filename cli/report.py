@@ -5,22 +5,13 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "out",
-    type=click.Path(path_type=Path),
-    default=Path("report.html"),
-    show_default=True,
-    metavar="FILE",
-    help="The page to write.",
-)
+@shared.runs
+@shared.out("FILE", "The page to write.", default=Path("report.html"))
 @click.option("--title", default="cisdl-bench report", show_default=True)
 @click.option(
     "--worst",

@@ -33,13 +33,7 @@ if TYPE_CHECKING:
     help="Only sets whose folder has this name or begins with it, such as `rotation`. "
     "May be repeated. Default: all but training sets.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where results go. Default: cisdl-scores/ and the model's name.",
-)
+@shared.out("DIR", "Where results go. Default: cisdl-scores/ and the model's name.")
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -122,7 +116,7 @@ if TYPE_CHECKING:
     help="Score again what is finished, and replace results of another checkpoint, data or "
     "setting. Default: what is finished is kept.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@shared.as_json
 @click.pass_obj
 def score(
     settings: dict[str, Any],

@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.strict_json import json_text
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@shared.as_json
 @click.pass_context
 def specs(ctx: click.Context, as_json: bool) -> None:
     """List the sets that can be generated.

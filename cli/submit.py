@@ -46,7 +46,7 @@ from cisdl_bench.strict_json import json_text
     help="Processes. Default: all cores for a classical method.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a submission of that name.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@shared.as_json
 @click.pass_obj
 def submit(
     settings: dict[str, Any],

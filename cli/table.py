@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
+
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@shared.runs
 @click.option(
     "--layout",
     type=click.Choice(["paper-1", "paper-2", "paper-3", "paper-4", "wide"]),
@@ -23,15 +25,7 @@ import click
     type=click.Choice(["csv", "latex", "markdown", "html"]),
     help="Default: by the ending of -o, else markdown.",
 )
-@click.option(
-    "-o",
-    "--out",
-    "--output",
-    "out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where to write it: .csv, .tex, .md or .html. Default: print it.",
-)
+@shared.out("FILE", "Where to write it: .csv, .tex, .md or .html. Default: print it.")
 @click.option("--published", is_flag=True, help="With the paper's own rows, marked.")
 @click.option("--intervals", is_flag=True, help="With 95% bootstrap intervals over pairs.")
 @click.option("--digits", type=click.IntRange(1, 12), default=4, show_default=True)

@@ -38,13 +38,7 @@ OUT = Path("cisdl-training")
     metavar="FILE",
     help="Checkpoint to build on. Default: that of the experiment it builds on, in cisdl-training.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Default: cisdl-training/ and the experiment's name.",
-)
+@shared.out("DIR", "Default: cisdl-training/ and the experiment's name.")
 @click.option(
     "--evaluate-on",
     type=click.Path(path_type=Path),
@@ -108,7 +102,7 @@ OUT = Path("cisdl-training")
     default=True,
     help="Resume an interrupted run (default), or remove what it left, its network too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
+@shared.as_json
 @click.pass_obj
 def train(
     settings: dict[str, Any],

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.strict_json import json_text
 
@@ -18,7 +19,7 @@ from cisdl_bench.strict_json import json_text
     help="DIR is a submission to NIST's splice task, and this is the index that it answers.",
 )
 @click.option("--ncid", metavar="WORD", help="The challenge. Default: the index's, such as MFC18.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@shared.as_json
 @click.pass_context
 def verify(
     ctx: click.Context, folder: Path, index: Path | None, ncid: str | None, as_json: bool

@@ -1,8 +1,10 @@
 """What a figure is, and finding figures by name."""
 
+import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
@@ -65,9 +67,25 @@ def figure_names() -> list[str]:
     return sorted(module.name for module in iter_modules(figures.__path__))
 
 
+def describe_figures() -> dict[str, str]:
+    """Return the first line of each figure's docstring, by name, without importing it.
+
+    >>> describe_figures()["heatmap"]
+    'A metric for each set and method.'
+    """
+    lines = {}
+    for name in figure_names():
+        spec = find_spec(f"{figures.__name__}.{name}")
+        assert spec is not None
+        assert spec.origin is not None
+        tree = ast.parse(Path(spec.origin).read_text("utf-8"))
+        lines[name] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return lines
+
+
 def load_figure(name: str) -> Figure:
     """Return the figure of a name."""
-    figure: Figure = import_module(f"cisdl_bench.report.figures.{name}").FIGURE
+    figure: Figure = import_module(f"{figures.__name__}.{name}").FIGURE
     return figure
 
 

@@ -93,8 +93,8 @@ def _make_card(result: Result, method: str, pairs: Pairs, number: int, value: fl
     images = {}
     for side, name in enumerate(SIDES):
         truth = truths[side] if pair.known[side] else None
-        drawn = _draw_picture(pictures[side], truth, masks[side] if masks else None)
-        images[name] = base64.b64encode(drawn).decode()
+        image = _draw_picture(pictures[side], truth, masks[side] if masks else None)
+        images[name] = base64.b64encode(image).decode()
     return Card(
         method,
         result.set,
@@ -108,12 +108,12 @@ def _make_card(result: Result, method: str, pairs: Pairs, number: int, value: fl
 
 def _draw_picture(picture: Pixels, truth: Mask | None, mask: Probability | None) -> bytes:
     size = (_SIDE, _SIDE)
-    drawn = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    image = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     for region, ink in ((truth, _TRUTH), (None if mask is None else mask > 0.5, _FOUND)):
         if region is None:
             continue
         inside = cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, lines, -1, ink, 2)
-    bgr = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
+        cv2.drawContours(image, lines, -1, ink, 2)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1])

@@ -32,11 +32,11 @@ def overlay(
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         chance = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)[..., None]
         tinted = small * (1 - 0.45 * chance) + _TINT * 0.45 * chance
-        drawn = np.ascontiguousarray(tinted.round().astype(np.uint8))
+        image = np.ascontiguousarray(tinted.round().astype(np.uint8))
         inside = (chance[..., 0] > 0.5).astype(np.uint8)
         outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, outlines, -1, (255, 255, 0), 2)
-        shown.append(drawn)
+        cv2.drawContours(image, outlines, -1, (255, 255, 0), 2)
+        shown.append(image)
     gap = np.full((height, _GAP, 3), 255, dtype=np.uint8)
     return np.concatenate([shown[0], gap, shown[1]], axis=1)
 
@@ -52,11 +52,11 @@ def overlays(
     """
     rows = []
     for text, masks in answers:
-        drawn = overlay(pictures, masks, _SEVERAL)
-        head = Image.new("RGB", (drawn.shape[1], _CAPTION), "white")
+        image = overlay(pictures, masks, _SEVERAL)
+        head = Image.new("RGB", (image.shape[1], _CAPTION), "white")
         pen = ImageDraw.Draw(head)
         pen.text((3, 3), text, fill="black", font=ImageFont.load_default(14))
-        rows += [np.asarray(head), drawn]
+        rows += [np.asarray(head), image]
     return np.concatenate(rows)
 
 

@@ -62,14 +62,14 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
 
 def _tile(picture: Pixels, mask: Mask) -> Image.Image:
     size = (_TILE, _TILE)
-    drawn = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    tile = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
     if mask.any() and not mask.all():
         grown = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
         inside = (grown >= 128).astype(np.uint8)
         lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, lines, -1, (0, 0, 0), 3)
-        cv2.drawContours(drawn, lines, -1, OUTLINE, 1)
-    return Image.fromarray(drawn)
+        cv2.drawContours(tile, lines, -1, (0, 0, 0), 3)
+        cv2.drawContours(tile, lines, -1, OUTLINE, 1)
+    return Image.fromarray(tile)
 
 
 def caption(pair: Pair) -> str:

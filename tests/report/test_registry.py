@@ -9,8 +9,7 @@ from conftest import Heard
 from cisdl_bench.report import figures
 from cisdl_bench.report.page import page
 
-FIGURE = '''
-"""How many pairs there are in each set."""
+FIGURE = '''"""How many pairs there are in each set."""
 
 from cisdl_bench.report.drawing import new_figure
 from cisdl_bench.report.figure import Figure
@@ -49,6 +48,11 @@ def test_a_file_is_a_figure_of_plot_and_of_the_report(
     )
     assert shown.returncode == 0, shown.stderr
     assert target.read_bytes().startswith(b"\x89PNG")
+    words = [str(folder), "plot", "--help"]
+    shown = subprocess.run(
+        [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True
+    )
+    assert "sizes       How many pairs there are in each set." in shown.stdout
     monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(folder)])
     text = page(scored[:1], tmp_path / "r.html", Heard(), worst=0)
     assert 'id="figure-sizes"' in text

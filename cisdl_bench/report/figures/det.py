@@ -1,4 +1,4 @@
-"""DET curves of detection: false negative against false positive rate, as normal deviates."""
+"""Missed against false detections as normal deviates, EER marked."""
 
 from cisdl_bench.report.curves import draw_curves
 from cisdl_bench.report.figure import Figure

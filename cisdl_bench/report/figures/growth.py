@@ -1,4 +1,4 @@
-"""The growth curves of Fig. 6: a network's scores while it was trained."""
+"""IoU, MCC and NMM on the Combination sets during training, as Fig. 6."""
 
 from collections.abc import Sequence
 from pathlib import Path

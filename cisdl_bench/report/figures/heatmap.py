@@ -1,4 +1,4 @@
-"""One number for each set and method, as colours."""
+"""A metric for each set and method."""
 
 from collections.abc import Sequence
 from pathlib import Path

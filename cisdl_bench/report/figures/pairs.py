@@ -1,4 +1,4 @@
-"""Pairs with the truth and several methods' probability maps side by side (Figs. 7 and 8)."""
+"""Probe, donor, truth and each method's probability maps, as Figs. 7 and 8."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a method breaks: its scores against what was done to the pasted region."""
+"""A metric against pasted area, scale, angle, shift: where a method breaks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

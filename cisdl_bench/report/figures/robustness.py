@@ -1,4 +1,4 @@
-"""How scores fall with the strength of a perturbation."""
+"""A metric against the strength of perturbations (score --perturb)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""ROC curves of detection: true against false positive rate."""
+"""True against false positive rate of detection, AUC and EER marked."""
 
 from cisdl_bench.report.curves import draw_curves
 from cisdl_bench.report.figure import Figure
