@@ -9,13 +9,34 @@ import click
 
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
+from cisdl_bench.models.classical.registry import REFERENCES, untrained_methods
 from cisdl_bench.strict_json import json_text
 
 if TYPE_CHECKING:
     from cisdl_bench.scoring.scorers import Scorer
 
 
-@click.command()
+_HELP = f"""Score a network or another detector on generated sets, or on other people's pairs.
+
+MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
+file, module:factory of your own, a method that needs no training
+({", ".join(untrained_methods())}),
+or one of {", ".join(REFERENCES)}.
+
+\b
+Examples:
+  cisdl-bench score model.pt
+  cisdl-bench score sift-ransac --set rotation --set raw-easy
+  cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
+  cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
+  cisdl-bench score DMAC-adv.pth --data release --set combination
+  cisdl-bench score model.pt --data paired_CASIA_ids.csv --images CASIA2
+  cisdl-bench score --predictions theirs.csv --data pairs.csv
+  torchrun --nproc-per-node 8 -m cisdl_bench score model.pt
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("model", required=False)
 @click.option(
     "--data",
@@ -132,23 +153,7 @@ def score(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Score a network or another detector on generated sets, or on other people's pairs.
-
-    MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
-    file, module:factory of your own, a classical method (luo-blocks, zernike-blocks, sift-ransac,
-    dense-field), or one of oracle, empty, random.
-
-    \b
-    Examples:
-      cisdl-bench score model.pt
-      cisdl-bench score sift-ransac --set rotation --set raw-easy
-      cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
-      cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
-      cisdl-bench score DMAC-adv.pth --data release --set combination
-      cisdl-bench score model.pt --data paired_CASIA_ids.csv --images CASIA2
-      cisdl-bench score --predictions theirs.csv --data pairs.csv
-      torchrun --nproc-per-node 8 -m cisdl_bench score model.pt
-    """
+    """Score a detector; see ``_HELP``."""
     if (model is None) == (predictions is None):
         raise click.UsageError("give either MODEL or --predictions FILE.")
     if predictions is not None and options["perturb"]:

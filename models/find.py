@@ -10,7 +10,7 @@ from torch import nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
-from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
 
@@ -27,7 +27,7 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
         ModelError: It is none of these, or cannot be used.
     """
     if text in PAIR_DETECTORS:
-        return PairDetector(PAIR_DETECTORS[text]())
+        return PairDetector(make_method(text))
     return find_network(text, device)
 
 

@@ -49,11 +49,8 @@ def add(folder: Path, place: str, code: str) -> Path:
         path.write_text(code)
         return path
     text = path.read_text()
-    if where == "at the top":
-        head, mark = re.search(r'\A""".*?"""\n', text, re.S)[0], ""
-    else:
-        mark = re.fullmatch(r"in `(\w+)`", where)[1]
-        head = re.search(rf"^{mark}: [^\n]+{{\n", text, re.M)[0]
+    table = re.fullmatch(r"in `(\w+)`", where)[1]
+    head = re.search(rf"^{table}: [^\n]+{{\n", text, re.M)[0]
     path.write_text(text.replace(head, f"{head}{code}", 1))
     return path
 
@@ -91,9 +88,6 @@ def test_a_block_goes_where_its_caption_says(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "a.py").write_text('"""Doc."""\n\nTABLE: dict[str, int] = {\n    "b": 2,\n}\n')
     add(tmp_path, "models/a.py, in `TABLE`", '    "a": 1,\n')
-    add(tmp_path, "models/a.py, at the top", "import re\n")
-    lines = (folder / "a.py").read_text().splitlines()
-    assert lines == ['"""Doc."""', "import re", "", "TABLE: dict[str, int] = {", '    "a": 1,',
-                     '    "b": 2,', "}"]  # fmt: skip
+    assert (folder / "a.py").read_text().splitlines()[3:5] == ['    "a": 1,', '    "b": 2,']
     with pytest.raises(AssertionError, match="exists already"):
         add(tmp_path, "models/a.py", "")

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from cisdl_bench.adapters.files import is_file
-from cisdl_bench.adapters.formats import ListFormat, list_format, list_formats, load
+from cisdl_bench.adapters.formats import ListFormat, list_format, list_formats
 from cisdl_bench.adapters.listed import PairList
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.table import read_header
+from cisdl_bench.by_name import load_by_name
 from cisdl_bench.errors import SourceError
 
 
@@ -49,5 +50,5 @@ def read_list(path: Path, options: ListOptions) -> PairList:
             ",".join(read_header(path)),
             "Name the columns in its first line",
         )
-    pairs: PairList = load(form.reader)(path, options, form)
+    pairs: PairList = load_by_name(form.reader)(path, options, form)
     return pairs

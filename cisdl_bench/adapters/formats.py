@@ -5,8 +5,6 @@ of a format's file names the columns of its lists and, where ``table_list`` cann
 reader; ``[predictions]`` does the same for scores and masks of other programs. Both are optional.
 """
 
-from collections.abc import Callable
-from importlib import import_module
 from typing import Any, TypeVar
 
 from msgspec import Struct, ValidationError, convert
@@ -120,13 +118,3 @@ def _read_tables(table: str, kind: type[Form]) -> list[Form]:
 def _first_fitting(known: list[Form], columns: set[str]) -> Form | None:
     fitting = (form for form in known if columns >= {name.lower() for name in form.columns})
     return next(fitting, None)
-
-
-def load(name: str) -> Callable[..., Any]:
-    """Return the function or class that ``module:name`` stands for.
-
-    It is imported when a format is used: a reader may lie in a package that builds on this one.
-    """
-    module, _, attribute = name.partition(":")
-    loaded: Callable[..., Any] = getattr(import_module(module), attribute)
-    return loaded

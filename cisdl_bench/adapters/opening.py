@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cisdl_bench.adapters.files import fingerprint_list, hash_files
 from cisdl_bench.adapters.find import read_list
-from cisdl_bench.adapters.formats import list_formats, load
+from cisdl_bench.adapters.formats import list_formats
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.pairs import ListedPairs
 from cisdl_bench.adapters.usable import (
@@ -13,6 +13,7 @@ from cisdl_bench.adapters.usable import (
     find_unnamed_pairs,
     find_unusable_pairs,
 )
+from cisdl_bench.by_name import load_by_name
 from cisdl_bench.errors import SourceError
 from cisdl_bench.progress import Progress
 
@@ -65,7 +66,7 @@ def open_list(path: Path, options: ListOptions, progress: Progress) -> ListedPai
         unknown = find_unknown_masks(listed, missing)
     left_out = dict(sorted(left_out.items()))
     kind = next(form.pairs for form in list_formats() if form.name == listed.format)
-    pairs: ListedPairs = load(kind)(
+    pairs: ListedPairs = load_by_name(kind)(
         path, options, left_out, fingerprint_list(listed, digests), unknown
     )
     if not len(pairs):

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cisdl_bench.adapters.files import hash_files
-from cisdl_bench.adapters.formats import load, prediction_format
+from cisdl_bench.adapters.formats import prediction_format
 from cisdl_bench.adapters.table import Row, read_header, read_table
+from cisdl_bench.by_name import load_by_name
 from cisdl_bench.errors import SourceError
 from cisdl_bench.pairs import Pairs
 
@@ -117,7 +118,7 @@ def read_predictions(path: Path) -> Predictions:
     names = set(read_header(path))
     form = prediction_format(names)
     if form is not None:
-        rows: list[Prediction] = load(form.reader)(path, form)
+        rows: list[Prediction] = load_by_name(form.reader)(path, form)
     else:
         key = ("index",) if "index" in names else ("probe", "donor")
         table = read_table(path, (*key, "score"), _MASK_COLUMNS)

@@ -9,7 +9,7 @@ import numpy as np
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.models.detectors import PairDetector
 from cisdl_bench.pairs import Pairs
@@ -97,7 +97,7 @@ def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, P
         return probe, donor
     if result.detector not in PAIR_DETECTORS:
         return None
-    detector = PairDetector(PAIR_DETECTORS[result.detector]())
+    detector = PairDetector(make_method(result.detector))
     request = result.record["request"]
     if detector.identity != request["identity"]:
         return None

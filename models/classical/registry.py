@@ -1,28 +1,36 @@
 """Methods that need no weights, by the names that users give them.
 
-A new method is a file beside this one and an entry in ``PAIR_DETECTORS``.
+A new method is a file beside this one and an entry in ``PAIR_DETECTORS``. Classes are named by
+their place, ``module:name``, so that reading this table imports none of them.
 """
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from cisdl_bench.models.classical.dense_field import DenseField
-from cisdl_bench.models.classical.luo_blocks import LuoBlocks
-from cisdl_bench.models.classical.reference_detectors import Empty, Oracle, Random
-from cisdl_bench.models.classical.sift_ransac import SiftRansac
-from cisdl_bench.models.classical.zernike_blocks import ZernikeBlocks
-from cisdl_bench.models.detection import PairMethod
+from cisdl_bench.by_name import load_by_name
 
-PAIR_DETECTORS: dict[str, Callable[[], PairMethod]] = {
-    "oracle": Oracle,
-    "empty": Empty,
-    "random": Random,
-    "luo-blocks": LuoBlocks.from_spec,
-    "zernike-blocks": ZernikeBlocks.from_spec,
-    "sift-ransac": SiftRansac.from_spec,
-    "dense-field": DenseField.from_spec,
+if TYPE_CHECKING:
+    from cisdl_bench.models.detection import PairMethod
+
+_HERE = "cisdl_bench.models.classical"
+
+PAIR_DETECTORS: dict[str, str] = {
+    "oracle": f"{_HERE}.reference_detectors:Oracle",
+    "empty": f"{_HERE}.reference_detectors:Empty",
+    "random": f"{_HERE}.reference_detectors:Random",
+    "luo-blocks": f"{_HERE}.luo_blocks:LuoBlocks",
+    "zernike-blocks": f"{_HERE}.zernike_blocks:ZernikeBlocks",
+    "sift-ransac": f"{_HERE}.sift_ransac:SiftRansac",
+    "dense-field": f"{_HERE}.dense_field:DenseField",
 }
 #: Those that look at no picture: they show what the metrics say of trivial answers.
 REFERENCES = ("oracle", "empty", "random")
+
+
+def make_method(name: str) -> "PairMethod":
+    """Return the method of a name, with its parameters from ``data_specs`` where it has any."""
+    kind = load_by_name(PAIR_DETECTORS[name])
+    method: PairMethod = kind.from_spec() if hasattr(kind, "from_spec") else kind()
+    return method
 
 
 def untrained_methods() -> list[str]:

@@ -7,9 +7,9 @@ place, ``module:name``, so that reading this table does not import torch.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cisdl_bench.by_name import load_by_name
 from cisdl_bench.errors import ModelError
 
 if TYPE_CHECKING:
@@ -49,17 +49,12 @@ class NetworkSpec:
 
     def load(self) -> "type[nn.Module]":
         """Return the class."""
-        kind: type[nn.Module] = _load(self.path)
+        kind: type[nn.Module] = load_by_name(self.path)
         return kind
 
     def draw_weights(self, network: "nn.Module") -> None:
         """Draw the weights that training begins with, from torch's stream."""
-        _load(self.initialise)(network)
-
-
-def _load(path: str) -> Any:
-    module, _, name = path.partition(":")
-    return getattr(import_module(module), name)
+        load_by_name(self.initialise)(network)
 
 
 NETWORKS: dict[str, NetworkSpec] = {

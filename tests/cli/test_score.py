@@ -58,7 +58,7 @@ class LeftHalf:
 def test_a_new_method_is_one_entry(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PAIR_DETECTORS, "left-half", LeftHalf)
+    monkeypatch.setitem(PAIR_DETECTORS, "left-half", f"{LeftHalf.__module__}:LeftHalf")
     words = ("--data", made, "-o", tmp_path / "run", "--jobs", 1, "--save-masks", "--json")
     (result,) = json.loads(typed("-q", "score", "left-half", *words).stdout)
     rows = read_rows(tmp_path / "run" / "combination-normal" / "pairs.csv")

@@ -11,7 +11,7 @@ from skimage import data
 from cisdl_bench.models.classical.block_matching import find_agreeing
 from cisdl_bench.models.classical.dense_field import fit_error, patch_match
 from cisdl_bench.models.classical.ransac import Ransac
-from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.classical.registry import make_method
 from cisdl_bench.models.classical.zernike import moment_orders, zernike_magnitudes
 from cisdl_bench.models.detection import View
 
@@ -19,7 +19,7 @@ METHODS = ("luo-blocks", "zernike-blocks", "sift-ransac", "dense-field")
 
 
 def ious(method: str, view: View, truth: tuple[np.ndarray, np.ndarray]) -> list[float]:
-    found = PAIR_DETECTORS[method]().detect_pair(view)
+    found = make_method(method).detect_pair(view)
     return [
         float(((mask > 0.5) & true).sum() / ((mask > 0.5) | true).sum())
         for mask, true in zip((found.probe, found.donor), truth, strict=True)
@@ -48,13 +48,13 @@ def test_a_planted_copy_is_found(name: str, method: str) -> None:
 def test_unrelated_pictures_give_next_to_nothing(method: str) -> None:
     view, _ = planted()
     alone = cv2.resize(data.coffee()[:, :400], (256, 256), interpolation=cv2.INTER_AREA)
-    found = PAIR_DETECTORS[method]().detect_pair(view._replace(probe=alone))
+    found = make_method(method).detect_pair(view._replace(probe=alone))
     assert max((found.probe > 0.5).mean(), (found.donor > 0.5).mean()) < 0.02
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_flat_and_small_pictures_give_an_empty_answer(method: str) -> None:
-    detector = PAIR_DETECTORS[method]()
+    detector = make_method(method)
     for side in (256, 24):
         flat = np.full((side, side, 3), 90, dtype=np.uint8)
         found = detector.detect_pair(View(flat, flat, "flat"))
@@ -67,7 +67,7 @@ def test_flat_and_small_pictures_give_an_empty_answer(method: str) -> None:
 def test_the_same_answer_again_and_pictures_of_other_sizes(method: str) -> None:
     view, _ = planted(**SHIFT)
     wide = view._replace(probe=np.ascontiguousarray(view.probe[:200]))
-    first, second = (PAIR_DETECTORS[method]().detect_pair(wide) for _ in range(2))
+    first, second = (make_method(method).detect_pair(wide) for _ in range(2))
     assert np.array_equal(first.probe, second.probe)
     assert first.probe.shape == (200, 256)
     assert first.donor.shape == (256, 256)
