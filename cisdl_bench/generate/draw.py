@@ -23,7 +23,7 @@ from cisdl_bench.transforms.matrix import (
 )
 
 _BATCHES = (48, 256, 512)  # tries at a time; the last again and again
-_TOGETHER = 1536  # tries computed at once, so that they stay in the cache
+_TOGETHER = 4608  # tries computed at once, so that they stay in the cache
 _LARGEST = 0.5  # of the canvas: the upper end of the easy class
 _FEW = 4  # points of a hull that are looked at first
 
@@ -206,7 +206,7 @@ class _Draws:
         stride = transformation.numbers * tries
         numbers = [self.requests[k].number for k in group]
         first, count = numbers[0], numbers[-1] - numbers[0] + 1
-        if count <= 2 * len(numbers):  # most numbers of the range are wanted
+        if count <= 4 * len(numbers):  # most numbers of the range are wanted
             block = uniform_block(self.seed, *key, first=first * stride, shape=(count, *each))
             u = block[np.array(numbers) - first]
         else:
