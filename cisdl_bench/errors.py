@@ -40,6 +40,10 @@ class StoreError(CisdlError):
     """A data set on disk is broken, unfinished or cannot be written."""
 
 
+class MetricError(CisdlError):
+    """A metric's function fails, or returns what its entry excludes."""
+
+
 class ModelError(CisdlError):
     """A checkpoint or detector cannot be used."""
 

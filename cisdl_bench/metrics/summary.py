@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cisdl_bench.metrics import intervals, mask_score
+from cisdl_bench.metrics import checked, intervals, mask_score
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.localization import Convention
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
@@ -43,8 +43,11 @@ def mask_values(pairs: ScoredPairs, metric: str, convention: Convention = "nist"
     """Return a localization metric of both masks of each pair, float64 (n, 2).
 
     NaN where the metric is not defined, or the truth of a mask is not known.
+
+    Raises:
+        MetricError: The metric fails, or leaves its range.
     """
-    values = LOCALIZATION[metric].compute(pairs.counts, convention)
+    values = checked.localize(metric, pairs.counts, convention)
     return np.where(pairs.known, values, np.nan)
 
 
@@ -95,6 +98,9 @@ def summarise(
         convention: Whose definition is taken where NIST's and the DMAC release's differ.
         resamples: Number of bootstrap resamples; 0 leaves intervals out.
         level: Share of the bootstrap distribution inside an interval.
+
+    Raises:
+        MetricError: A metric fails, or leaves its range.
     """
     positive = pairs.where(pairs.labels == 1)
     known, counts = positive.known, positive.counts
@@ -129,10 +135,11 @@ def _summarise_detection(
     if np.isnan(scores).any():
         return {}
     summary: dict[str, Any] = {}
-    for name, metric in DETECTION.items():
-        summary[f"{rule}_{name}"] = metric.compute(labels, scores, RULES[rule].threshold)
-    for name, metric in DETECTION.items():
-        if resamples and metric.interval:
-            span = metric.interval(labels, scores, resamples=resamples, level=level)
+    for name in DETECTION:
+        value = checked.detect(name, labels, scores, RULES[rule].threshold)
+        summary[f"{rule}_{name}"] = value
+    for name in DETECTION if resamples else ():
+        span = checked.detect_interval(name, labels, scores, resamples=resamples, level=level)
+        if span:
             summary[f"{rule}_{name}_low"], summary[f"{rule}_{name}_high"] = span
     return summary

@@ -5,13 +5,16 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import Heard
 
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.cli.main import main
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, Metric
+from cisdl_bench.metrics.counts import Counts
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, Metric
+from cisdl_bench.metrics.summary import ScoredPairs, summarise
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex
@@ -91,3 +94,27 @@ def test_the_command_line_knows_it(runs: list[Path], tmp_path: Path) -> None:
 def test_training_logs_it(wrong_px: None, tmp_path: Path) -> None:
     run = Run(None, None, tmp_path, "x", {}, None, 1)  # type: ignore[arg-type]
     assert open_log(run, "evaluation.csv").columns[-1] == "wrong_px"
+
+
+def test_each_number_has_a_key_of_its_own() -> None:
+    counts = Counts(*np.array([[[2, 4]] * 2, [[1, 0]] * 2, [[2, 0]] * 2, [[5, 6]] * 2]))
+    known, inside = np.ones((2, 2), dtype=bool), np.full((2, 2), 0.7)
+    pairs = ScoredPairs(np.array([1, 0]), counts, known, inside, np.array([0.9, 0.1]))
+    with_interval = [metric for metric in DETECTION.values() if metric.interval]
+    by_rule = len(DETECTION) + 2 * len(with_interval)
+    # Six counts of pairs and masks; of a metric its mean, both ends and how often it is undefined.
+    assert len(summarise(pairs, resamples=2)) == 6 + 4 * len(LOCALIZATION) + len(RULES) * by_rule
+    # Of the tables that put metrics beside other columns.
+    others = {"detector", "set", "perturbation", "identity", "fingerprint", "spec_sha256", "device"}
+    others |= {"pairs_per_second", "step", "auc", "own_auc"}
+    assert not others & set(LOCALIZATION)
+
+
+@pytest.mark.parametrize("table", [LOCALIZATION, DETECTION], ids=["localization", "detection"])
+def test_names_titles_and_forms(table: dict[str, Metric]) -> None:
+    titles = [metric.title for metric in table.values()]
+    assert len(set(titles)) == len(titles)
+    for name, metric in table.items():
+        assert name.isidentifier()
+        assert metric.low < metric.high
+        assert float(metric.show(0.5)) == pytest.approx(0.5, abs=0.5)
