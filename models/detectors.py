@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from numbers import Real
+from traceback import extract_tb
 from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.detection import Detection, PairBatch, PairMethod, Probability
+from cisdl_bench.errors import CisdlError, ModelError, cause
+from cisdl_bench.models.detection import Detection, PairBatch, PairMethod, Probability, View
 from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.models.networks.sliding import SlidingWindows
 
@@ -125,14 +128,44 @@ class PairDetector:
         return self
 
     def detect(self, batch: PairBatch) -> Detection[Tensor]:
-        """Return the masks of a batch of pairs, which must have names."""
-        answers = [self.method.detect_pair(view) for view in batch.views()]
+        """Return the masks of a batch of pairs, which must have names.
+
+        Raises:
+            ModelError: The method fails, or returns no masks of the pictures' sizes.
+        """
+        answers = [self._answer(view) for view in batch.views()]
         probe = _stack([answer.probe for answer in answers])
         donor = _stack([answer.donor for answer in answers])
         scores = [answer.score for answer in answers if answer.score is not None]
         if not scores:
             return Detection(probe, donor)
         return Detection(probe, donor, torch.tensor(scores, dtype=torch.float64))
+
+    def _answer(self, view: View) -> Detection[Probability]:
+        try:
+            answer = self.method.detect_pair(view)
+        except (CisdlError, MemoryError):
+            raise
+        except Exception as error:
+            place = extract_tb(error.__traceback__)[:2][-1]  # below this function, if it got there
+            got = f"{type(error).__name__}: {cause(error)}"
+            then = f"Correct it at {place.filename}, line {place.lineno}"
+            raise self._wrong(view, "a Detection", got, then) from error
+        if not isinstance(answer, Detection):
+            raise self._wrong(view, "a Detection", type(answer).__name__)
+        masks = []
+        for given, picture in ((answer.probe, view.probe), (answer.donor, view.donor)):
+            mask, shape = np.asarray(given), picture.shape[:2]
+            if mask.shape != shape or mask.dtype.kind not in "fiub":
+                raise self._wrong(view, f"a mask {shape} of numbers", f"{mask.shape} {mask.dtype}")
+            masks.append(mask.astype(np.float32, copy=False))
+        if not isinstance(answer.score, Real | None):
+            raise self._wrong(view, "a number or None as the score", type(answer.score).__name__)
+        return Detection(masks[0], masks[1], answer.score)
+
+    def _wrong(self, view: View, what: str, got: object, then: str = "") -> ModelError:
+        then = then or f"Correct the method {self.name}"
+        return ModelError.expected(f"{self.name}: pair {view.name}", what, got, then)
 
 
 def _stack(masks: list[Probability]) -> Tensor:

@@ -1,6 +1,5 @@
 """Scoring a network: batches on a device, counts taken there, one synchronisation a batch."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
@@ -13,18 +12,19 @@ from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions, inference
-from cisdl_bench.scoring.row_lines import PairCounts, Scored, nan_error
+from cisdl_bench.scoring.row_lines import PairCounts, Scored, check_ends
 from cisdl_bench.store.torch_view import Batch
 
 #: Columns of ``measure`` for each mask: TP, FP, FN, TN, the sum of probabilities above the
-#: threshold and of all (NaN where one is), and sums of the rows and columns of the true pixels.
-_MASK_COLUMNS = 8
+#: threshold, the smallest and the largest probability (NaN where one is), and sums of the rows and
+#: columns of the true pixels.
+_MASK_COLUMNS = 9
 
 
 def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Tensor:
-    """Return a batch's counts as float64 (N, 17), on its device.
+    """Return a batch's counts as float64 (N, 19), on its device.
 
-    Eight columns of the probe's mask, see ``_MASK_COLUMNS``, eight of the donor's; then the
+    Nine columns of the probe's mask, see ``_MASK_COLUMNS``, nine of the donor's; then the
     detector's own score, 0 where it has none.
     """
     columns = []
@@ -37,8 +37,9 @@ def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Ten
         n_pred, n_target = pred.sum(dim=(1, 2)), target.sum(dim=(1, 2))
         size = mask.shape[1] * mask.shape[2]
         inside = torch.where(pred, mask, 0).sum(dim=(1, 2), dtype=torch.float64)
-        total = mask.sum(dim=(1, 2), dtype=torch.float64)
-        columns += [tp, n_pred - tp, n_target - tp, size - n_pred - n_target + tp, inside, total]
+        low, high = mask.flatten(1).aminmax(dim=1)
+        columns += [tp, n_pred - tp, n_target - tp, size - n_pred - n_target + tp]
+        columns += [inside, low, high]
         rows = torch.arange(target.shape[1], device=target.device)
         places = torch.arange(target.shape[2], device=target.device)
         columns.append((target.sum(dim=2) * rows).sum(dim=1))
@@ -55,26 +56,26 @@ def read_measures(
     """Return the counts of pairs from what ``measure`` returned; waits for the device.
 
     Args:
-        measures: Answer of ``measure``, float64, (N, 17).
+        measures: Answer of ``measure``, float64, (N, 19).
         indices: Numbers of the pairs, (N,).
         has_score: Whether the detector has a score of its own.
         names: Names of the detector and of the set, for an error.
 
     Raises:
-        ModelError: A mask or a score is NaN.
+        ModelError: A mask or a score is NaN or outside 0 to 1.
     """
     scored = []
     for index, row in zip(indices, measures.tolist(), strict=True):
         masks = row[:_MASK_COLUMNS], row[_MASK_COLUMNS : 2 * _MASK_COLUMNS]
         own_score = row[-1]
-        if any(math.isnan(value) for value in (masks[0][5], masks[1][5], own_score)):
-            raise nan_error(names[0], f"{names[1]}/{index}")
+        ends = [*masks[0][5:7], *masks[1][5:7], *([own_score] if has_score else [])]
+        check_ends(names[0], f"{names[1]}/{index}", ends)
         counts: list[int] = []
         inside: list[float] = []
         regions: list[Moments] = []
-        for tp, fp, fn, tn, inside_sum, _, row_sum, column_sum in masks:
+        for tp, fp, fn, tn, inside_sum, _, _, row_sum, column_sum in masks:
             counts += [int(tp), int(fp), int(fn), int(tn)]
-            inside.append(inside_sum / (tp + fp) if tp + fp else 0.0)
+            inside.append(min(1.0, inside_sum / (tp + fp)) if tp + fp else 0.0)
             regions.append(Moments(int(tp + fn), int(row_sum), int(column_sum)))
         pair_counts = PairCounts(
             tuple(counts),
@@ -107,7 +108,7 @@ def score_batches(
 
     Raises:
         RunError: There is no pair of a number.
-        ModelError: A mask or a score is NaN.
+        ModelError: A mask or a score is NaN or outside 0 to 1.
     """
     one_by_one = options.device == "cpu"
     names = detector.name, dataset.pairs.name

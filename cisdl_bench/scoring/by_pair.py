@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from joblib import delayed
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
-from cisdl_bench.scoring.row_lines import PairCounts, Scored, nan_error
+from cisdl_bench.scoring.row_lines import PairCounts, Scored, check_ends
 
 _TASK = 16  # pairs at most; a short list is shared among the processes
 
@@ -53,12 +52,14 @@ def read_detection(batch: Detection[Tensor], detector: str, pair: str) -> Detect
         pair: Name of the pair, for an error.
 
     Raises:
-        ModelError: A mask or the score is NaN.
+        ModelError: A mask or the score is NaN or outside 0 to 1.
     """
     probe, donor = (mask[0].float().cpu().numpy() for mask in (batch.probe, batch.donor))
     score = float(batch.score[0]) if isinstance(batch.score, Tensor) else None
-    if np.isnan(probe).any() or np.isnan(donor).any() or score != score:
-        raise nan_error(detector, pair)
+    ends = [float(end) for mask in (probe, donor) for end in (mask.min(), mask.max())]
+    check_ends(detector, pair, ends if score is None else [*ends, score])
+    if min(ends) < 0 or max(ends) > 1:  # by rounding
+        probe, donor = probe.clip(0, 1), donor.clip(0, 1)
     return Detection(probe, donor, score)
 
 

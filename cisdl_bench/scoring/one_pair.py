@@ -29,7 +29,8 @@ def detect_one(
         options: Device, precision and threshold.
 
     Raises:
-        ModelError: A mask or the score is NaN, or the detector cannot take pictures of that size.
+        ModelError: A mask or the score is NaN or outside 0 to 1, or the detector cannot take
+            pictures of that size.
     """
     detector.check_side(size, "--size")
     canvas = (size, size)

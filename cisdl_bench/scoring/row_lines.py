@@ -5,7 +5,8 @@ reading gives back every bit.
 """
 
 import csv
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,23 +36,31 @@ class PairCounts(NamedTuple):
     moved_px: float | None = None
 
 
+ROUNDING = 1e-6  # how far a probability may lie outside 0 to 1
 #: Pairs by their numbers with their counts.
 Scored = list[tuple[int, PairCounts]]
 
 
-def nan_error(detector: str, pair: str) -> ModelError:
-    """Return the error for a detector whose masks or score hold NaN.
+def check_ends(detector: str, pair: str, ends: Sequence[float]) -> None:
+    """Refuse a detector's answer that has NaN or a value outside 0 to 1.
 
     Args:
-        detector: The detector's name.
-        pair: The pair's name, such as ``rotation-easy/17``.
+        detector: Name of the detector.
+        pair: Name of the pair, such as ``rotation-easy/17``.
+        ends: Smallest and largest values of both masks, and the score where there is one.
+
+    Raises:
+        ModelError: One of them is NaN, or further outside than float32 rounds.
     """
-    return ModelError.expected(
-        f"{detector}: pair {pair}",
-        "masks and a score in 0 to 1",
-        "NaN",
-        "Look for NaN among its weights, and for divisions by 0",
-    )
+    if all(-ROUNDING <= end <= 1 + ROUNDING for end in ends):
+        return
+    if any(math.isnan(end) for end in ends):
+        got, then = "NaN", "Look for NaN among its weights, and for divisions by 0"
+    else:
+        low, high = min(ends), max(ends)
+        got, then = f"{low:.7g} to {high:.7g}", "Let it return probabilities"
+    where = f"{detector}: pair {pair}"
+    raise ModelError.expected(where, "masks and a score in 0 to 1", got, then)
 
 
 def format_row(pairs: Pairs, index: int, counts: PairCounts) -> str:

@@ -79,7 +79,7 @@ class ForeignNetwork(nn.Module):
         low, high = min(ends), max(ends)  # one synchronisation for all of them
         if any(end != end for end in ends):
             raise self._wrong("probabilities in 0 to 1", "nan")
-        if not (low >= 0 and high <= 1):
+        if not (low >= -1e-6 and high <= 1 + 1e-6):  # float32 rounds
             raise self._wrong("probabilities in 0 to 1", f"{low:.3g} to {high:.3g}")
 
     def _mask(self, mask: Tensor, n: int, size: tuple[int, ...]) -> Tensor:

@@ -1,4 +1,7 @@
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,9 +11,10 @@ from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.classical.sift_ransac import SiftRansac
-from cisdl_bench.models.detection import PairBatch, View
-from cisdl_bench.models.detectors import NetworkDetector
+from cisdl_bench.models.detection import Detection, PairBatch, View
+from cisdl_bench.models.detectors import NetworkDetector, PairDetector
 from cisdl_bench.models.find import find_detector
 
 FACTORY = """
@@ -74,6 +78,7 @@ def test_programs_in_files(tmp_path: Path) -> None:
     [
         (lambda p, d: p, "two masks, or two masks and a score"),
         (lambda p, d: (p.mean(1) * 2, d.mean(1)), "probabilities in 0 to 1, got 0"),
+        (lambda p, d: (p.mean(1) + 2e-6, d.mean(1)), "probabilities in 0 to 1, got 0"),
         (lambda p, d: (p.mean(1) - 1, d.mean(1)), "probabilities in 0 to 1, got -1"),
         (lambda p, d: (p.mean(1) * np.nan, d.mean(1)), "probabilities in 0 to 1, got nan"),
         (lambda p, d: (p, d), r"masks \(3, h, w\) or \(3, 1, h, w\), got \(3, 3, 32, 40\)"),
@@ -166,3 +171,64 @@ def test_nothing_planted_and_flat_pictures_are_empty_answers() -> None:
     assert detector.detect_pair(View(flat, flat, "flat")).probe.max() == 0
     unrelated = detector.detect_pair(View(photograph(0), photograph(1), "unrelated"))
     assert (unrelated.probe > 0.5).mean() < 0.02
+
+
+@dataclass(frozen=True)
+class Mine:
+    """A method of a newcomer, whose answer is given."""
+
+    answer: Callable[[View], object]
+    name: str = "mine"
+    identity: str = "mine 1"
+    sees_truth: bool = False
+
+    def detect_pair(self, view: View) -> Any:
+        return self.answer(view)
+
+
+WHOLE, HALF = np.zeros((8, 6), np.float32), np.zeros((4, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda view: view.prob, "a Detection, got AttributeError: .* no attribute 'prob'"),
+        (lambda view: (WHOLE, WHOLE), "a Detection, got tuple"),
+        (lambda view: None, "a Detection, got NoneType"),
+        (lambda view: Detection(HALF, WHOLE), r"a mask \(8, 6\) of numbers, got \(4, 3\) float32"),
+        (lambda view: Detection(WHOLE, WHOLE.T), r"a mask \(8, 6\) of numbers, got \(6, 8\)"),
+        (lambda view: Detection(WHOLE, None), r"a mask \(8, 6\) of numbers, got \(\) object"),
+        (lambda view: Detection(WHOLE, WHOLE, "high"), "a number or None as the score, got str"),
+    ],
+)
+def test_a_methods_wrong_answer_is_one_line(answer: Callable[[View], object], message: str) -> None:
+    batch = PairBatch.from_view(View(*np.zeros((2, 8, 6, 3), np.uint8), "raw/7"))
+    with pytest.raises(ModelError, match=f"^mine: pair raw/7: expected {message}") as caught:
+        PairDetector(Mine(answer)).detect(batch)
+    assert "\n" not in str(caught.value)
+    if "AttributeError" in message:
+        assert isinstance(caught.value.__cause__, AttributeError)
+        assert str(caught.value).endswith(f"at {__file__}, line {LINE}.")
+
+
+LINE = Mine.detect_pair.__code__.co_firstlineno + 1
+
+
+def test_masks_may_be_of_any_kind_of_number() -> None:
+    batch = PairBatch.from_view(View(*np.zeros((2, 8, 6, 3), np.uint8), "raw/7"))
+    detector = PairDetector(
+        Mine(lambda _: Detection(np.eye(8, 6) > 0, np.eye(8, 6), np.float32(1)))
+    )
+    found = detector.detect(batch)
+    assert found.probe.dtype == found.donor.dtype == torch.float32
+    assert torch.equal(found.probe, found.donor)
+    assert float(found.score[0]) == 1
+
+
+@pytest.mark.parametrize("name", PAIR_DETECTORS)
+def test_a_method_has_the_name_of_its_entry(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert make_method(name).name == name
+    monkeypatch.setitem(PAIR_DETECTORS, "other", PAIR_DETECTORS[name])
+    message = f"^PAIR_DETECTORS: other: expected a method of that name, got {name}"
+    with pytest.raises(ModelError, match=message):
+        make_method("other")
