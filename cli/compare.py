@@ -49,6 +49,8 @@ def compare(
 
     comparisons, changes = run(run_a, run_b, metric, sets)
     rows = [as_dict(comparison) for comparison in comparisons]
+    if all(row["metric"] != metric for row in rows):
+        click.echo(f"{metric} is undefined on every pair, so nothing is compared by it", err=True)
     if out:
         write_comparisons(out, comparisons)
     if as_json:

@@ -84,8 +84,8 @@ def list_formats() -> list[ListFormat]:
     Raises:
         SpecError: A format's file is wrong.
 
-    >>> [form.name for form in list_formats()]
-    ['mfc', 'release', 'casia', 'plain']
+    >>> [form.name for form in list_formats() if form.name in ("casia", "mfc", "plain")]
+    ['mfc', 'casia', 'plain']
     """
     return _read_tables("list", ListFormat)
 

@@ -66,8 +66,8 @@ def pair_scores(pairs: ScoredPairs, rule: str) -> Floats:
 def detection_names(rule: str) -> list[str]:
     """Return the names of a rule's numbers in a summary.
 
-    >>> detection_names("own")[:2]
-    ['own_precision', 'own_recall']
+    >>> "own_recall" in detection_names("own")
+    True
     """
     return [f"{rule}_{name}" for name in DETECTION]
 

@@ -61,8 +61,8 @@ class Figure:
 def figure_names() -> list[str]:
     """Return the names of all figures without importing them.
 
-    >>> figure_names()
-    ['det', 'growth', 'heatmap', 'pairs', 'parameters', 'robustness', 'roc']
+    >>> "heatmap" in figure_names()
+    True
     """
     return sorted(module.name for module in iter_modules(figures.__path__))
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.results.result import Result, find_results
 
 
@@ -37,3 +39,19 @@ def list_sets(results: Sequence[Result]) -> str:
     names = list(dict.fromkeys(result.set for result in results))
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return ", ".join(names[:6]) + more
+
+
+def undefined_error(runs: Sequence[Path], results: Sequence[Result], metric: str) -> RunError:
+    """Return the error for results of which none has a value of a metric.
+
+    Args:
+        runs: Folders of results.
+        results: All results of the runs.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
+    """
+    where, title = ", ".join(map(str, runs)), LOCALIZATION[metric].title
+    summaries = [result.record["summary"] for result in results]
+    if not any(each["masks_unknown"] < 2 * each["positive_pairs"] for each in summaries):
+        return RunError(f"{where}: no result has {title}. Score sets with masks.")
+    got, then = "none: it is undefined on all masks", "Choose another --metric"
+    return RunError.expected(where, f"masks on which {title} is defined", got, then)

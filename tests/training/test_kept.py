@@ -15,6 +15,7 @@ from training.test_run import FAST, Ears, same
 
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.metrics.registry import headline_metrics
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.report.figures.growth import draw_growth
 from cisdl_bench.training import checkpoint as state
@@ -375,7 +376,10 @@ def test_what_a_kill_left_half_written_is_swept(pairs64: Path, tmp_path: Path) -
     ("text", "message"),
     [
         ("step,pairs,set,iou,mcc,nmm\n1,x,a,0,0,0\n", "line 2: pairs: expected a number, got 'x'"),
-        ("step,pairs,set,iou,mcc,nmm\n1,2,a,0,0\n", "line 2: nmm: expected a number, got None"),
+        (
+            f"step,pairs,set,{','.join(headline_metrics())}\n1,2,a\n",
+            f"line 2: {headline_metrics()[0]}: expected a number, got None",
+        ),
         ("a,b\n1,2\n", "line 2: pairs: expected a number"),
     ],
 )

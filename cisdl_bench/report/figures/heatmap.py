@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report.drawing import limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import gathered, name_method
+from cisdl_bench.report.methods import gathered, name_method, undefined_error
 from cisdl_bench.specs import spec_names
 
 
@@ -23,7 +22,7 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
         metric: One of ``LOCALIZATION``, such as ``iou``.
 
     Raises:
-        RunError: Nothing was localized.
+        RunError: Nothing was localized, or the metric is undefined on all masks.
     """
     results, names = gathered(runs)
     values = {
@@ -32,8 +31,7 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     }
     values = {key: value for key, value in values.items() if value == value}
     if not values:
-        where, title = ", ".join(map(str, runs)), LOCALIZATION[metric].title
-        raise RunError(f"{where}: no result has {title}. Score sets with masks.")
+        raise undefined_error(runs, results, metric)
     sets = sorted(dict.fromkeys(name for name, _ in values), key=_order)
     methods = list(dict.fromkeys(name for _, name in values))
     method_labels, set_labels = list(map(plain, methods)), list(map(plain, sets))

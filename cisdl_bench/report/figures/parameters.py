@@ -13,7 +13,7 @@ from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import gathered, list_sets
+from cisdl_bench.report.methods import gathered, list_sets, undefined_error
 from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.transforms.registry import all_parameters
@@ -65,23 +65,24 @@ class Binned:
     """A metric's mean in bins of a parameter.
 
     Attributes:
-        edges: Edges of the bins, float64, (BINS + 1,).
-        mean: Means of the metric, float64, (BINS,), NaN where too few pairs are.
-        low: Lower ends of the 95% bootstrap intervals over pairs, float64, (BINS,).
-        high: Upper ends of the 95% bootstrap intervals over pairs, float64, (BINS,).
-        pairs: Numbers of pairs, int64, (BINS,).
+        edges: Edges of the n bins, float64, (n + 1,).
+        points: Where the bins are drawn, float64, (n,).
+        mean: Means of the metric, float64, (n,), NaN where too few pairs are.
+        low: Lower ends of the 95% bootstrap intervals over pairs, float64, (n,).
+        high: Upper ends of the 95% bootstrap intervals over pairs, float64, (n,).
+        pairs: Numbers of pairs, int64, (n,).
     """
 
     edges: Floats
+    points: Floats
     mean: Floats
     low: Floats
     high: Floats
     pairs: npt.NDArray[np.int64]
 
-    @property
-    def centres(self) -> Floats:
-        """Return the bins' middles."""
-        return (self.edges[1:] + self.edges[:-1]) / 2
+    def has_enough(self) -> bool:
+        """Return whether any bin has enough pairs to be shown."""
+        return bool((self.pairs >= _LEAST).any())
 
     def broken(self) -> list[tuple[float, float]]:
         """Return the ranges where the mean is below half of the best bin's, joined."""
@@ -98,13 +99,34 @@ class Binned:
         return ranges
 
 
-def bin_means(values: Floats, x: Floats, edges: Floats) -> Binned:
+def make_bins(x: Floats) -> tuple[Floats, Floats]:
+    """Return the edges of bins, and where they are drawn.
+
+    Where there are ``BINS`` distinct values at most, each is a bin of its own and drawn where it
+    is; else bins are of one width and drawn at their middles.
+
+    Args:
+        x: Values of a parameter, float64, (n,), two of them distinct.
+
+    >>> [ends.tolist() for ends in make_bins(np.array([30.0, 90.0, 30.0, 60.0]))]
+    [[30.0, 45.0, 75.0, 90.0], [30.0, 60.0, 90.0]]
+    """
+    values = np.unique(x)
+    if len(values) <= BINS:
+        between = (values[1:] + values[:-1]) / 2
+        return np.concatenate([values[:1], between, values[-1:]]), values
+    edges = np.linspace(values[0], values[-1], BINS + 1)
+    return edges, (edges[1:] + edges[:-1]) / 2
+
+
+def bin_means(values: Floats, x: Floats, edges: Floats, points: Floats) -> Binned:
     """Return a metric's means in bins.
 
     Args:
         values: Values of both masks of each pair, float64, (n, 2); NaN is left out.
         x: Values of the parameter, float64, (n,).
-        edges: Edges of the bins, float64, (BINS + 1,), rising.
+        edges: Edges of the n bins, float64, (n + 1,), rising.
+        points: Where the bins are drawn, float64, (n,).
     """
     place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
     rows: list[tuple[float, float, float, int]] = []
@@ -116,7 +138,7 @@ def bin_means(values: Floats, x: Floats, edges: Floats) -> Binned:
         span = intervals.bootstrap_means(part[:, None, :], resamples=500)[0]
         rows.append((intervals.mean_defined(part), span.low, span.high, len(part)))
     mean, low, high, pairs = (np.array(column) for column in zip(*rows, strict=True))
-    return Binned(edges, mean, low, high, pairs)
+    return Binned(edges, points, mean, low, high, pairs)
 
 
 def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, Binned]:
@@ -138,19 +160,20 @@ def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, 
     if not columns:
         return {}
     every = np.concatenate([x for parts in columns.values() for _, x in parts])
-    edges = np.linspace(every.min(), every.max(), BINS + 1)
+    edges, points = make_bins(every)
     means = {}
     for run, parts in columns.items():
         values = np.concatenate([part_values for part_values, _ in parts])
         x = np.concatenate([part_x for _, part_x in parts])
-        means[run] = bin_means(values, x, edges)
+        means[run] = bin_means(values, x, edges, points)
     return means
 
 
 def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> Any:
     """Return a matplotlib figure: a metric against parameters, a panel each, a line a run.
 
-    Bands are 95% bootstrap intervals over pairs; bins of fewer than five pairs are left out.
+    Bands are 95% bootstrap intervals over pairs; bins of fewer than five pairs are left out, and a
+    panel says so where all are.
 
     Args:
         runs: Folders of results.
@@ -158,7 +181,8 @@ def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> A
         names: Names of parameters, of ``PARAMETERS``; none given: all that vary.
 
     Raises:
-        RunError: No parameter varies in any of the results.
+        RunError: No parameter varies in any of the results, or the metric is undefined on all
+            masks.
     """
     results, methods = gathered(runs)
     panels = {name: breakdowns(results, name, metric) for name in names or PARAMETERS}
@@ -170,6 +194,9 @@ def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> A
             list_sets(results),
             "Score such a set, for instance combination",
         )
+    every = [means for by_run in panels.values() for means in by_run.values()]
+    if any(means.has_enough() for means in every) and all(np.isnan(m.mean).all() for m in every):
+        raise undefined_error(runs, results, metric)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = new_figure(4 * columns, 3 * rows + 0.6, rows, columns)
@@ -193,9 +220,12 @@ def _draw_panel(
     for run, means in by_run.items():
         ink = colour(numbers[run])
         axis.plot(
-            means.centres, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
+            means.points, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
         )
-        axis.fill_between(means.centres, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
+        axis.fill_between(means.points, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
+    if not any(means.has_enough() for means in by_run.values()):
+        why = f"fewer than {_LEAST} pairs a bin"
+        axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
     axis.set(xlabel=PARAMETERS[name], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
     axis.grid(alpha=0.3)
 

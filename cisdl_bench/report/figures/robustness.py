@@ -11,7 +11,7 @@ from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import gathered
+from cisdl_bench.report.methods import gathered, undefined_error
 from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.perturb import Perturbation
 
@@ -36,7 +36,8 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
         metric: One of ``LOCALIZATION``, such as ``iou``.
 
     Raises:
-        RunError: Nothing was perturbed, or no set was scored at every strength.
+        RunError: Nothing was perturbed, the metric is undefined on all masks, or no set was scored
+            at every strength.
     """
     results, names = gathered(runs)
     points: dict[str, dict[Path, dict[float, list[Result]]]] = {}
@@ -50,6 +51,8 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
     if not points:
         where, then = ", ".join(map(str, runs)), "Score with --perturb none,jpeg:90,jpeg:70,jpeg:50"
         raise RunError(f"{where}: no result is of perturbed pictures. {then}.")
+    if all(np.isnan(result.record["summary"][metric]) for result in results):
+        raise undefined_error(runs, results, metric)
     figure, axes = new_figure(4.2 * len(points), 3.6, 1, len(points))
     numbers = {run: k for k, run in enumerate(names)}
     for axis, (step, by_run) in zip(axes[0], points.items(), strict=True):
