@@ -65,7 +65,7 @@ def _all_kinds(kind: type[Transformation]) -> Iterator[type[Transformation]]:
 for _module in pkgutil.iter_modules(transforms.__path__):
     importlib.import_module(f"{transforms.__name__}.{_module.name}")
 
-TRANSFORMATIONS = collect(dict.fromkeys(_all_kinds(Transformation)))
+TRANSFORMATIONS = collect(dict.fromkeys(_all_kinds(Transformation)))  # type: ignore[type-abstract]
 
 
 def all_parameters() -> dict[str, Parameter]:
