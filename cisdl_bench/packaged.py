@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from cisdl_bench.errors import SpecError
+
 _SPECS = files("cisdl_bench.data_specs")
 
 
@@ -18,10 +20,17 @@ def packaged_text(name: str) -> str:
 def packaged_toml(name: str) -> dict[str, Any]:
     """Return the table of a TOML file of ``data_specs``; callers must not change it.
 
+    Raises:
+        SpecError: It is no valid TOML.
+
     >>> packaged_toml("formats/casia.toml")["pairs"]
     8642
     """
-    return tomllib.loads(packaged_text(name))
+    try:
+        return tomllib.loads(packaged_text(name))
+    except tomllib.TOMLDecodeError as error:
+        where = f"data_specs/{name}"
+        raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
 
 
 def packaged_names(folder: str, ending: str = ".toml") -> list[str]:

@@ -17,6 +17,29 @@ UNLABELLED = -1
 #: The two pictures of a pair; a ``side`` is a place here.
 SIDES = ("probe", "donor")
 
+_OF_PAIRS = [
+    "index",
+    "kind",
+    "label",
+    "difficulty",
+    "opaque",
+    "start",
+    "moved_px",
+    "own_score",
+    "donor_id",
+    "background_id",
+    "annotation_id",
+    "probe_known",
+    "donor_known",
+    "probe",
+    "donor",
+]
+_OF_SIDES = ["area_px", "inside", "tp", "fp", "fn", "tn", "top", "left", "height", "width"]
+#: Columns that shards and ``pairs.csv`` have beside a set's parameters.
+FIXED_COLUMNS = frozenset(
+    [*_OF_PAIRS, *(f"{s}_{name}" for s in ("probe", "donor", "patch") for name in _OF_SIDES)]
+)
+
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 

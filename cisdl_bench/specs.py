@@ -99,7 +99,7 @@ class SetSpec:
         """The hash of its meaning: the title, source, place and comments do not count."""
         left_out = ("title", "source", "place")
         table = {key: value for key, value in self.as_dict().items() if key not in left_out}
-        table["order"] = list(self.transformations)
+        table["order"] = [(name, kind.version) for name, kind in self.transformations.items()]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
@@ -152,7 +152,15 @@ def load_spec(name: str) -> SetSpec:
     >>> load_spec("rotation").transformations["rotation"].high
     30.0
     """
-    return parse_spec(decode_toml(spec_text(name), name), name)
+    spec = parse_spec(decode_toml(spec_text(name), name), name)
+    if name in spec_names() and spec.full_name != name:
+        raise SpecError.expected(
+            f"data_specs/sets: {name}.toml: name",
+            f"the file's own, {name} (the folder is the variant)",
+            spec.full_name,
+            "Rename one of them",
+        )
+    return spec
 
 
 def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
@@ -179,6 +187,27 @@ def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
         for name, settings in spec.transformations.items()
     }
     return replace(spec, areas=areas, transformations=transformations)
+
+
+def name_clash(spec: SetSpec, given: str) -> str:
+    """Return what a user must know of a file that has a packaged set's name and another content.
+
+    Args:
+        spec: The spec of the file.
+        given: Name or file that the user named.
+
+    >>> name_clash(load_spec("rotation"), "rotation")
+    ''
+    """
+    known = spec_names()
+    if given in known or spec.full_name not in known:
+        return ""
+    if load_spec(spec.full_name).sha256 == spec.sha256:
+        return ""
+    return (
+        f"{given}: has the name of the packaged set {spec.full_name} and another content; tables "
+        "show it under that name: change `name`"
+    )
 
 
 def _transformation(name: str, settings: object, where: str) -> Transformation:

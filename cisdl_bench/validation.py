@@ -21,6 +21,7 @@ _WORDS = {
     bool: "true or false",
     dict: "a table",
     tuple: "a list",
+    list: "a list",
 }
 
 
@@ -95,8 +96,23 @@ def _value(value: Any, hint: Any, where: str) -> Any:
     except msgspec.ValidationError:
         finite = False
     if not finite:
-        raise SpecError.expected(where, _allowed(hint), repr(value)[:60], "Correct the spec")
+        raise SpecError.expected(
+            where, _expected(hint, value), repr(value)[:60], "Correct the spec"
+        )
     return converted
+
+
+def _expected(hint: Any, value: Any) -> str:
+    """Return in words what an annotation allows, with the type where the value is of another.
+
+    >>> _expected(Annotated[int, msgspec.Meta(ge=1, le=9)], "x")
+    'a whole number, 1 to 9'
+    """
+    words = _allowed(hint)
+    kind = next((one for one in (hint, *get_args(hint)) if one in (int, float)), None)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    whole = kind is not int or isinstance(value, int)
+    return words if kind is None or (number and whole) else f"{_WORDS[kind]}, {words}"
 
 
 def _allowed(hint: Any) -> str:
@@ -114,6 +130,9 @@ def _allowed(hint: Any) -> str:
             above = "above " if meta.gt is not None else ""
             return f"{above}{ends[0]:,} to {ends[1]:,}"
         return _allowed(kind)
+    if get_origin(hint) in (list, tuple):
+        items = [_allowed(kind) for kind in get_args(hint) if kind is not Ellipsis]
+        return f"a list of {', '.join(items)}" if items else _WORDS[tuple]
     if get_origin(hint) is Literal:
         *some, last = map(str, get_args(hint))
         return f"{', '.join(some)} or {last}" if some else last

@@ -3,8 +3,10 @@ import tomllib
 import pytest
 
 from cisdl_bench.errors import SpecError
+from cisdl_bench.packaged import packaged_toml
 from cisdl_bench.specs import (
     load_spec,
+    name_clash,
     paper_test_sets,
     parse_difficulty,
     parse_spec,
@@ -29,7 +31,11 @@ def test_the_paper_has_one_training_set_and_21_test_sets_of_63000_pairs() -> Non
     assert load_spec("training").pairs == 1_035_255
 
 
-@pytest.mark.parametrize("name", spec_names())
+OURS = ["flip", "perspective"]
+RELEASE = [f"release/{name}" for name in PAPER]
+
+
+@pytest.mark.parametrize("name", [*PAPER, *RELEASE, *OURS])
 def test_numbers_that_all_sets_of_a_variant_share(name: str) -> None:
     spec = load_spec(name)
     assert spec.areas == {"difficult": (0.01, 0.1), "normal": (0.1, 0.25), "easy": (0.25, 0.5)}
@@ -76,14 +82,14 @@ def one(name: str, **changed: float) -> dict:
     ("change", "text"),
     [
         ({"sized": 3}, "rotation: expected keys out of .*, got sized. Did you mean size."),
-        ({"size": "256"}, "rotation: size: expected 32 to 4096 px, got '256'"),
+        ({"size": "256"}, "rotation: size: expected a whole number, 32 to 4096 px, got '256'"),
         ({"size": 8}, "rotation: size: expected 32 to 4096 px, got 8"),
         ({"resize": "lanczos"}, "resize: expected bicubic or area, got 'lanczos'"),
         ({"kinds": ["foregrounds"]}, "kinds: expected a list out of foreground"),
         ({"areas": {"difficult": [0.1, 0.01]}}, "areas.difficult: expected two rising shares"),
         ({"jpeg_quality": 0}, "jpeg_quality: expected 1 to 100, got 0"),
-        ({"pairs": True}, "pairs: expected 1 to 1,000,000,000, got True"),
-        ({"pairs": None}, "pairs: expected 1 to 1,000,000,000, got None"),
+        ({"pairs": True}, "pairs: expected a whole number, .*, got True"),
+        ({"pairs": None}, "pairs: expected a whole number, .*, got None"),
         ({"name": "../up"}, "name: expected lower-case letters"),
         ({"pairs": 2**70}, "pairs: expected 1 to 1,000,000,000, got 1180"),
         ({"pairs": 10**12}, "pairs: expected 1 to 1,000,000,000, got 1000000000000"),
@@ -140,3 +146,25 @@ def test_unknown_names_get_a_hint() -> None:
     with pytest.raises(SpecError, match="got hrad. Did you mean hard"):
         parse_difficulty("hrad")
     assert parse_difficulty("hard") == "difficult"
+
+
+def test_a_file_with_a_packaged_sets_name_is_told(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(spec_text("rotation"))
+    assert name_clash(load_spec(str(path)), str(path)) == ""
+    path.write_text(spec_text("rotation").replace("high = 30", "high = 20"))
+    assert "packaged set rotation" in name_clash(load_spec(str(path)), str(path))
+    assert name_clash(load_spec("rotation"), "rotation") == ""
+
+
+def test_what_a_packaged_file_is_called_is_what_it_says(monkeypatch) -> None:
+    text = spec_text("rotation").replace('name = "rotation"', 'name = "turn"')
+    monkeypatch.setattr("cisdl_bench.specs.spec_text", lambda name: text)
+    with pytest.raises(SpecError, match=r"rotation.toml: name: .*Rename one of them"):
+        load_spec("rotation")
+
+
+def test_packaged_toml_that_is_broken_is_named(monkeypatch) -> None:
+    monkeypatch.setattr("cisdl_bench.packaged.packaged_text", lambda name: "= 3")
+    with pytest.raises(SpecError, match="data_specs/sets/broken.toml: expected valid TOML"):
+        packaged_toml("sets/broken.toml")

@@ -196,5 +196,5 @@ def compose(
 def _changed(spec: SetSpec, parameters: tuple[float, ...], patch: Pixels) -> Pixels:
     """Return a patch after what the set's transformations do to pixels."""
     for transformation, values in split_parameters(spec, parameters):
-        patch = transformation.change_pixels(patch, values)  # type: ignore[arg-type]
+        patch = transformation.repaint(patch, values)  # type: ignore[arg-type]
     return patch

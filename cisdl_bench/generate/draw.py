@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cisdl_bench.errors import CisdlError
 from cisdl_bench.generate.outline import Extent, Outline, transformed_extent
 from cisdl_bench.seeding import uniform_block
 from cisdl_bench.specs import SetSpec
@@ -111,7 +112,13 @@ def composed_matrix(spec: SetSpec, parameters: Sequence[Entry]) -> Matrix:
     """
     matrix = IDENTITY
     for transformation, values in split_parameters(spec, parameters):
-        matrix = product(transformation.matrix(values, spec.size), matrix)
+        try:
+            own = transformation.matrix(values, spec.size)
+            if [len(row) for row in own] != [3, 3, 3]:
+                raise ValueError("expected three rows of three")
+            matrix = product(own, matrix)
+        except Exception as error:
+            raise transformation.fault("matrix", error) from error
     return about_centre(matrix, spec.size)
 
 
@@ -230,8 +237,13 @@ class _Draws:
             if not on.size:
                 continue
             u = self._uniform(transformation, [group[k] for k in on.tolist()], turn, tries)
-            own[:, on] = transformation.sample(u, self.spec.size)
-            grown = transformation.area_factor(tuple(own))
+            try:
+                own[:, on] = transformation.draw(u, self.spec.size, thorough=turn == 0)
+                grown = transformation.area_factor(tuple(own))
+            except CisdlError:
+                raise
+            except Exception as error:
+                raise transformation.fault("sample or area_factor", error) from error
             if grown is None:
                 factor[on] = np.nan
             elif not (isinstance(grown, float) and grown == 1.0):

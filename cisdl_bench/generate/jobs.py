@@ -14,6 +14,7 @@ from cisdl_bench.specs import (
     HARD,
     SetSpec,
     load_spec,
+    name_clash,
     paper_test_sets,
     parse_difficulty,
     spec_names,
@@ -33,12 +34,14 @@ class SetJob:
         folder: Name of the set's folder.
         pairs: Number of pairs, rounded up to whole composites.
         request: What decides the content; the same request resumes the same folder.
+        note: What a user must know of the set, said and kept in the manifest; empty: nothing.
     """
 
     plan: Plan
     folder: str
     pairs: int
     request: dict[str, Any]
+    note: str = ""
 
     @property
     def spec(self) -> SetSpec:
@@ -94,7 +97,7 @@ def make_set_jobs(
             plan = DrawnPlan(spec, seed, source, difficulty, unbounded=pairs is not None)
             count = pairs or spec.pairs
             request = _request(spec, difficulty, seed, count, source)
-            job = SetJob(plan, spec.folder(difficulty), count, request)
+            job = SetJob(plan, spec.folder(difficulty), count, request, name_clash(spec, name))
             if job.folder in jobs and jobs[job.folder].request != request:
                 raise SpecError.expected(
                     f"--set {spec.full_name}", "sets of different names", "two of one", "Rename one"

@@ -134,7 +134,7 @@ class SetRun:
         manifest = {
             **self.manifest,
             "name": spec.full_name,
-            "notes": list(source.notes),
+            "notes": [*source.notes, *filter(None, [job.note])],
             "spec": spec.as_dict(),
             "parameters": list(spec.parameters),
             "source": source.as_dict(),
@@ -200,6 +200,8 @@ def begin_set(job: SetJob, data: DataFolder, overwrite: bool, progress: Progress
     run = SetRun(job, folder, manifest, data.pictures(*job.picture_store))
     _retry_pictures(run)
     shards = run.manifest["shards"]
+    if job.note:
+        progress.say(f"note: {job.note}")
     if run.complete:
         progress.say(f"{folder.path}: already finished; nothing to do")
     elif shards:

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
+import numpy as np
 from msgspec import Meta
 
+from cisdl_bench.errors import SpecError, cause
 from cisdl_bench.records import Pixels
 from cisdl_bench.transforms.matrix import IDENTITY, Entry, Floats, Matrix
 
@@ -43,12 +45,14 @@ class Transformation(ABC):
         name: Key of its table in a spec, and of its random numbers.
         parameters: Numbers that describe one application.
         numbers: How many uniform numbers a draw of them takes.
+        version: Number that rises whenever the same settings would give other pictures.
         probability: Share of composites that it is applied to, each on its own.
     """
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]]
     numbers: ClassVar[int]
+    version: ClassVar[int] = 1
 
     probability: Share
 
@@ -96,3 +100,56 @@ class Transformation(ABC):
             values: Parameters of this application.
         """
         return patch
+
+    def draw(self, u: Floats, size: int, *, thorough: bool = True) -> Floats:
+        """Return what ``sample`` does, checked.
+
+        Args:
+            u: Uniform numbers from 0 to 1, float64 (numbers, ...).
+            size: Side of the canvas in px.
+            thorough: Whether every value is compared with its parameter's range.
+
+        Raises:
+            SpecError: It is of another shape, or a value is out of its parameter's range.
+        """
+        values = np.asarray(self.sample(u, size), dtype=np.float64)
+        shape = (len(self.parameters), *u.shape[1:])
+        if values.shape != shape:
+            raise self.fault("sample", f"expected the shape {shape}, got {values.shape}")
+        for row, parameter in zip(values, self.parameters, strict=True) if thorough else ():
+            low, high = (row.min(), row.max()) if row.size else (parameter.low, parameter.high)
+            if not (parameter.low <= low and high <= parameter.high):
+                wanted = f"{parameter.low:g} to {parameter.high:g}"
+                got = f"{low:g} to {high:g}"
+                raise self.fault("sample", f"{parameter.name}: expected {wanted}, got {got}")
+        return values
+
+    def repaint(self, patch: Pixels, values: tuple[float, ...]) -> Pixels:
+        """Return what ``change_pixels`` does, checked.
+
+        Raises:
+            SpecError: It is of another shape or type, or fails.
+        """
+        try:
+            changed = self.change_pixels(patch, values)
+            if changed.shape == patch.shape and changed.dtype == np.uint8:
+                return changed
+            got = f"{changed.dtype} {changed.shape}"
+        except Exception as error:
+            raise self.fault("change_pixels", _in_words(error)) from error
+        raise self.fault("change_pixels", f"expected uint8 {patch.shape}, got {got}")
+
+    def fault(self, method: str, what: str | Exception) -> SpecError:
+        """Return the error of a transformation whose code is wrong.
+
+        Args:
+            method: Name of the method that is wrong.
+            what: What is wrong with it, or the exception that it raised.
+        """
+        said = _in_words(what) if isinstance(what, Exception) else what
+        where = f"transformation {self.name}: {method}: {said}"
+        return SpecError(f"{where}. Correct {type(self).__name__} in {type(self).__module__}.")
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {cause(error)}"

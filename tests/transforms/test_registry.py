@@ -11,10 +11,13 @@ from cisdl_bench.errors import SpecError
 from cisdl_bench.generate.compose import compose_range
 from cisdl_bench.generate.plan import DrawnPlan
 from cisdl_bench.generate.shards import StoredCanvas
+from cisdl_bench.records import FIXED_COLUMNS
+from cisdl_bench.scoring.rows import row_columns
 from cisdl_bench.specs import load_spec, parse_spec
 from cisdl_bench.store import open_pairs
+from cisdl_bench.store.layout import row_type
 from cisdl_bench.transforms.base import Parameter, Transformation
-from cisdl_bench.transforms.registry import TRANSFORMATIONS, all_parameters
+from cisdl_bench.transforms.registry import TRANSFORMATIONS, all_parameters, collect
 
 
 def test_every_transformation_is_found_and_no_column_is_used_twice() -> None:
@@ -95,3 +98,61 @@ def test_settings_of_a_transformation_are_its_own() -> None:
     table["transformations"] = {"fliip": {"probability": 1}}
     with pytest.raises(SpecError, match="transformations: .*Did you mean flip"):
         parse_spec(table, "mine")
+
+
+def test_the_fixed_columns_are_those_of_shards_and_rows() -> None:
+    names = {*row_type([]).names, *row_columns([])}
+    assert names <= FIXED_COLUMNS
+
+
+def changed(**variables):
+    return type("Changed", (Shear,), {"name": "changed", **variables})
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ({"name": "Not A Name"}, "name: expected lower-case"),
+        ({"name": "scale"}, "scale is the name of (Scale|Changed)"),
+        ({"parameters": (Parameter("label", 0, 0, 1),)}, "label is a column of every set"),
+        ({"parameters": (Parameter("scale", 0, 0, 1),)}, "scale is a column of"),
+        ({"parameters": (Parameter("a,b", 0, 0, 1),)}, "parameters: expected lower-case"),
+        ({"parameters": (Parameter("a", -1, 0, 1),)}, "expected low <= neutral <= high"),
+        ({"parameters": (Parameter("a", 0, 0, 1, caption="{:x}"),)}, "a: caption"),
+    ],
+)
+def test_a_transformation_that_contradicts_the_others_is_refused(variables, text) -> None:
+    kinds = [*TRANSFORMATIONS.values(), changed(**variables)]
+    with pytest.raises(SpecError, match=rf"{text}.*Correct that class"):
+        collect(kinds)
+
+
+def raising(*_):
+    raise ValueError("no idea")
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ({"sample": lambda self, u, size: np.array([0.1])}, "sample: expected the shape"),
+        ({"sample": lambda self, u, size: u * np.nan}, "sample: shear: expected -1 to 1, got nan"),
+        ({"sample": lambda self, u, size: u + 5}, "sample: shear: expected -1 to 1, got 5"),
+        ({"sample": raising}, "sample or area_factor: ValueError: no idea"),
+        ({"area_factor": raising}, "area_factor: ValueError: no idea"),
+        ({"matrix": lambda self, values, size: ((1.0, 0.0, 0.0),)}, "matrix: "),
+        ({"change_pixels": lambda self, patch, values: patch[..., 0]}, "change_pixels: expected"),
+        ({"change_pixels": raising}, "change_pixels: ValueError: no idea"),
+    ],
+)
+def test_code_that_is_wrong_is_named_in_a_line(source, canvas, variables, text) -> None:
+    wrong = type("Wrong", (Shear,), variables)(1.0, most=0.3)
+    spec = replace(load_spec("shift"), transformations={"shear": wrong})
+    with pytest.raises(SpecError, match=f"transformation shear: .*{text}.*Correct Wrong"):
+        compose_range(DrawnPlan(spec, 0, source, "normal"), 0, 40, canvas)
+
+
+def test_another_version_of_a_transformation_is_another_spec() -> None:
+    spec = with_shear(1.0)
+    newer = type("Newer", (Shear,), {"version": 2})(1.0, most=0.3)
+    other = replace(spec, transformations={**spec.transformations, "shear": newer})
+    assert other.sha256 != spec.sha256
