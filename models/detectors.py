@@ -155,13 +155,16 @@ class PairDetector:
             raise self._wrong(view, "a Detection", type(answer).__name__)
         masks = []
         for given, picture in ((answer.probe, view.probe), (answer.donor, view.donor)):
-            mask, shape = np.asarray(given), picture.shape[:2]
-            if mask.shape != shape or mask.dtype.kind not in "fiub":
-                raise self._wrong(view, f"a mask {shape} of numbers", f"{mask.shape} {mask.dtype}")
-            masks.append(mask.astype(np.float32, copy=False))
-        if not isinstance(answer.score, Real | None):
-            raise self._wrong(view, "a number or None as the score", type(answer.score).__name__)
-        return Detection(masks[0], masks[1], answer.score)
+            what = f"an array of numbers, {picture.shape[:2]}, as a mask"
+            if not isinstance(given, np.ndarray):
+                raise self._wrong(view, what, type(given).__name__)
+            if given.shape != picture.shape[:2] or given.dtype.kind not in "fiub":
+                raise self._wrong(view, what, f"{given.dtype} {given.shape}")
+            masks.append(given.astype(np.float32, copy=False))
+        score = answer.score
+        if not isinstance(score, Real | None):
+            raise self._wrong(view, "a number or None as the score", type(score).__name__)
+        return Detection(masks[0], masks[1], None if score is None else float(score))
 
     def _wrong(self, view: View, what: str, got: object, then: str = "") -> ModelError:
         then = then or f"Correct the method {self.name}"

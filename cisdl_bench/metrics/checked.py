@@ -78,22 +78,23 @@ def _call(
 
 
 def _number(name: str, metric: Metric, value: Any) -> float:
-    if not isinstance(value, Real):
-        raise _wrong(name, metric, type(value).__name__)
     return float(_checked(name, metric, value, ()))
 
 
 def _checked(name: str, metric: Metric, given: Any, shape: tuple[int, ...]) -> Floats:
+    if not isinstance(given, np.ndarray | Real):
+        raise _wrong(name, metric, type(given).__name__)
     values = np.asarray(given)
     if values.dtype.kind not in "fiu":
-        raise _wrong(name, metric, f"{type(given).__name__} of {values.dtype}")
+        raise _wrong(name, metric, str(values.dtype))
     if values.shape != shape:
-        raise _wrong(name, metric, f"shape {values.shape} for counts of {shape}")
+        raise _wrong(name, metric, f"an array {values.shape} for one {shape}")
     values = values.astype(np.float64, copy=False)
     outside = (values < metric.low - _ROUNDING) | (values > metric.high + _ROUNDING)
     if outside.any():
         raise _wrong(name, metric, f"{values[outside][0]:g}")
-    return np.clip(values, metric.low, metric.high)
+    within: Floats = np.clip(values, metric.low, metric.high)
+    return within
 
 
 def _wrong(name: str, metric: Metric, got: str) -> MetricError:

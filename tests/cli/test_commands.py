@@ -55,9 +55,7 @@ def test_specs_lists_and_shows() -> None:
     assert re.search(r"^rotation +3 x 3,000 pairs +256 px", typed("specs").output, re.M)
     assert re.search(r"^training +1,035,255 pairs", typed("specs").output, re.M)
     assert typed("specs", "show", "rotation").output == spec_text("rotation")
-    shown = json.loads(typed("specs", "--json").output)
-    assert sorted(spec["name"] for spec in shown) == sorted(spec_names())
-    assert len(shown) >= 8 + 8 + 2
+    assert len(json.loads(typed("specs", "--json").output)) == len(spec_names()) >= 8 + 8 + 2
     assert typed("specs", "show", "nothing").exit_code == 2
 
 
