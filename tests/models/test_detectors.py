@@ -195,7 +195,10 @@ WHOLE, HALF = np.zeros((8, 6), np.float32), np.zeros((4, 3), np.float32)
         (lambda view: view.prob, "a Detection, got AttributeError: .* no attribute 'prob'"),
         (lambda view: (WHOLE, WHOLE), "a Detection, got tuple"),
         (lambda view: None, "a Detection, got NoneType"),
-        (lambda view: Detection(HALF, WHOLE), r"an array .*\(8, 6\), as a mask, got float32 \(4, 3\)"),
+        (
+            lambda view: Detection(HALF, WHOLE),
+            r"an array .*\(8, 6\), as a mask, got float32 \(4, 3\)",
+        ),
         (lambda view: Detection(WHOLE, WHOLE.T), r"an array .*, got float32 \(6, 8\)"),
         (lambda view: Detection(WHOLE, None), "an array .*, got NoneType"),
         (lambda view: Detection(WHOLE, WHOLE, "high"), "a number or None as the score, got str"),
