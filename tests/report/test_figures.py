@@ -325,7 +325,7 @@ def test_a_point_stands_at_each_of_few_values() -> None:
     assert make_bins(eleven)[1] == pytest.approx(np.arange(10) + 0.5)
 
 
-def test_a_panel_says_that_its_pairs_are_too_few(scored: list[Path]) -> None:
+def test_a_panel_without_points_says_why(scored: list[Path]) -> None:
     def texts() -> list[str]:
         figure = draw_breakdown(scored, "iou", ["scale"])
         return [text.get_text() for text in figure.axes[0].texts]
@@ -335,6 +335,9 @@ def test_a_panel_says_that_its_pairs_are_too_few(scored: list[Path]) -> None:
         plain = Rows.where
         patch.setattr(Rows, "where", lambda rows, chosen: plain(rows, chosen & (rows["index"] < 4)))
         assert texts() == ["fewer than 5 pairs a bin"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rows, "mask_values", lambda rows, _: np.full((len(rows), 2), np.nan))
+        assert texts() == ["undefined"]
 
 
 @pytest.mark.parametrize("name", ["heatmap", "parameters", "robustness"])

@@ -80,10 +80,6 @@ class Binned:
     high: Floats
     pairs: npt.NDArray[np.int64]
 
-    def has_enough(self) -> bool:
-        """Return whether any bin has enough pairs to be shown."""
-        return bool((self.pairs >= _LEAST).any())
-
     def broken(self) -> list[tuple[float, float]]:
         """Return the ranges where the mean is below half of the best bin's, joined."""
         if np.isnan(self.mean).all() or np.nanmax(self.mean) <= 0:
@@ -173,7 +169,7 @@ def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> A
     """Return a matplotlib figure: a metric against parameters, a panel each, a line a run.
 
     Bands are 95% bootstrap intervals over pairs; bins of fewer than five pairs are left out, and a
-    panel says so where all are.
+    panel where nothing is left says why.
 
     Args:
         runs: Folders of results.
@@ -194,8 +190,7 @@ def draw_breakdown(runs: Sequence[Path], metric: str, names: Sequence[str]) -> A
             list_sets(results),
             "Score such a set, for instance combination",
         )
-    every = [means for by_run in panels.values() for means in by_run.values()]
-    if any(means.has_enough() for means in every) and all(np.isnan(m.mean).all() for m in every):
+    if all(np.isnan(result.record["summary"][metric]) for result in results):
         raise undefined_error(runs, results, metric)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -223,8 +218,9 @@ def _draw_panel(
             means.points, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
         )
         axis.fill_between(means.points, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
-    if not any(means.has_enough() for means in by_run.values()):
-        why = f"fewer than {_LEAST} pairs a bin"
+    if all(np.isnan(means.mean).all() for means in by_run.values()):
+        enough = any((means.pairs >= _LEAST).any() for means in by_run.values())
+        why = "undefined" if enough else f"fewer than {_LEAST} pairs a bin"
         axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
     axis.set(xlabel=PARAMETERS[name], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
     axis.grid(alpha=0.3)
