@@ -95,6 +95,12 @@ def test_a_wrong_answer_is_refused(answer: object, message: str) -> None:
         ForeignNetwork(answer, "mine").detect(bright, bright)
 
 
+def test_a_probability_that_was_rounded_is_taken() -> None:
+    bright = torch.full((3, 3, 32, 40), 255, dtype=torch.uint8)
+    rounded = ForeignNetwork(lambda p, d: (p.mean(1) + 5e-7, d.mean(1)), "mine")
+    assert rounded.detect(bright, bright).probe.max() > 1
+
+
 def test_what_is_none_of_these_is_refused() -> None:
     with pytest.raises(ModelError, match=r"got no such file\. Did you mean sift-ransac"):
         find_detector("sift-ransak")
