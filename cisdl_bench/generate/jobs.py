@@ -33,8 +33,8 @@ class SetJob:
         plan: Candidates of the set.
         folder: Name of the set's folder.
         pairs: Number of pairs, rounded up to whole composites.
-        request: What decides the content; the same request resumes the same folder.
-        note: What a user must know of the set, said and kept in the manifest; empty: nothing.
+        request: Values that decide the content; the same request resumes the same folder.
+        note: Warning for the user, said and kept in the manifest; empty: none.
     """
 
     plan: Plan

@@ -196,7 +196,7 @@ def render(
     Args:
         cutout: uint8 RGBA, (size + 2, size + 2, 4), from ``framed`` and ``cut_out``.
         warp: Warp from ``plan_warp``.
-        change: What is done to the resampled pixels, uint8 RGB (H, W, 3).
+        change: Function of the resampled pixels, uint8 RGB (H, W, 3).
 
     Returns:
         The region where the resampled mask is at least one half, and its box's pixels, uint8

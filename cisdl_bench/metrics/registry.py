@@ -25,7 +25,7 @@ class Metric:
         high: Largest possible value.
         higher_is_better: Whether larger values are better.
         headline: Whether it stands in a set's line, in ``evaluation.csv`` and in growth curves.
-        form: How a value is printed on the command line, a format such as ``.4f``.
+        form: Format of a value on the command line, such as ``.4f``.
         interval: For detection, its bootstrap interval, a function of ``(labels, scores)`` with
             ``resamples`` and ``level``; None where there is none.
     """
@@ -78,7 +78,7 @@ class Rule:
 
     Attributes:
         threshold: Score above which a pair is called positive.
-        ending: What is added to a method's name in tables and figures, as the paper does.
+        ending: Ending of a method's name in tables and figures, as in the paper.
     """
 
     threshold: float

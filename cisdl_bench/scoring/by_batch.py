@@ -104,7 +104,7 @@ def score_batches(
         dataset: Pairs as they are shown to the detector.
         indices: Numbers of the pairs to score.
         options: Device, precision, threshold and batch size.
-        masks: Where masks are written; None writes none.
+        masks: Receiver of the masks; None: they are dropped.
 
     Raises:
         RunError: There is no pair of a number.

@@ -77,7 +77,7 @@ def score_pairs(
         job: Set and perturbation.
         indices: Numbers of the pairs to score.
         options: Threshold and number of workers; 0 and 1 are this process.
-        masks: Where masks are written; None writes none.
+        masks: Receiver of the masks; None: they are dropped.
     """
     size = min(_TASK, -(-len(indices) // (2 * max(1, options.workers)))) or 1
     tasks = [indices[start : start + size] for start in range(0, len(indices), size)]

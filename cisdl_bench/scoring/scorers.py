@@ -48,7 +48,7 @@ class Scorer(Runnable, Protocol):
             job: Set and perturbation.
             indices: Numbers of the pairs to score.
             options: Device, precision, threshold and so on.
-            masks: Where masks are written; None writes none.
+            masks: Receiver of the masks; None: they are dropped.
         """
         ...
 

@@ -66,7 +66,7 @@ class Binned:
 
     Attributes:
         edges: Edges of the n bins, float64, (n + 1,).
-        points: Where the bins are drawn, float64, (n,).
+        points: Positions of the bins on the axis, float64, (n,).
         mean: Means of the metric, float64, (n,), NaN where too few pairs are.
         low: Lower ends of the 95% bootstrap intervals over pairs, float64, (n,).
         high: Upper ends of the 95% bootstrap intervals over pairs, float64, (n,).
@@ -122,7 +122,7 @@ def bin_means(values: Floats, x: Floats, edges: Floats, points: Floats) -> Binne
         values: Values of both masks of each pair, float64, (n, 2); NaN is left out.
         x: Values of the parameter, float64, (n,).
         edges: Edges of the n bins, float64, (n + 1,), rising.
-        points: Where the bins are drawn, float64, (n,).
+        points: Positions of the bins on the axis, float64, (n,).
     """
     place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
     rows: list[tuple[float, float, float, int]] = []
