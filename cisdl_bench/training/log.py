@@ -67,12 +67,15 @@ class Log:
             file.write(text.getvalue())
 
 
-def read_log(path: Path, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
+def read_log(
+    path: Path, numbers: Sequence[str] = (), optional: Sequence[str] = ()
+) -> list[dict[str, str]]:
     """Return the lines of a log by column.
 
     Args:
         path: File of the log.
         numbers: Names of columns that must hold numbers, NaN included.
+        optional: Names of columns that must do so where the log has them.
 
     Raises:
         RunError: There is none, or it is no table of these columns.
@@ -87,6 +90,7 @@ def read_log(path: Path, numbers: Sequence[str] = ()) -> list[dict[str, str]]:
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise RunError.expected(path, "a log of `cisdl-bench train`", f"'{error}'", then) from error
+    numbers = [*numbers, *(name for name in optional if lines and name in lines[0])]
     for place, line in enumerate(lines, start=2):
         for name in numbers:
             if not _is_number(line.get(name)):

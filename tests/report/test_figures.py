@@ -180,6 +180,19 @@ def test_growth_shows_negative_mcc(tmp_path: Path) -> None:
         assert axis.get_ylim()[0] < y == float(values.get(metric, "0.5"))
 
 
+def test_growth_of_a_run_that_is_older_than_a_metric_lacks_its_curve(tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.csv"
+    path.write_text("set,pairs,iou\ncombination-easy,100,0.1\n")
+    drawn = [len(axis.lines) for axis in draw_growth([tmp_path]).axes]
+    assert drawn == [int(name == "iou") for name in headline_metrics()]
+    path.write_text("set,pairs,iou\ncombination-easy,100,much\n")
+    with pytest.raises(RunError, match=r"evaluation.csv: line 2: iou: expected a number"):
+        draw_growth([tmp_path])
+    path.write_text("set,pairs\ncombination-easy,100\n")
+    with pytest.raises(RunError, match=r"evaluation.csv: expected a column out of iou"):
+        draw_growth([tmp_path])
+
+
 def test_worst_shows_regions_before_black_squares() -> None:
     # IoU 0 three times: nothing found, a small wrong region, a large one; then a little right.
     rows = rows_of(

@@ -34,6 +34,8 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
             label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
             colour = COLOURS.get(name.rpartition("-")[2])
             for axis, metric in zip(axes, metrics, strict=True):
+                if metric not in lines[0]:  # the run is older than the metric
+                    continue
                 x = [float(line["pairs"]) for line in lines]
                 y = [float(line[metric]) for line in lines]
                 axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
@@ -49,11 +51,18 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
 
 
 def _read_sets(run: Path) -> dict[str, list[dict[str, str]]]:
-    lines = read_log(run / EVALUATION, ("pairs", *headline_metrics()))
+    lines = read_log(run / EVALUATION, ("pairs",), optional=headline_metrics())
     if not lines:
         raise RunError(
             f"{run / EVALUATION}: the run was not evaluated. Train with --evaluate-on SET and a "
             "small --evaluate-every."
+        )
+    if not set(headline_metrics()) & set(lines[0]):
+        raise RunError.expected(
+            run / EVALUATION,
+            f"a column out of {', '.join(headline_metrics())}",
+            "none",
+            "Give the folder that `cisdl-bench train` wrote",
         )
     sets: dict[str, list[dict[str, str]]] = {}
     for line in lines:
