@@ -135,6 +135,13 @@ def read_json(path: Path, what: str, shape: Any = dict, then: str = "Write it ag
     return decoded(data, shape, path, then, StoreError)
 
 
+def _sweep_all(folder: Path) -> None:
+    sweep(folder)
+    for below in _HOLDING:
+        for subfolder in folder.glob(below):
+            sweep(subfolder)
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder for one run; the lock falls with the process, however it ends.
@@ -159,11 +166,9 @@ def locked(folder: Path) -> Iterator[None]:
             ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
-        sweep(folder)
-        for below in _HOLDING:
-            for subfolder in folder.glob(below):
-                sweep(subfolder)
+        _sweep_all(folder)
         yield
+        _sweep_all(folder)  # what workers that were killed meanwhile left half-written
         os.ftruncate(handle, 0)
     finally:
         with suppress(OSError):

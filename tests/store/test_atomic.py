@@ -120,3 +120,11 @@ def test_json_that_is_none(tmp_path: Path) -> None:
             read_json(path, "a manifest")
     path.write_text(json.dumps({"a": 1}))
     assert read_json(path, "a manifest") == {"a": 1}
+
+
+def test_what_a_killed_worker_leaves_is_swept_at_the_end_of_the_run(tmp_path: Path) -> None:
+    left = tmp_path / "raw-easy" / ".shard-00000.h5-abc.part"
+    with locked(tmp_path):
+        left.parent.mkdir()
+        left.write_bytes(b"half")
+    assert not left.exists()
