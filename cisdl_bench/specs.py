@@ -36,8 +36,8 @@ class SetSpec:
         variant: Family that the name stands in, such as ``release``; empty or ``paper``: none.
         pairs: Number of pairs, of each difficulty where those are sets of their own.
         areas: Class to its ends, shares of the canvas, for each of ``DIFFICULTIES``.
-        transformations: What is done to regions, by name, in the order of application.
-        closed: Which end belongs to a class, ``above`` or ``below``; see ``draw.area_class``.
+        transformations: Transformations of regions by name, in the order of application.
+        closed: End that belongs to a class, ``above`` or ``below``; see ``draw.area_class``.
         jpeg_quality: Quality in which every picture is saved, donors, backgrounds and composites;
             None: pictures are not saved as JPEG.
         place: Position in lists of sets.

@@ -43,7 +43,7 @@ def make_score_jobs(
         data: Sets, folders of sets, lists of pairs, or folders of lists.
         names: Names of the chosen sets, or beginnings of them; none given: all but training sets.
         perturb: Perturbations, such as ``none,jpeg:70``; None leaves pictures as they are.
-        lists: Where pictures of lists lie, and how they are read.
+        lists: Folders, canvas and rules for reading lists.
         progress: Receives progress updates and messages.
 
     Raises:

@@ -25,7 +25,7 @@ class PairCounts(NamedTuple):
         inside: Mean probability above the threshold, of both masks; None where there is no mask.
         own_score: The detector's own probability; None where it has none.
         known: Whether each mask was compared with its truth; None where it was if that is known.
-        moved_px: How far the centroid of the true region lies from the donor's, on the canvas; None
+        moved_px: Distance of the true regions' centroids in probe and donor, on the canvas; None
             where a mask is empty or not known.
     """
 

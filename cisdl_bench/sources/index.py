@@ -60,7 +60,7 @@ class Index:
         annotation_is_rle: Whether an annotation is run lengths, bool, (A,).
         info: The file's name and SHA-256, its ``info`` table and licences, counts by reason
             skipped, and whether annotations were renumbered.
-        skipped: What was skipped, as (``picture`` or ``annotation``, id, reason).
+        skipped: Skipped entries, as (``picture`` or ``annotation``, id, reason).
     """
 
     picture_id: npt.NDArray[np.int64]

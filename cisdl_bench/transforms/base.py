@@ -44,7 +44,7 @@ class Transformation(ABC):
     Attributes:
         name: Key of its table in a spec, and of its random numbers.
         parameters: Numbers that describe one application.
-        numbers: How many uniform numbers a draw of them takes.
+        numbers: Number of uniform numbers that one draw of the parameters takes.
         version: Number that rises whenever the same settings would give other pictures.
         probability: Share of composites that it is applied to, each on its own.
     """
@@ -144,7 +144,7 @@ class Transformation(ABC):
 
         Args:
             method: Name of the method that is wrong.
-            what: What is wrong with it, or the exception that it raised.
+            what: Description of the fault, or the exception that was raised.
         """
         said = _in_words(what) if isinstance(what, Exception) else what
         where = f"transformation {self.name}: {method}: {said}"

@@ -18,7 +18,7 @@ class Perspective(Transformation):
     """A view from aside: the homography that four moved corners define.
 
     Attributes:
-        reach: How far a corner moves along each axis at most, share of the canvas' side; below a
+        reach: Largest way of a corner along each axis, share of the canvas' side; below a
             quarter every quadrangle of moved corners is convex.
     """
 
