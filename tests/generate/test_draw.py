@@ -205,3 +205,10 @@ def test_classes_of_the_release_are_closed_below_and_open_above() -> None:
     expected |= {65535: "normal", 65536: "easy", 131072: "easy", 131073: None}
     found = {area: area_class(area, 512, spec.areas, spec.closed) for area in expected}
     assert found == expected
+
+
+def test_a_region_whose_area_is_not_known_is_left_to_its_rendered_mask() -> None:
+    mask = box_mask(256, 100, 100, 40, 40)  # 2.4% of the canvas, asked for up to 0.1%
+    request = PlacementRequest(0, "test", find_outline(cut_region(mask)), (0.0, 0.001))
+    assert list(itertools.islice(draw_placements(load_spec("perspective"), 0, [request])[0], 1))
+    assert not list(draw_placements(load_spec("rotation"), 0, [request])[0])

@@ -20,7 +20,7 @@ from cisdl_bench.generate.jobs import make_recipe_job
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.sources.coco import open_coco
-from cisdl_bench.specs import load_spec
+from cisdl_bench.specs import load_spec, spec_text
 from cisdl_bench.store import open_pairs
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.summary import parameter_lines
@@ -454,3 +454,12 @@ def test_all_21_sets_of_real_photographs(coco_mini: Path, tmp_path: Path) -> Non
     for path in sorted(tmp_path.glob("*-*")):
         assert not verify_set(path, checked)
     assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+def test_a_set_of_ones_own_with_a_packaged_name_is_noted(coco: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(spec_text("rotation").replace("high = 30", "high = 20"))
+    told = Heard()
+    manifest = make(coco, tmp_path, str(mine), pairs=10, progress=told)[0]
+    assert [note for note in manifest["notes"] if "packaged set rotation" in note]
+    assert any("packaged set rotation" in line for line in told.lines)

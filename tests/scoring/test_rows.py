@@ -187,3 +187,12 @@ def test_values_out_of_range_are_refused(
     )
     with pytest.raises(RunError, match=r"pairs\.csv: .*Score it again with --overwrite\.$"):
         read_rows(path)
+
+
+def test_other_columns_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    columns = list(row_columns(Listed.parameters))
+    for names in (columns[1:], [*columns, "more"], [columns[1], columns[0], *columns[2:]]):
+        path.write_text(",".join(names) + "\n")
+        with pytest.raises(RunError, match=r"pairs\.csv: .*columns.*Score it again"):
+            read_rows(path)

@@ -103,3 +103,13 @@ def test_the_strength_of_a_perspective_is_the_mean_way_of_its_corners() -> None:
     u = np.array([1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])[:, None]
     drawn = Perspective(1.0, reach=0.2).sample(u, 256)[:, 0]
     assert drawn.tolist() == pytest.approx([0.2, 0, 0, 0, 0, 0, 0, 0, 0.05])
+
+
+def test_a_region_behind_the_viewer_has_no_extent() -> None:
+    mask = np.zeros((64, 64), dtype=np.uint8)
+    mask[20:30, 40:60] = 1
+    points = find_outline(cut_region(mask)).points[:, :, None]
+    horizon = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (-0.02, 0.0, 1.0))  # w is 0 at x = 50
+    extent = transformed_extent(points, horizon)
+    assert np.isnan([side[0] for side in extent]).all()
+    assert not extent.inside(10_000).size
