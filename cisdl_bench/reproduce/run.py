@@ -23,6 +23,7 @@ from cisdl_bench.reproduce.table import (
 )
 from cisdl_bench.reproduce.verdicts import VERDICTS
 from cisdl_bench.store.atomic import locked
+from cisdl_bench.training.record import EVALUATION
 
 _FIGURES = (".png", ".pdf")
 _GB = 1e9
@@ -133,10 +134,12 @@ def _finish(plan: Plan) -> Iterator[str]:
         written.append(folder / "table.csv")
     if plan.target.growth is not None and plan.trainings:
         runs = [step.folder for step in plan.trainings]
-        figure = draw_growth(runs, plan.target.growth.published)
-        for ending in _FIGURES:
-            save_figure(figure, folder / f"growth{ending}")
-        written.append(folder / "growth.png")
+        newest = max((run / EVALUATION).stat().st_mtime for run in runs)
+        figures = [folder / f"growth{ending}" for ending in _FIGURES]
+        for path in figures:
+            if not path.exists() or path.stat().st_mtime < newest:
+                save_figure(draw_growth(runs, plan.target.growth.published), path)
+        written.append(figures[0])
     yield FORMATS["markdown"](verdicts, 4, False).rstrip("\n")
     counts = Counter(one.verdict for one in comparisons)
     yield ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
