@@ -65,7 +65,7 @@ def train(
         options: Device, precision, seed and so on.
         progress: Receives progress updates and messages.
         name: Name of the checkpoint; the experiment's own where none is given.
-        vgg: VGG-16's published weights to begin with.
+        vgg: File or folder of VGG-16's convolutions to begin with.
         start: Checkpoint of the experiment that this one builds on.
         evaluate: Scores the network now and then; None does not.
         overwrite: Remove what another run left, its network too.
@@ -101,7 +101,7 @@ def train(
         notes = list(dict.fromkeys(n for pairs in dataset.sets for n in pairs.facts["notes"]))
         if left_out:
             notes.append(f"{left_out:,} of {len(dataset):,} pairs left out: no label or true mask")
-        record = {**record, "notes": notes}
+        record = {**record, "notes": notes, "initial_weights": initial.origin}
         with float32_rule(options.precision == "fp32", benchmark=True):
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)
             if rank.number == 0:

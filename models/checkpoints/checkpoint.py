@@ -106,7 +106,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         origin = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
         content = Content(origin, dict(read_dmvn(path)))
     elif path.suffix == ".safetensors":
-        content = read_content(_read_safetensors(path), path)
+        content = read_content(read_safetensors(path), path)
     else:
         content = read_content(load_tensors(path), path)
     about = content.about
@@ -153,7 +153,12 @@ def load_tensors(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_safetensors(path: Path) -> dict[str, Any]:
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """Return a safetensors file's tensors; under ``state`` where the file says what they are.
+
+    Raises:
+        ModelError: It is missing or broken.
+    """
     from safetensors import safe_open
 
     then = "Copy or download it again"
