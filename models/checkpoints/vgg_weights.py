@@ -18,7 +18,11 @@ from torch import Tensor, nn
 
 from cisdl_bench.errors import ModelError, cause
 from cisdl_bench.hashing import hash_file
-from cisdl_bench.models.checkpoints.checkpoint import load_tensors, read_safetensors
+from cisdl_bench.models.checkpoints.checkpoint import (
+    load_tensors,
+    read_safetensors,
+    round_to_half,
+)
 from cisdl_bench.models.checkpoints.content import check_tensor
 from cisdl_bench.models.networks.vgg import BGR_MEAN, BLOCKS
 from cisdl_bench.store.atomic import write_whole
@@ -188,7 +192,7 @@ def load_vgg(network: nn.Module, path: Path) -> Convolutions:
 def write_half(source: Path, target: Path) -> Convolutions:
     """Write the convolutions alone as float16, 29 MB of safetensors that ``--init`` takes too.
 
-    Each number is rounded to 11 bits; what float16 cannot hold is refused.
+    Each weight is rounded to 11 bits; biases stay float32.
 
     Args:
         source: File of weights, or the folder that `cisdl-bench fetch` made.
@@ -201,13 +205,7 @@ def write_half(source: Path, target: Path) -> Convolutions:
     from safetensors.torch import save
 
     read = read_convolutions(source)
-    half = {name: value.half().contiguous() for name, value in read.state.items()}
-    for name, value in half.items():
-        if not value.isfinite().all():
-            largest = float(read.state[name].abs().max())
-            raise ModelError.expected(
-                f"{source}: {name}", "numbers of float16", f"{largest:g}", "Use it as it is"
-            )
+    half = {name: value.contiguous() for name, value in round_to_half(read.state, source).items()}
     about = {"format": _FORMAT, "kind": read.kind, "sha256": hash_file(find_weights(source))}
     write_whole(target, save(half, {"cisdl-bench": json.dumps(about)}))
     return read
