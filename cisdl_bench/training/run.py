@@ -20,7 +20,7 @@ from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.evaluation import Evaluate, evaluate_now
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part, feed
-from cisdl_bench.training.initial_weights import make_networks, seed_step
+from cisdl_bench.training.initial_weights import InitialNetworks, make_networks, seed_step
 from cisdl_bench.training.interrupt import note_signals
 from cisdl_bench.training.kinds import Kinds, check_learnable
 from cisdl_bench.training.log import open_log, write_history
@@ -49,6 +49,7 @@ def train(
     name: str | None = None,
     vgg: Path | None = None,
     start: Path | None = None,
+    initial: InitialNetworks | None = None,
     evaluate: Evaluate | None = None,
     overwrite: bool = False,
     rank: Rank = Rank(),  # noqa: B008 - frozen
@@ -65,8 +66,9 @@ def train(
         options: Device, precision, seed and so on.
         progress: Receives progress updates and messages.
         name: Name of the checkpoint; the experiment's own where none is given.
-        vgg: VGG-16's published weights to begin with.
+        vgg: File or folder of VGG-16's convolutions to begin with.
         start: Checkpoint of the experiment that this one builds on.
+        initial: Networks to begin with, instead of ``vgg`` and ``start``.
         evaluate: Scores the network now and then; None does not.
         overwrite: Remove what another run left, its network too.
         rank: This process among several.
@@ -89,7 +91,7 @@ def train(
             "Choose another --pieces or number of processes",
         )
     with locked(out) if rank.number == 0 else nullcontext():
-        initial = make_networks(experiment, options.seed, vgg, start)
+        initial = initial or make_networks(experiment, options.seed, vgg, start)
         check_side(initial.networks["network"], dataset.size, data[0])
         request = make_request(experiment, dataset, options, initial.identity, part, left_out)
         record = open_record(out, name, request, overwrite) if rank.number == 0 else {}
@@ -101,7 +103,7 @@ def train(
         notes = list(dict.fromkeys(n for pairs in dataset.sets for n in pairs.facts["notes"]))
         if left_out:
             notes.append(f"{left_out:,} of {len(dataset):,} pairs left out: no label or true mask")
-        record = {**record, "notes": notes}
+        record = {**record, "notes": notes, "initial_weights": initial.origin}
         with float32_rule(options.precision == "fp32", benchmark=True):
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)
             if rank.number == 0:

@@ -7,13 +7,14 @@ and the versions. Read are also the DMAC authors' bare state dicts and DMVN's Ke
 import io
 import json
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import ModelError
@@ -51,16 +52,19 @@ class Checkpoint:
     note: str = ""
 
 
-def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, network: nn.Module, training: dict[str, Any], *, half: bool = False
+) -> None:
     """Write a network's weights, whole or not at all; the ending says the format.
 
     Args:
         path: File of the checkpoint, ``.pt`` or ``.safetensors``.
         network: Network of ``models.networks``.
         training: Training record, of values that JSON has.
+        half: Whether weights are rounded to float16, see ``round_to_half``.
 
     Raises:
-        ModelError: The ending is another one.
+        ModelError: The ending is another one, or a weight is too large for float16.
         StoreError: The file cannot be written.
     """
     about = {
@@ -78,6 +82,8 @@ def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) ->
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
+    if half:
+        state = round_to_half(state, path)
     if path.suffix == ".pt":
         buffer = io.BytesIO()
         torch.save({**about, "state": state}, buffer)
@@ -90,6 +96,33 @@ def save_checkpoint(path: Path, network: nn.Module, training: dict[str, Any]) ->
         raise ModelError.expected(
             path, "a name that ends in .pt or .safetensors", path.name, "Rename it"
         )
+
+
+def round_to_half(state: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
+    """Return a state dict with weights of two and more dimensions in float16.
+
+    What has one dimension stays: biases are small, and running variances may exceed float16.
+
+    Args:
+        state: Tensors by name.
+        where: File that an error names.
+
+    Raises:
+        ModelError: A weight is not finite in float16.
+    """
+    rounded = {}
+    for name, value in state.items():
+        if value.dtype == torch.float32 and value.dim() > 1:
+            half = value.half()
+            if not half.isfinite().all():
+                largest = f"{float(value.abs().max()):g}"
+                raise ModelError.expected(
+                    f"{where}: {name}", "numbers of float16", largest, "Keep float32"
+                )
+            rounded[name] = half
+        else:
+            rounded[name] = value
+    return rounded
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -106,7 +139,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         origin = {"architecture": "dmvn", "origin": "Keras 1.2 weights of DMVN"}
         content = Content(origin, dict(read_dmvn(path)))
     elif path.suffix == ".safetensors":
-        content = read_content(_read_safetensors(path), path)
+        content = read_content(read_safetensors(path), path)
     else:
         content = read_content(load_tensors(path), path)
     about = content.about
@@ -153,7 +186,12 @@ def load_tensors(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_safetensors(path: Path) -> dict[str, Any]:
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """Return a safetensors file's tensors; under ``state`` where the file says what they are.
+
+    Raises:
+        ModelError: It is missing or broken.
+    """
     from safetensors import safe_open
 
     then = "Copy or download it again"

@@ -32,7 +32,7 @@ class NetworkSpec:
         side: Only side in px of pictures that it takes; None where any will do.
         multiple: Number that divides the side of the pictures.
         initialise: Function that draws its first weights, ``module:name``.
-        vgg_blocks: Whether its ``features`` take VGG-16's published weights.
+        vgg_blocks: Whether its ``features`` take VGG-16's convolutions.
         with_detection: Network that holds it together with its detection network; empty where
             there is none, so that it cannot be trained adversarially.
     """

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from conftest import Heard
@@ -55,3 +57,19 @@ def write_vgg(path: Path) -> None:
         place += 1
     state["classifier.0.weight"] = torch.zeros(1)
     torch.save(state, path)
+
+
+def write_hed(path: Path) -> None:
+    """Write a file of the names and shapes of HED's Keras file, its numbers drawn."""
+    numbers = np.random.default_rng(0)
+    channels = 3
+    with h5py.File(path, "w") as file:
+        for block, counts in enumerate(BLOCKS, start=1):
+            for k, after in enumerate(counts):
+                layer = f"block{block}/layers/conv2d{f'_{k}' if k else ''}/vars"
+                deviation = (2 / (9 * channels)) ** 0.5
+                kernel = numbers.normal(0, deviation, (3, 3, channels, after))
+                file[f"{layer}/0"] = kernel.astype(np.float32)
+                file[f"{layer}/1"] = numbers.normal(0, 0.1, after).astype(np.float32)
+                channels = after
+        file["dsn1/vars/0"] = np.zeros((1, 1, 64, 1), np.float32)

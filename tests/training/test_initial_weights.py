@@ -1,15 +1,20 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
-from training.conftest import small, write_vgg
+from training.conftest import small, write_hed, write_vgg
+from training.test_run import Ears
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
+from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from cisdl_bench.models.checkpoints.vgg_weights import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cisdl_bench.models.networks.registry import build
 from cisdl_bench.training.experiments import load_experiment
-from cisdl_bench.training.initial_weights import IMAGENET_DEVIATION, IMAGENET_MEAN, make_networks
+from cisdl_bench.training.initial_weights import make_networks
+from cisdl_bench.training.options import TrainOptions
+from cisdl_bench.training.run import train
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +60,12 @@ def test_without_vgg_he_and_said(tmp_path: Path) -> None:
 
 
 def test_files_of_other_networks_are_refused(vgg: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"features.0.weight: expected the shape .* of conv1_1"):
+    with pytest.raises(ModelError, match=r"conv1_1.weight: expected the shape .* width 1"):
         make_networks(small("dmac"), 0, vgg, None)
     torch.save({"features.0.bias": torch.zeros(64)}, tmp_path / "cut.pth")
     with pytest.raises(ModelError, match=r"features.0.weight: expected .*, got none"):
         make_networks(load_experiment("dmac"), 0, tmp_path / "cut.pth", None)
-    with pytest.raises(ModelError, match=r"gone.pth: expected a torch file, got No such file"):
+    with pytest.raises(ModelError, match=r"gone.pth: expected a file .*, got No such file"):
         make_networks(load_experiment("dmac"), 0, tmp_path / "gone.pth", None)
     save_checkpoint(tmp_path / "bn.pt", build("dmvn-bn"), {})
     with pytest.raises(ModelError, match="expected a checkpoint of dmac, width 0.125"):
@@ -71,3 +76,17 @@ def test_files_of_other_networks_are_refused(vgg: Path, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "narrow.pt", narrow, {})
     with pytest.raises(ModelError, match="with its detection network, got one of DMAC alone"):
         make_networks(small("adv-det-dagger"), 0, None, tmp_path / "narrow.pt")
+
+
+def test_records_and_checkpoints_say_what_a_network_began_with(pairs64: Path, tmp_path) -> None:
+    write_hed(tmp_path / "hed.h5")
+    own = replace(load_experiment("dmac"), batch=1)
+    options = TrainOptions(max_minutes=0)
+    record = train(own, [pairs64], tmp_path / "own", options, Ears(), vgg=tmp_path / "hed.h5")
+    assert record["initial_weights"].startswith("HED's weights (VGG-16 from ImageNet, fine-tuned")
+    assert record["request"]["begins_with"].startswith("HED ")
+    checkpoint = tmp_path / "own" / "dmac.pt"
+    about = load_checkpoint(checkpoint).about["training"]
+    assert about["initial_weights"] == record["initial_weights"]
+    later = make_networks(load_experiment("dmac-adv"), 0, None, checkpoint)
+    assert later.origin == f"dmac.pt, which began with: {record['initial_weights']}"
