@@ -150,8 +150,8 @@ def measure_scoring(detector: Detector, options: ScoreOptions, side: int) -> Rat
     pair, count = PairBatch.from_view(view), 1
     if detector.needs_device and options.device.startswith("cuda"):
         count = options.batch_size
-        several = (picture.expand(count, -1, -1, -1).to(options.device) for picture in pair[:2])
-        pair = PairBatch(*several)
+        probes, donors = (one.expand(count, -1, -1, -1) for one in (pair.probe, pair.donor))
+        pair = PairBatch(probes, donors).to(options.device)
     prepared = detector.prepare(options.device, compiled=options.compile)
     times = []
     with inference(options):
