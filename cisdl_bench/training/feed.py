@@ -95,6 +95,8 @@ class _Numbers(Sampler[list[int]]):
 def augment(batch: Batch, draw: Draw) -> Batch:
     """Return a batch with some pairs mirrored and some pairs' pictures swapped (protocol, 8).
 
+    Of frozen features the maps are mirrored, which is nearly what mirrored pictures would give.
+
     >>> import numpy as np
     >>> picture = torch.arange(2).reshape(1, 1, 1, 2)
     >>> batch = {"probe": picture, "donor": picture + 2, "probe_mask": picture[0],
@@ -103,18 +105,22 @@ def augment(batch: Batch, draw: Draw) -> Batch:
     >>> augment(batch, both)["probe"].flatten().tolist()
     [3, 2]
     """
-    device = batch["probe"].device
+    device = batch["probe_mask"].device
     flip, swap = (torch.from_numpy(values).to(device) for values in (draw.flip, draw.swap))
     result = dict(batch)
     for ending in ("", "_mask"):
+        if f"probe{ending}" not in batch:
+            continue
         probe, donor = (_where(flip, batch[f"{s}{ending}"]) for s in ("probe", "donor"))
         chosen = _like(swap, probe)
         result[f"probe{ending}"] = torch.where(chosen, donor, probe)
         result[f"donor{ending}"] = torch.where(chosen, probe, donor)
-    if "known" in batch:
-        result["known"] = torch.where(
-            _like(swap, batch["known"]), batch["known"].flip(1), batch["known"]
-        )
+    if "maps" in batch:
+        result["maps"] = _where(flip, batch["maps"])
+    for name in ("known", "maps"):
+        if name in batch:
+            both = result[name]
+            result[name] = torch.where(_like(swap, both), both.flip(1), both)
     return result
 
 
