@@ -16,7 +16,6 @@ from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.packaged import packaged_names, packaged_path
 
-
 #: Names of the checkpoints that come with the package.
 SHIPPED = packaged_names("checkpoints", ".safetensors")
 
@@ -25,8 +24,8 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     """Return the detector that a user names.
 
     Args:
-        text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a TorchScript or
-            ``torch.export`` file, or ``module:factory``.
+        text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a
+            TorchScript or ``torch.export`` file, or ``module:factory``.
         device: Torch device that a TorchScript file is loaded to.
 
     Raises:
