@@ -27,6 +27,7 @@ _COMMANDS = {
     "plot": "Draw figures: pair sheets, curves, where a method breaks, training.",
     "report": "Write one page about scoring runs: tables, figures, the worst failures.",
     "compare": "Compare two detectors on the same pairs.",
+    "reproduce": "Reproduce a table or figure of the paper, with a verdict row by row.",
     "env": "Say what this machine has: versions, devices, data.",
     "completion": "Print a shell's completion script.",
 }

@@ -82,9 +82,10 @@ def _check_parameters(
 )
 @click.option(
     "--published",
+    multiple=True,
     metavar="METHOD",
     help="growth: also the published scores of a method of Table I, such as DMVN. They were "
-    "measured on other pairs.",
+    "measured on other pairs. May be repeated.",
 )
 @click.pass_obj
 def plot(

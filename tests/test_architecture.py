@@ -21,7 +21,7 @@ ROWS = [
     {"scoring", "training"},
     {"results", "nist"},
     {"report"},
-    {"demo", "environment"},
+    {"demo", "environment", "reproduce"},
     {"cli"},
 ]
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}

@@ -4,7 +4,7 @@ A pair is drawn as a whole, with both its masks. Resamples are keyed by a seed a
 ``random()`` alone, so an interval is the same on every machine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +80,33 @@ def bootstrap_auc(
     """Return the interval of the AUC; resamples of one class alone are left out."""
     aucs = resampled_auc(labels, scores, resamples, seed)
     return _percentiles(aucs, level)
+
+
+def bootstrap_statistic(
+    compute: Callable[[npt.NDArray[np.int64], Floats], float],
+    labels: npt.NDArray[np.int64],
+    scores: Floats,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return the interval of any statistic of labels and scores; NaN resamples are left out.
+
+    Args:
+        compute: Function of the labels and scores of the pairs that were drawn.
+        labels: Labels of the pairs, 1 is positive, (n,).
+        scores: Scores of the pairs, (n,).
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples.
+        level: Share of the bootstrap distribution inside the interval.
+    """
+    values = []
+    for block in weights(len(labels), resamples, seed):
+        for counts in block:
+            pairs = np.repeat(np.arange(len(labels)), counts.astype(np.int64))
+            values.append(compute(labels[pairs], scores[pairs]))
+    return _percentiles(np.array(values), level)
 
 
 def resampled_auc(

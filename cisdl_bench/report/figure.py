@@ -27,7 +27,7 @@ class FigureOptions:
         seed: Seed of a random choice of pairs.
         ids: Numbers of the pairs that are shown, instead of a choice.
         data: Path of the pairs; None is where they were scored.
-        published: Method of the paper's Table I that is drawn beside the runs.
+        published: Methods of the paper's Table I that are drawn beside the runs.
     """
 
     sets: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class FigureOptions:
     seed: int = 0
     ids: tuple[int, ...] = ()
     data: Path | None = None
-    published: str | None = None
+    published: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _bring(
     """Yield augmented batches on the CPU."""
     with closing(_read(loader, workers)) as source:
         for batch, draw in zip(source, draws, strict=False):
-            yield augment(batch, *_choices(draw))
+            yield augment(batch, draw)
 
 
 def _bring_packed(
@@ -99,7 +99,7 @@ def _bring_packed(
     with closing(_pack_ahead(loader, prepare)) as source:
         for packed in source:
             batch = packed.to(device)
-            yield augment(batch, batch.pop("flip"), batch.pop("swap"))
+            yield mirror_and_swap(batch, batch.pop("flip"), batch.pop("swap"))
 
 
 def _read(loader: DataLoader[Batch], workers: int) -> Generator[Batch, None, None]:
@@ -127,31 +127,46 @@ class _Numbers(Sampler[list[int]]):
         return (draw.pairs.tolist() for draw in self._draws)
 
 
-def augment(batch: Batch, flip: Tensor, swap: Tensor) -> Batch:
+def augment(batch: Batch, draw: Draw) -> Batch:
     """Return a batch with some pairs mirrored and some pairs' pictures swapped (protocol, 8).
+
+    >>> import numpy as np
+    >>> picture = torch.arange(2).reshape(1, 1, 1, 2)
+    >>> batch = {"probe": picture, "donor": picture + 2, "probe_mask": picture[0],
+    ...          "donor_mask": picture[0]}
+    >>> both = Draw(np.array([0]), np.array([True]), np.array([True]))
+    >>> augment(batch, both)["probe"].flatten().tolist()
+    [3, 2]
+    """
+    device = batch["probe_mask"].device
+    flip, swap = (choice.to(device) for choice in _choices(draw))
+    return mirror_and_swap(batch, flip, swap)
+
+
+def mirror_and_swap(batch: Batch, flip: Tensor, swap: Tensor) -> Batch:
+    """Return a batch as ``augment`` does, by choices that are on its device.
+
+    Of frozen features the maps are mirrored, which is nearly what mirrored pictures would give.
 
     Args:
         batch: Pictures and masks of pairs.
         flip: Whether both pictures of a pair are mirrored, bool, (N,), on the batch's device.
         swap: Whether the two pictures of a pair change places, bool, (N,), on that device.
-
-    >>> picture = torch.arange(2).reshape(1, 1, 1, 2)
-    >>> batch = {"probe": picture, "donor": picture + 2, "probe_mask": picture[0],
-    ...          "donor_mask": picture[0]}
-    >>> yes = torch.tensor([True])
-    >>> augment(batch, yes, yes)["probe"].flatten().tolist()
-    [3, 2]
     """
     result = dict(batch)
     for ending in ("", "_mask"):
+        if f"probe{ending}" not in batch:
+            continue
         probe, donor = (_where(flip, batch[f"{s}{ending}"]) for s in ("probe", "donor"))
         chosen = _like(swap, probe)
         result[f"probe{ending}"] = torch.where(chosen, donor, probe)
         result[f"donor{ending}"] = torch.where(chosen, probe, donor)
-    if "known" in batch:
-        result["known"] = torch.where(
-            _like(swap, batch["known"]), batch["known"].flip(1), batch["known"]
-        )
+    if "maps" in batch:
+        result["maps"] = _where(flip, batch["maps"])
+    for name in ("known", "maps"):
+        if name in batch:
+            both = result[name]
+            result[name] = torch.where(_like(swap, both), both.flip(1), both)
     return result
 
 

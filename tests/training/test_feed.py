@@ -9,7 +9,7 @@ import torch
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training import feed as module
-from cisdl_bench.training.epoch_order import EpochOrder
+from cisdl_bench.training.epoch_order import Draw, EpochOrder
 from cisdl_bench.training.feed import Part, augment, feed, make_target
 from cisdl_bench.training.kinds import find_kinds
 
@@ -83,9 +83,9 @@ def test_what_is_not_mirrored_stays() -> None:
         "probe_mask": picture[:, 0],
         "donor_mask": picture[:, 0] + 50,
     }
-    no, yes = torch.tensor([False, False]), torch.tensor([False, True])
-    assert torch.equal(augment(batch, no, no)["probe"], picture)
-    found = augment(batch, yes, no)["probe_mask"]
+    no, yes = np.array([False, False]), np.array([False, True])
+    assert torch.equal(augment(batch, Draw(no, no, no))["probe"], picture)
+    found = augment(batch, Draw(no, yes, no))["probe_mask"]
     assert torch.equal(found[0], picture[0, 0])
     assert torch.equal(found[1], picture[1, 0].flip(-1))
 

@@ -16,12 +16,13 @@ from cisdl_bench.training.record import EVALUATION
 COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
 
 
-def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
+def draw_growth(runs: Sequence[Path], published_methods: Sequence[str] = ()) -> Any:
     """Return a matplotlib figure: the headline metrics against pairs seen, a curve a set and run.
 
     Args:
         runs: Folders that `cisdl-bench train` wrote; a line style each.
-        baseline: Method of Table I whose published scores are drawn as thin level lines.
+        published_methods: Methods of Table I whose published scores are drawn as thin level lines,
+            a line style each.
 
     Raises:
         RunError: A run was not evaluated.
@@ -39,8 +40,8 @@ def draw_growth(runs: Sequence[Path], baseline: str | None = None) -> Any:
                 x = [float(line["pairs"]) for line in lines]
                 y = [float(line[metric]) for line in lines]
                 axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
-    if baseline:
-        _draw_baseline(axes, baseline)
+    for method, style in zip(published_methods, STYLES * len(published_methods), strict=False):
+        _draw_published(axes, method, style)
     for axis, metric in zip(axes, metrics, strict=True):
         axis.set(title=LOCALIZATION[metric].title, xlabel="pairs seen")
         axis.grid(alpha=0.3)
@@ -70,7 +71,7 @@ def _read_sets(run: Path) -> dict[str, list[dict[str, str]]]:
     return sets
 
 
-def _draw_baseline(axes: Any, method: str) -> None:
+def _draw_published(axes: Any, method: str, style: str) -> None:
     rows = [row for row in published.rows("paper-1") if row["method"] == method]
     if not rows:
         known = ", ".join(dict.fromkeys(row["method"] for row in published.rows("paper-1")))
@@ -83,7 +84,9 @@ def _draw_baseline(axes: Any, method: str) -> None:
                 continue
             colour = COLOURS[row["difficulty"]]
             label = plain(f"{method} (published), {row['difficulty']}")
-            axis.axhline(float(row[metric]), color=colour, linewidth=0.6, label=label)
+            axis.axhline(
+                float(row[metric]), color=colour, linestyle=style, linewidth=0.6, label=label
+            )
 
 
 FIGURE = Figure(lambda runs, options, _: draw_growth(runs, options.published))
