@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,15 @@ class Run:
 def scored_network(run: Run) -> nn.Module:
     """Return the network that is scored: with Det where the experiment has one."""
     networks = {name: learner.network for name, learner in run.stage.learners.items()}
-    networks |= run.stage.frozen
+    return assemble_network(networks | run.stage.frozen, run.experiment)
+
+
+def assemble_network(networks: Mapping[str, nn.Module], experiment: Experiment) -> nn.Module:
+    """Return the network that is scored, of an experiment's networks by name."""
     network = networks["network"]
     if "detection" not in networks:
         return network
-    together = DmacDet(run.experiment.width, run.experiment.pictures)
+    together = DmacDet(experiment.width, experiment.pictures)
     together.dmac, together.detection = network, networks["detection"]  # type: ignore[assignment]
     return together
 
