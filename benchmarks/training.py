@@ -11,16 +11,18 @@ busy the data keep it.
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
 import torch
 
+from cisdl_bench.devices import float32_rule
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.epoch_order import EpochOrder
-from cisdl_bench.training.experiments import load_experiment
+from cisdl_bench.training.experiments import Experiment, load_experiment
 from cisdl_bench.training.feed import Part, feed
 from cisdl_bench.training.initial_weights import make_networks
 from cisdl_bench.training.kinds import find_kinds
@@ -49,6 +51,60 @@ def wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def measure(
+    path: Path, experiment: Experiment, options: TrainOptions, seconds: float
+) -> dict[str, float]:
+    """Return pairs a second of the loader, of the step, and of both together.
+
+    Args:
+        path: Generated training set.
+        experiment: Experiment whose steps are measured.
+        options: Device, precision and compilation.
+        seconds: Seconds for which the step, and both together, are measured.
+    """
+    dataset, device = PairDataset([path]), options.device
+    networks = {
+        name: network.to(device).to(memory_format=torch.channels_last)
+        for name, network in make_networks(experiment, 0, None, None).networks.items()
+    }
+    stage = make_stage(networks, experiment, options)
+
+    def batches(name: str) -> Generator[Batch, None, None]:
+        order = EpochOrder(find_kinds(dataset), experiment.flip, experiment.swap, 0, name)
+        return feed(dataset, order, Part(experiment.batch), 0, device, options.workers)
+
+    def step(source: Mapping[str, Iterator[Batch]]) -> Callable[[], object]:
+        # As `train` does: one look at the losses every 20 steps.
+        losses: list[torch.Tensor] = []
+
+        def one() -> None:
+            losses.append(stage.step(source)["loss"])
+            if len(losses) == 20:
+                torch.stack(losses).cpu()
+                losses.clear()
+
+        return one
+
+    pairs = experiment.batch
+    loaded = pairs * sum(stage.feeds.values())
+    with ExitStack() as stack, float32_rule(options.precision == "fp32", benchmark=True):
+        first, fresh = (
+            {name: stack.enter_context(closing(batches(name))) for name in stage.feeds}
+            for _ in range(2)
+        )
+        held = {name: cycle(list(islice(source, 4))) for name, source in first.items()}
+        alone = rate(step(held), pairs, seconds, device)
+        counts = stage.feeds.items()
+        loader = rate(
+            lambda: [next(fresh[name]) for name, n in counts for _ in range(n)],
+            loaded,
+            min(5.0, seconds),
+            device,
+        )
+        both = rate(step(fresh), pairs, seconds, device)
+    return {"loader": loader, "step": alone, "both": both, "needed": alone * loaded / pairs}
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser()
@@ -61,58 +117,20 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
-    dataset = PairDataset([options.set])
-    of = replace(load_experiment(options.experiment), batch=options.batch_size)
+    experiment = replace(load_experiment(options.experiment), batch=options.batch_size)
     chosen = TrainOptions(
-        device=options.device, precision=options.precision, compile=options.compile
+        device=options.device,
+        precision=options.precision,
+        compile=options.compile,
+        workers=options.workers,
     )
-    networks = {
-        name: network.to(options.device).to(memory_format=torch.channels_last)
-        for name, network in make_networks(of, 0, None, None).networks.items()
-    }
-    torch.backends.cudnn.benchmark = True
-    stage = make_stage(networks, of, chosen)
-
-    def batches(name: str) -> Iterator[Batch]:
-        order = EpochOrder(find_kinds(dataset), of.flip, of.swap, 0, name)
-        return feed(dataset, order, Part(of.batch), 0, options.device, options.workers)
-
-    held = {name: cycle(list(islice(batches(name), 4))) for name in stage.feeds}
-    of_step = of.batch
-    of_loader = of.batch * sum(stage.feeds.values())
-
-    def step(source: dict[str, Iterator[Batch]]) -> Callable[[], object]:
-        # As `train` does: one look at the losses every 20 steps.
-        losses: list[torch.Tensor] = []
-
-        def one() -> None:
-            losses.append(stage.step(source)["loss"])
-            if len(losses) == 20:
-                torch.stack(losses).cpu()
-                losses.clear()
-
-        return one
-
-    alone = rate(step(held), of_step, options.seconds, options.device)
-    fresh = {name: batches(name) for name in stage.feeds}
-    counts = stage.feeds.items()
-    loaded = rate(
-        lambda: [next(fresh[name]) for name, n in counts for _ in range(n)],
-        of_loader,
-        min(5.0, options.seconds),
-        options.device,
-    )
-    both = rate(
-        step({name: batches(name) for name in stage.feeds}),
-        of_step,
-        options.seconds,
-        options.device,
-    )
+    rates = measure(options.set, experiment, chosen, options.seconds)
+    both, size = rates["both"], PairDataset([options.set]).size
     where = torch.cuda.get_device_name() if options.device.startswith("cuda") else options.device
-    print(f"{of.name}, {dataset.size} px, batch {of.batch}, {options.precision}, {where}")
-    print(f"loader alone   {loaded:9,.1f} pairs/s")
-    print(f"step alone     {alone:9,.1f} pairs/s; it needs {alone * of_loader / of_step:,.1f}")
-    print(f"both           {both:9,.1f} pairs/s, busy {both / alone:.1%}")
+    print(f"{experiment.name}, {size} px, batch {experiment.batch}, {options.precision}, {where}")
+    print(f"loader alone   {rates['loader']:9,.1f} pairs/s")
+    print(f"step alone     {rates['step']:9,.1f} pairs/s; it needs {rates['needed']:,.1f}")
+    print(f"both           {both:9,.1f} pairs/s, busy {both / rates['step']:.1%}")
     print(f"an epoch of 1,035,255 pairs: {1_035_255 / both / 3600:,.1f} hours")
 
 

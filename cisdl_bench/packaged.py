@@ -3,6 +3,7 @@
 import tomllib
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import SpecError
@@ -31,6 +32,11 @@ def packaged_toml(name: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         where = f"data_specs/{name}"
         raise SpecError.expected(where, "valid TOML", error, "Correct that line") from error
+
+
+def packaged_path(name: str) -> Path:
+    """Return the path of a file of ``data_specs`` that other libraries open by themselves."""
+    return Path(str(_SPECS.joinpath(*name.split("/"))))
 
 
 def packaged_names(folder: str, ending: str = ".toml") -> list[str]:

@@ -39,6 +39,14 @@ OUT = Path("cisdl-training")
     metavar="FILE",
     help="Checkpoint to build on. Default: that of the experiment it builds on, in cisdl-training.",
 )
+@click.option(
+    "--maps",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=OUT / "maps",
+    show_default=True,
+    help="Where maps of frozen features are kept, for all runs that share them.",
+)
 @shared.out("DIR", "Default: cisdl-training/ and the experiment's name.")
 @click.option(
     "--evaluate-on",
@@ -114,6 +122,7 @@ def train(
     data: tuple[Path, ...],
     vgg: Path | None,
     start: Path | None,
+    maps: Path,
     out: Path | None,
     resume: bool,
     as_json: bool,
@@ -179,6 +188,7 @@ def train(
             name=called,
             vgg=vgg,
             start=find_start(chosen, start, OUT),
+            maps=maps,
             evaluate=evaluate,
             overwrite=not resume,
             rank=rank,

@@ -2,6 +2,7 @@
 
 import ast
 import uuid
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,14 +14,18 @@ from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
+from cisdl_bench.packaged import packaged_names, packaged_path
+
+#: Names of the checkpoints that come with the package.
+SHIPPED = packaged_names("checkpoints", ".safetensors")
 
 
 def find_detector(text: str, device: str = "cpu") -> Detector:
     """Return the detector that a user names.
 
     Args:
-        text: Name out of ``PAIR_DETECTORS``, the path of a checkpoint, of a TorchScript or
-            ``torch.export`` file, or ``module:factory``.
+        text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a
+            TorchScript or ``torch.export`` file, or ``module:factory``.
         device: Torch device that a TorchScript file is loaded to.
 
     Raises:
@@ -37,6 +42,9 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
     Raises:
         ModelError: It is none, or cannot be used.
     """
+    if text in SHIPPED:
+        shipped = _load_file(packaged_path(f"checkpoints/{text}.safetensors"), device)
+        return replace(shipped, name=text)
     path = Path(text)
     if path.suffix == ".py":
         raise _program_error(path)
@@ -75,11 +83,12 @@ def _unknown_error(text: str) -> ModelError:
             "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
             "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (README, Score)."
         )
-    near = [name for name in PAIR_DETECTORS if word and (word in name or name in word)]
-    near = near or get_close_matches(word, PAIR_DETECTORS, n=3, cutoff=0.5)
+    names = (*PAIR_DETECTORS, *SHIPPED)
+    near = [name for name in names if word and (word in name or name in word)]
+    near = near or get_close_matches(word, names, n=3, cutoff=0.5)
     return ModelError.expected(
         text,
-        f"a checkpoint file, module:factory, or one of {', '.join(PAIR_DETECTORS)}",
+        f"a checkpoint file, module:factory, or one of {', '.join(names)}",
         "no such file",
         f"Did you mean {' or '.join(near)}" if near else "Check the path",
     )

@@ -40,6 +40,8 @@ class Heard:
     def advance(self, n: int) -> None:
         self.counts[-1][2] += n
 
+    def note(self, text: str) -> None: ...
+
     def stop(self) -> None: ...
 
     def say(self, message: str) -> None:

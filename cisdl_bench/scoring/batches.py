@@ -9,6 +9,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.scoring.perturb import Perturbation
 from cisdl_bench.store.torch_view import Batch, PairDataset, pair_loader, read_ahead
+from cisdl_bench.store.transfer import pack
 
 
 class PerturbedPairs(PairDataset):
@@ -65,21 +66,13 @@ def batches(
 ) -> Generator[Batch, None, None]:
     """Yield batches of the pairs in these places, on the device.
 
-    Without workers a thread reads ahead. On a GPU, batches are pinned and copied without
-    waiting.
+    Without workers a thread reads ahead. To a GPU goes one pinned block a batch.
     """
-    pinned = device.startswith("cuda")
     loader = pair_loader(
-        dataset,
-        batch_size,
-        sampler=indices,
-        num_workers=workers,
-        pin_memory=pinned and workers > 0,
-        persistent_workers=False,
+        dataset, batch_size, sampler=indices, num_workers=workers, persistent_workers=False
     )
-    source = iter(loader) if workers else read_ahead(loader, pinned)
-    for batch in source:
-        yield {
-            name: value.to(device, non_blocking=True) if name != "index" else value
-            for name, value in batch.items()
-        }
+    if device.startswith("cuda"):
+        for packed in read_ahead(loader, pack):
+            yield packed.to(device)
+    else:
+        yield from iter(loader) if workers else read_ahead(loader, lambda batch: batch)

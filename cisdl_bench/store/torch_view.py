@@ -3,9 +3,9 @@
 import queue
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from cisdl_bench.records import KINDS
 from cisdl_bench.store.opening import open_pairs
 
 Batch = dict[str, Tensor]
+T = TypeVar("T")
 _AHEAD = 3  # batches
 
 
@@ -148,12 +149,17 @@ def pair_loader(
     )
 
 
-def read_ahead(loader: DataLoader[Batch], pinned: bool) -> Iterator[Batch]:
-    """Yield what a loader yields, read by a thread of its own; pinned for copies to a GPU."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+def read_ahead(loader: DataLoader[Batch], prepare: Callable[[Batch], T]) -> Iterator[T]:
+    """Yield what a loader yields, read and prepared by a thread of its own.
+
+    Args:
+        loader: Batches in order.
+        prepare: Function that the thread calls with each batch, in order.
+    """
+    ready: queue.Queue[T | BaseException | None] = queue.Queue(_AHEAD)
     stopped = threading.Event()
 
-    def offer(item: Batch | BaseException | None) -> None:
+    def offer(item: T | BaseException | None) -> None:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -164,9 +170,7 @@ def read_ahead(loader: DataLoader[Batch], pinned: bool) -> Iterator[Batch]:
     def read() -> None:
         try:
             for batch in loader:
-                if pinned:
-                    batch = {name: value.pin_memory() for name, value in batch.items()}
-                offer(batch)
+                offer(prepare(batch))
                 if stopped.is_set():
                     return
             offer(None)

@@ -69,6 +69,7 @@ class Experiment:
         losses: Weight of each term of the loss of the network that finds masks, by the term's name
             in ``LOSS_TERMS``; none for the stage ``detection``.
         adversarial: Settings of the stage of that name.
+        freeze: Parts of the network that keep the weights they begin with.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Experiment:
     pictures: Literal["bgr-minus-mean", "-1..1"] = "bgr-minus-mean"
     losses: dict[str, Weight] = field(default_factory=dict)
     adversarial: AdversarialSpec | None = None
+    freeze: tuple[Literal["features"], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the experiment as JSON-ready values."""
@@ -98,7 +100,9 @@ class Experiment:
     @property
     def sha256(self) -> str:
         """The hash of its meaning: names, title and source do not count."""
-        left_out = ("name", "also", "title", "source", "place")
+        left_out = {"name", "also", "title", "source", "place"}
+        if not self.freeze:  # a later key: runs begun before it must go on
+            left_out.add("freeze")
         table = {k: v for k, v in self.as_dict().items() if k not in left_out}
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
@@ -229,6 +233,16 @@ def _check_network(experiment: Experiment, where: str) -> None:
             "such as dmac. Correct the spec."
         )
     require(experiment.width == 1 or network.has_width, f"{where}: width", "1", experiment.width)
+    if not experiment.freeze:
+        return
+    if experiment.stage != "cross-entropy":
+        raise SpecError(
+            f'{where}: freeze = ["features"] goes with the stage "cross-entropy" alone: opponents '
+            "and Det see the pictures. Remove it."
+        )
+    freezable = [name for name, spec in NETWORKS.items() if spec.freezable]
+    what = f"one of {', '.join(freezable)}, whose features can be frozen"
+    require(experiment.network in freezable, f"{where}: network", what, repr(experiment.network))
 
 
 def _check_losses(experiment: Experiment, where: str) -> None:

@@ -1,6 +1,6 @@
 """Training batches: read ahead, flipped and swapped on the device."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from cisdl_bench.engine import reader_of_this_process
 from cisdl_bench.store.torch_view import Batch, PairDataset, collate, read_ahead
+from cisdl_bench.store.transfer import PackedBatch, pack
 from cisdl_bench.training.epoch_order import Draw, EpochOrder
 
 
@@ -49,7 +50,8 @@ def feed(
 ) -> Generator[Batch, None, None]:
     """Yield this process's pieces of batch ``first`` and of all that follow, on the device.
 
-    Without workers a thread reads ahead. On a GPU, batches are pinned and copied without waiting.
+    Without workers a thread reads ahead. To a GPU goes one pinned block a piece, with what is
+    mirrored and swapped; the step waits for no copy.
     """
 
     def draws() -> Iterator[Draw]:
@@ -59,7 +61,6 @@ def feed(
                 yield order.take(part.start(batch, piece), part.piece)
             batch += 1
 
-    pinned = device.startswith("cuda")
     loader: DataLoader[Batch] = DataLoader(
         dataset,
         batch_sampler=_Numbers(draws()),
@@ -67,19 +68,53 @@ def feed(
         generator=torch.Generator(),  # its own: the reading thread must not draw from dropout's
         num_workers=workers,
         worker_init_fn=reader_of_this_process(),
-        pin_memory=pinned and workers > 0,
     )
-    with closing(_batches(loader, pinned, workers)) as source:
-        for batch, draw in zip(source, draws(), strict=False):
-            on_device = {
-                name: value if name == "index" else value.to(device, non_blocking=True)
-                for name, value in batch.items()
-            }
-            yield augment(on_device, draw)
+    bring = _bring_packed if device.startswith("cuda") else _bring
+    with closing(bring(loader, draws(), device, workers)) as source:
+        yield from source
 
 
-def _batches(loader: DataLoader[Batch], pinned: bool, workers: int) -> Generator[Batch, None, None]:
-    yield from loader if workers else read_ahead(loader, pinned)
+def _bring(
+    loader: DataLoader[Batch], draws: Iterator[Draw], device: str, workers: int
+) -> Generator[Batch, None, None]:
+    """Yield augmented batches on the CPU."""
+    with closing(_read(loader, workers)) as source:
+        for batch, draw in zip(source, draws, strict=False):
+            yield augment(batch, draw)
+
+
+def _bring_packed(
+    loader: DataLoader[Batch],
+    draws: Iterator[Draw],
+    device: str,
+    workers: int,
+    pinned: bool = True,
+) -> Generator[Batch, None, None]:
+    """Yield augmented batches on a GPU; the reading thread packs them, with workers too."""
+
+    def prepare(batch: Batch) -> PackedBatch:
+        flip, swap = _choices(next(draws))
+        return pack({**batch, "flip": flip, "swap": swap}, pinned)
+
+    with closing(_pack_ahead(loader, prepare)) as source:
+        for packed in source:
+            batch = packed.to(device)
+            yield mirror_and_swap(batch, batch.pop("flip"), batch.pop("swap"))
+
+
+def _read(loader: DataLoader[Batch], workers: int) -> Generator[Batch, None, None]:
+    yield from loader if workers else read_ahead(loader, lambda batch: batch)
+
+
+def _pack_ahead(
+    loader: DataLoader[Batch], prepare: Callable[[Batch], PackedBatch]
+) -> Generator[PackedBatch, None, None]:
+    yield from read_ahead(loader, prepare)
+
+
+def _choices(draw: Draw) -> tuple[Tensor, Tensor]:
+    """Return which pairs are mirrored and which are swapped, bool, (N,)."""
+    return torch.from_numpy(draw.flip), torch.from_numpy(draw.swap)
 
 
 class _Numbers(Sampler[list[int]]):
@@ -103,18 +138,35 @@ def augment(batch: Batch, draw: Draw) -> Batch:
     >>> augment(batch, both)["probe"].flatten().tolist()
     [3, 2]
     """
-    device = batch["probe"].device
-    flip, swap = (torch.from_numpy(values).to(device) for values in (draw.flip, draw.swap))
+    device = batch["probe_mask"].device
+    flip, swap = (choice.to(device) for choice in _choices(draw))
+    return mirror_and_swap(batch, flip, swap)
+
+
+def mirror_and_swap(batch: Batch, flip: Tensor, swap: Tensor) -> Batch:
+    """Return a batch as ``augment`` does, by choices that are on its device.
+
+    Of frozen features the maps are mirrored, which is nearly what mirrored pictures would give.
+
+    Args:
+        batch: Pictures and masks of pairs.
+        flip: Whether both pictures of a pair are mirrored, bool, (N,), on the batch's device.
+        swap: Whether the two pictures of a pair change places, bool, (N,), on that device.
+    """
     result = dict(batch)
     for ending in ("", "_mask"):
+        if f"probe{ending}" not in batch:
+            continue
         probe, donor = (_where(flip, batch[f"{s}{ending}"]) for s in ("probe", "donor"))
         chosen = _like(swap, probe)
         result[f"probe{ending}"] = torch.where(chosen, donor, probe)
         result[f"donor{ending}"] = torch.where(chosen, probe, donor)
-    if "known" in batch:
-        result["known"] = torch.where(
-            _like(swap, batch["known"]), batch["known"].flip(1), batch["known"]
-        )
+    if "maps" in batch:
+        result["maps"] = _where(flip, batch["maps"])
+    for name in ("known", "maps"):
+        if name in batch:
+            both = result[name]
+            result[name] = torch.where(_like(swap, both), both.flip(1), both)
     return result
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.evaluation import Evaluate, evaluate_now
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part, feed
+from cisdl_bench.training.frozen import RememberingDetector, freeze
 from cisdl_bench.training.initial_weights import InitialNetworks, make_networks, seed_step
 from cisdl_bench.training.interrupt import note_signals
 from cisdl_bench.training.kinds import Kinds, check_learnable
@@ -50,6 +52,7 @@ def train(
     vgg: Path | None = None,
     start: Path | None = None,
     initial: InitialNetworks | None = None,
+    maps: Path | None = None,
     evaluate: Evaluate | None = None,
     overwrite: bool = False,
     rank: Rank = Rank(),  # noqa: B008 - frozen
@@ -69,6 +72,7 @@ def train(
         vgg: File or folder of VGG-16's convolutions to begin with.
         start: Checkpoint of the experiment that this one builds on.
         initial: Networks to begin with, instead of ``vgg`` and ``start``.
+        maps: Folder that maps of frozen features are kept in; None: ``maps`` in the run's folder.
         evaluate: Scores the network now and then; None does not.
         overwrite: Remove what another run left, its network too.
         rank: This process among several.
@@ -90,6 +94,11 @@ def train(
             f"{part.pieces} x {part.ranks}",
             "Choose another --pieces or number of processes",
         )
+    if experiment.freeze and rank.total > 1:
+        raise RunError(
+            f"{experiment.name}: a head on frozen features learns in one process, got "
+            f"{rank.total}. Start it without torchrun."
+        )
     with locked(out) if rank.number == 0 else nullcontext():
         initial = initial or make_networks(experiment, options.seed, vgg, start)
         check_side(initial.networks["network"], dataset.size, data[0])
@@ -108,8 +117,37 @@ def train(
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)
             if rank.number == 0:
                 _announce(run, dataset, kinds, initial.origin, progress)
+            if experiment.freeze:
+                frozen = _freeze(run, dataset, maps or out / "maps", progress)
+                if frozen is None:
+                    return run.record
+                dataset = frozen
             _Loop(run, dataset, kinds, part, progress, evaluate, rank).go()
         return run.record
+
+
+def _freeze(run: Run, dataset: PairDataset, folder: Path, progress: Progress) -> PairDataset | None:
+    """Return the pairs with their maps; None where the run's minutes are over before.
+
+    Raises:
+        KeyboardInterrupt: The run was asked to stop; the maps so far are kept.
+    """
+    begun, options = time.perf_counter(), run.options
+    network = run.stage.frozen["network"]
+    with note_signals() as received:
+        frozen = freeze(network, dataset, folder, options, progress, lambda: bool(received))
+    if received:
+        raise KeyboardInterrupt
+    run.detect = RememberingDetector(network).detect
+    if frozen is None:
+        progress.say(
+            f"{run.out}: {options.max_minutes:g} minutes are over while maps were computed; they "
+            "are kept, the same command goes on."
+        )
+    elif options.max_minutes is not None:
+        left = options.max_minutes - (time.perf_counter() - begun) / 60
+        run.options = replace(options, max_minutes=max(left, 0))
+    return frozen
 
 
 def _prepare(

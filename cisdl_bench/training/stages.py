@@ -1,8 +1,8 @@
-"""One training step: masks by themselves, masks against opponents, and tuning Det."""
+"""One training step: masks by themselves or against opponents, a head alone, and tuning Det."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -111,16 +111,7 @@ class MaskStage:
         calls = {name: self._cast(self.learners[name].network) for name in self._opponents}
         with learner.piece(number):
             forward = self._forward(batch, learner.call, calls)
-            weights = self._experiment.losses
-            terms = {
-                name: term.compute(forward) for name, term in LOSS_TERMS.items() if name in weights
-            }
-            loss = weighted_sum(terms, weights)
-            if len(terms) > 1:
-                for name, term in terms.items():
-                    means.add(LOSS_TERMS[name].column, term)
-            means.add("loss", loss)
-            learner.backward(loss)
+            learner.backward(compute_loss(forward, means))
 
     def _cast(self, network: nn.Module) -> Call:
         def call(*inputs: Tensor) -> Tensor:
@@ -129,6 +120,51 @@ class MaskStage:
             return answer
 
         return call
+
+
+def compute_loss(forward: ForwardPass, means: "_Means") -> Tensor:
+    """Return the experiment's loss of a forward pass, and note it and its terms."""
+    weights = forward.experiment.losses
+    terms = {name: term.compute(forward) for name, term in LOSS_TERMS.items() if name in weights}
+    loss = weighted_sum(terms, weights)
+    if len(terms) > 1:
+        for name, term in terms.items():
+            means.add(LOSS_TERMS[name].column, term)
+    means.add("loss", loss)
+    return loss
+
+
+class HeadStage:
+    """The network's head learns from maps that are known: its features are frozen.
+
+    Batches come from ``FrozenDataset``, with ``maps`` instead of pictures.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, nn.Module], experiment: Experiment, options: TrainOptions
+    ) -> None:
+        network: Any = networks["network"].eval()
+        self.frozen: dict[str, nn.Module] = {"network": network}
+        learner = Learner(network.head, experiment.optimizer, options)
+        self.learners = {"head": learner}
+        self.feeds = {"pairs": 1}
+        self._experiment, self._options = experiment, options
+
+    def step(self, batches: Mapping[str, Iterator[Batch]]) -> Losses:
+        """Make one step."""
+        learner, means = self.learners["head"], _Means(self._options.pieces)
+        for number in range(self._options.pieces):
+            batch = next(batches["pairs"])
+            with learner.statistics.piece(number), learner.piece(number):
+                probe, donor = batch["maps"].float().unbind(dim=1)
+                maps = torch.cat((probe, donor)).contiguous(memory_format=torch.channels_last)
+                with autocast(self._options):
+                    logits = learner.call(maps).chunk(2)
+                forward = ForwardPass(batch, logits, self._experiment, {})
+                learner.backward(compute_loss(forward, means))
+        learner.step()
+        average_statistics(self.learners.values())
+        return means.values
 
 
 class DetectionStage:
@@ -174,6 +210,8 @@ def make_stage(
     networks: Mapping[str, nn.Module], experiment: Experiment, options: TrainOptions
 ) -> Stage:
     """Return the experiment's stage on networks by their names, each on its device."""
+    if experiment.freeze:
+        return HeadStage(networks, experiment, options)
     return STAGES[experiment.stage](networks, experiment, options)
 
 

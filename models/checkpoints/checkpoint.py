@@ -67,18 +67,7 @@ def save_checkpoint(
         ModelError: The ending is another one, or a weight is too large for float16.
         StoreError: The file cannot be written.
     """
-    about = {
-        "format": FORMAT,
-        "layout": LAYOUT,
-        "architecture": network.architecture,
-        "configuration": getattr(network, "configuration", {}),
-        "training": training,
-        "versions": {
-            "cisdl-bench": __version__,
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-        },
-    }
+    about = make_about(network, training)
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
@@ -96,6 +85,22 @@ def save_checkpoint(
         raise ModelError.expected(
             path, "a name that ends in .pt or .safetensors", path.name, "Rename it"
         )
+
+
+def make_about(network: nn.Module, training: dict[str, Any]) -> dict[str, Any]:
+    """Return what a checkpoint says of itself beside its tensors."""
+    return {
+        "format": FORMAT,
+        "layout": LAYOUT,
+        "architecture": network.architecture,
+        "configuration": getattr(network, "configuration", {}),
+        "training": training,
+        "versions": {
+            "cisdl-bench": __version__,
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+    }
 
 
 def round_to_half(state: Mapping[str, Tensor], where: object) -> dict[str, Tensor]:
@@ -146,7 +151,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     network = build(
         show_key(about["architecture"]), f"{path}: architecture", about.get("configuration")
     )
-    _fill(network, content.state, path)
+    state = dict(content.state)
+    if "features" in about:  # a head alone
+        from cisdl_bench.models.checkpoints.heads import add_features
+
+        state |= add_features(network, about["features"], path)
+    _fill(network, state, path)
     return Checkpoint(network.eval(), sha256, about, content.note)
 
 

@@ -29,6 +29,14 @@ class About(TypedDict, total=False):
     configuration: "Configuration"
     training: dict[str, Any]
     versions: dict[str, str]
+    features: "FeaturesRecord"
+
+
+class FeaturesRecord(TypedDict):
+    """Which published weights the features of a head alone are."""
+
+    kind: Required[str]
+    identity: Required[str]
 
 
 class Configuration(TypedDict, total=False):

@@ -58,6 +58,8 @@ class Dmac(nn.Module):
     """
 
     architecture = "dmac"
+    #: Raised when ``describe`` or ``compare`` give other numbers: maps that are kept are void.
+    maps_version = 1
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()
@@ -87,14 +89,27 @@ class Dmac(nn.Module):
 
     def match(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the logits of both masks from the features: Algorithm 1 from line 3, and ASPP."""
+        # In one batch, so that both pictures have the statistics that inference has; the release
+        # normalises each apart while training (README, Train).
+        logits: Tensor = self.head(self.compare(probe, donor))
+        first, second = logits.chunk(2)
+        return first, second
+
+    def compare(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> Tensor:
+        """Return the correlation maps of the features: Algorithm 1 from line 3.
+
+        Returns:
+            (2 N, 48, h, w): of the probes, then of the donors.
+        """
         levels = [correlate(a, b) for a, b in zip(probe, donor, strict=True)]
         of_probe = torch.cat([maps for c in levels for maps in (c.ab, c.aa)], dim=1)
         of_donor = torch.cat([maps for c in levels for maps in (c.ba, c.bb)], dim=1)
-        # In one batch, so that both pictures have the statistics that inference has; the release
-        # normalises each apart while training (README, Train).
-        logits: Tensor = self.aspp(torch.cat((of_probe, of_donor)))
-        first, second = logits.chunk(2)
-        return first, second
+        return torch.cat((of_probe, of_donor))
+
+    @property
+    def head(self) -> nn.Module:
+        """The part that learns where the features are frozen: from correlation maps to logits."""
+        return self.aspp
 
     @staticmethod
     def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:

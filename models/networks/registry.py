@@ -35,6 +35,8 @@ class NetworkSpec:
         vgg_blocks: Whether its ``features`` take VGG-16's convolutions.
         with_detection: Network that holds it together with its detection network; empty where
             there is none, so that it cannot be trained adversarially.
+        freezable: Whether its features can be frozen: it has ``describe``, ``compare``, ``head``
+            and ``maps_version``, as ``Dmac`` has.
     """
 
     path: str
@@ -46,6 +48,7 @@ class NetworkSpec:
     initialise: str = f"{_HERE}.initialise:he_initialise"
     vgg_blocks: bool = False
     with_detection: str = ""
+    freezable: bool = False
 
     def load(self) -> "type[nn.Module]":
         """Return the class."""
@@ -64,6 +67,21 @@ NETWORKS: dict[str, NetworkSpec] = {
         has_width=True,
         vgg_blocks=True,
         with_detection="dmac-det",
+        freezable=True,
+    ),
+    "dmac-unit": NetworkSpec(
+        f"{_HERE}.dmac_unit:DmacUnit",
+        trainable=True,
+        has_width=True,
+        vgg_blocks=True,
+        freezable=True,
+    ),
+    "consensus": NetworkSpec(
+        f"{_HERE}.consensus:Consensus",
+        trainable=True,
+        has_width=True,
+        vgg_blocks=True,
+        freezable=True,
     ),
     "dmac-det": NetworkSpec(f"{_HERE}.dmac_det:DmacDet", has_width=True),
     "dmvn-bn": NetworkSpec(f"{_HERE}.dmvn_bn:DmvnBn", trainable=True, multiple=16, vgg_blocks=True),

@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.torch_view import PairDataset
+from cisdl_bench.training import feed as module
 from cisdl_bench.training.epoch_order import Draw, EpochOrder
 from cisdl_bench.training.feed import Part, augment, feed, make_target
 from cisdl_bench.training.kinds import find_kinds
@@ -47,6 +49,30 @@ def test_workers_bring_the_same(pairs64: Path) -> None:
     alone, helped = (list(islice(feed(dataset, order, Part(6), 1, "cpu", n), 3)) for n in (0, 1))
     for a, b in zip(alone, helped, strict=True):
         assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_packed_batches_are_the_same_in_one_copy_each(pairs64: Path, monkeypatch, workers) -> None:
+    """As they go to a GPU, but that nothing is pinned; copies to a device are counted."""
+    dataset = PairDataset([pairs64])
+    order = EpochOrder(find_kinds(dataset), 0.5, 0.5, 1, "pairs")
+    expected = list(islice(feed(dataset, order, Part(6, 2), 1, "cpu"), 5))
+    monkeypatch.setattr(module, "_bring", partial(module._bring_packed, pinned=False))
+    copies = []
+    plain = torch.Tensor.to
+
+    def noting(tensor: torch.Tensor, *words: object, **settings: object) -> torch.Tensor:
+        copies.append((tensor.dtype, settings))
+        return plain(tensor, *words, **settings)
+
+    monkeypatch.setattr(torch.Tensor, "to", noting)
+    batches = list(islice(feed(dataset, order, Part(6, 2), 1, "cpu", workers), 5))
+    assert copies == [(torch.uint8, {"non_blocking": True})] * 5
+    for batch, like in zip(batches, expected, strict=True):
+        assert batch.keys() == like.keys()
+        for name in like:
+            assert torch.equal(batch[name], like[name])
+            assert batch[name].dtype == like[name].dtype
 
 
 def test_what_is_not_mirrored_stays() -> None:

@@ -13,6 +13,7 @@ from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.models.networks.dmac import Dmac
 from cisdl_bench.models.networks.dmvn import Dmvn
 from cisdl_bench.models.networks.dmvn_bn import DmvnBn
+from cisdl_bench.models.networks.initialise import he_initialise
 from cisdl_bench.models.networks.registry import NETWORKS, build, count_parameters
 from cisdl_bench.models.networks.sliding import SlidingWindows
 
@@ -185,3 +186,21 @@ def test_windows_that_do_not_fill_a_picture_are_refused() -> None:
     pair = torch.zeros(1, 3, 96, 96, dtype=torch.uint8)
     with pytest.raises(ModelError, match=r"windows that fill the picture, got a side of 96 px"):
         SlidingWindows(Constant(), 64, 64).detect(pair, pair)
+
+
+def test_unit_length_correlations_are_cosines() -> None:
+    torch.manual_seed(0)
+    network = build("dmac-unit", configuration={"width": 0.125}).eval()
+    he_initialise(network)
+    probe, donor = torch.randint(0, 256, (2, 1, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        features = [network.features(network.prepare(p)) for p in (probe, donor)]
+        maps = network.compare(network.describe(probe), network.describe(donor))
+    for number, (a, b) in enumerate(zip(*features, strict=True)):
+        rows, columns = (x[0].flatten(1).T.double().numpy() for x in (a, b))
+        norms = [np.linalg.norm(x, axis=1, keepdims=True) for x in (rows, columns)]
+        cosines = (rows / norms[0]) @ (columns / norms[1]).T
+        largest, mean = maps[0, 16 * number].flatten(), maps[0, 16 * number + 1].flatten()
+        np.testing.assert_allclose(largest, cosines.max(axis=1), atol=1e-5)
+        np.testing.assert_allclose(mean, cosines.mean(axis=1), atol=1e-5)
+    assert float(maps[:, 8::16].sub(1).abs().max()) < 1e-5  # with itself each position agrees best
