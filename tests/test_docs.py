@@ -50,7 +50,7 @@ def typed(line: str) -> None:
 def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with everything that the pages name."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cisdl_bench.demo.METHODS", ("luo-blocks", "zernike-blocks"))
+    monkeypatch.setattr("cisdl_bench.demo.find_ready", lambda: ["luo-blocks", "zernike-blocks"])
     Path("coco2014").symlink_to(coco)
     save_checkpoint(Path("model.pt"), build("dmvn-bn"), {})
     pictures = (coco / "val2014").iterdir()
