@@ -101,7 +101,7 @@ def make_plan(
         choices.pairs,
         _training_pairs(target, choices),
         choices.seed,
-        open_split("val").key,
+        open_split("val").key if target.sets or experiments else None,
         choices.precision,
         initial.identity if initial else choices.init,
     )
@@ -153,6 +153,8 @@ def make_plan(
     if trainings:
         steps.append(GenerateStep(learnt_jobs, data, choices.jobs, trainings))
     lacking += _require_initial(trainings, choices)
+    if not any(subject.available for subject in subjects.values()):
+        lacking.append("none of the rows can be measured. Give a checkpoint by --model NAME=FILE.")
     sets = [job.folder for job in scored_jobs] + [pairs.name for pairs in lists]
     return Plan(
         target,
