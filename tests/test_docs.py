@@ -36,6 +36,8 @@ def typed(line: str) -> None:
         words += ["--pairs", "6"]
     if words[0] == "train":
         words += ["--batch-size", "1", "--max-minutes", "0", "--evaluate-pairs", "1"]
+    if words[0] == "reproduce":
+        words += ["--pairs", "1", "--jobs", "1", *([] if "--rows" in words else ["--rows", "dmac"])]
     if words[0] == "demo":
         words += ["--pairs", "1"]
     if words[0] == "profile":

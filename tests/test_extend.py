@@ -30,7 +30,7 @@ from click.testing import CliRunner
 from cisdl_bench.cli.main import main
 for line in open("commands.txt"):
     words = shlex.split(line)[1:]
-    if words[0] in ("generate", "score"):
+    if words[0] in ("generate", "score", "reproduce"):
         words += ["--jobs", "1"]
     shown = CliRunner().invoke(main, words, catch_exceptions=False)
     assert shown.exit_code == 0, (line, shown.output)
@@ -93,6 +93,8 @@ def test_one_of_each_is_added_and_used(tmp_path: Path) -> None:
     assert ",area" in (tmp_path / "trained" / "history.csv").read_text().splitlines()[0]
     assert (tmp_path / "counts.png").stat().st_size > 1000
     assert (tmp_path / "scores-of-pasted" / "pasted" / "pairs.csv").exists()
+    verdicts = (tmp_path / "reproduced" / "same-place" / "verdicts.csv").read_text()
+    assert len(verdicts.splitlines()) == 10  # three sets, three metrics
 
 
 def test_a_block_goes_where_its_caption_says(tmp_path: Path) -> None:

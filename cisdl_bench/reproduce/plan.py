@@ -11,19 +11,24 @@ from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, SourceError
 from cisdl_bench.generate.jobs import SetJob, make_set_jobs
-from cisdl_bench.hashing import hash_file
+from cisdl_bench.models.checkpoints.vgg_weights import Convolutions, read_convolutions
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
+from cisdl_bench.reproduce.generate_step import GenerateStep
+from cisdl_bench.reproduce.score_step import ScoreStep
 from cisdl_bench.reproduce.settings import HE, Choices, Settings, check_settings
-from cisdl_bench.reproduce.steps import GenerateStep, ScoreStep, Step, TrainStep
+from cisdl_bench.reproduce.step import Step
 from cisdl_bench.reproduce.subjects import Subject, find_start, find_subjects, order_experiments
 from cisdl_bench.reproduce.targets import Row, Target
+from cisdl_bench.reproduce.train_step import TrainStep
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.find import find_source
 from cisdl_bench.specs import load_spec
 from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.initial_weights import make_networks
+
+#: Kind of the weights that the paper begins with, of ``vgg_weights.KINDS``.
+PAPER_WEIGHTS = "VGG-16"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def make_plan(
     open_split = _sources(choices.coco, data, progress)
     subjects = find_subjects(target, rows, choices.models)
     experiments = order_experiments(subjects, choices.models)
-    vgg = _find_vgg(choices)
+    initial = _read_initial(choices)
     photographs = open_split("val")
     settings = Settings(
         choices.pairs,
@@ -99,7 +104,7 @@ def make_plan(
         choices.seed,
         photographs.key,
         choices.precision,
-        hash_file(vgg) if vgg else choices.init,
+        initial.identity if initial else choices.init,
     )
     check_settings(out, settings)
     for subject in subjects.values():
@@ -114,17 +119,18 @@ def make_plan(
     evaluation_jobs = set_jobs(evaluated, choices.pairs)
     lists, lacking = _open_lists(target, choices, progress)
     trainings: list[TrainStep] = []
+    learnt_jobs: list[SetJob] = []
     if experiments:
-        (learnt,) = set_jobs((target.training,), settings.training_pairs)
+        learnt_jobs = set_jobs((target.training,), settings.training_pairs)
         for experiment in experiments:
             trainings.append(
                 TrainStep(
                     experiment,
                     out / "training",
-                    learnt,
+                    learnt_jobs[0],
                     data,
                     _start(experiment, trainings, choices.models),
-                    vgg,
+                    Path(str(choices.init)) if initial else None,
                     target.evaluation,
                     [data / job.folder for job in evaluation_jobs],
                     choices,
@@ -149,8 +155,10 @@ def make_plan(
     if tested:
         steps.append(GenerateStep(tested, data, choices.jobs, [*trainings, *scorings]))
     if trainings:
-        steps.append(GenerateStep([trainings[0].set_job], data, choices.jobs, trainings))
-    lacking += _check_initial_weights(trainings, choices, vgg)
+        steps.append(GenerateStep(learnt_jobs, data, choices.jobs, trainings))
+    for step in (*trainings, *scorings):
+        step.check()
+    lacking += _require_initial(trainings, choices)
     sets = [job.folder for job in scored_jobs] + [pairs.name for pairs in lists]
     return Plan(
         target,
@@ -161,7 +169,7 @@ def make_plan(
         settings,
         (*steps, *trainings, *scorings),
         tuple(lacking),
-        tuple(_departures(target, settings, trainings, [*tested, *_learnt(trainings)])),
+        tuple(_departures(target, settings, trainings, initial, [*tested, *learnt_jobs])),
     )
 
 
@@ -188,15 +196,19 @@ def _training_pairs(target: Target, choices: Choices) -> int | None:
     return max(1, round(load_spec(target.training).pairs * choices.pairs / tested))
 
 
-def _find_vgg(choices: Choices) -> Path | None:
-    """Return the file of VGG-16's weights; None where none is given or He's are asked for."""
+def _read_initial(choices: Choices) -> Convolutions | None:
+    """Return the weights that training begins with; None where none are given, or He's asked for.
+
+    Raises:
+        ModelError: They are missing or cannot be used; known now, not after hours.
+    """
     if choices.init in (None, HE):
         return None
     path = Path(str(choices.init))
-    if not path.is_file():
+    if not path.exists():
         then = "Give vgg16-397923af.pth, see `cisdl-bench fetch vgg16`, or --init he"
         raise ModelError.expected(f"--init {path}", "a file of weights", "no such file", then)
-    return path
+    return read_convolutions(path)
 
 
 def _start(
@@ -251,20 +263,10 @@ def _open_lists(
     return [open_list(path, options, progress) for path in paths], []
 
 
-def _check_initial_weights(
-    trainings: list[TrainStep], choices: Choices, vgg: Path | None
-) -> list[str]:
-    """Return what is lacking to begin training, after a look at the weights that are given.
-
-    Raises:
-        ModelError: They cannot be used.
-    """
+def _require_initial(trainings: list[TrainStep], choices: Choices) -> list[str]:
+    """Return what is lacking to begin training."""
     first = [step for step in trainings if step.takes_vgg and not step.done()]
-    if not first:
-        return []
-    if vgg is not None:
-        make_networks(first[0].experiment, choices.seed, vgg, None)  # refused now, not after hours
-    if choices.init is not None:
+    if not first or choices.init is not None:
         return []
     name = first[0].experiment.name
     return [
@@ -273,12 +275,12 @@ def _check_initial_weights(
     ]
 
 
-def _learnt(trainings: list[TrainStep]) -> list[SetJob]:
-    return [step.set_job for step in trainings[:1]]
-
-
 def _departures(
-    target: Target, settings: Settings, trainings: list[TrainStep], set_jobs: list[SetJob]
+    target: Target,
+    settings: Settings,
+    trainings: list[TrainStep],
+    initial: Convolutions | None,
+    set_jobs: list[SetJob],
 ) -> list[str]:
     """Return how settings and photographs depart from the paper's protocol."""
     words = []
@@ -290,8 +292,11 @@ def _departures(
         paper = load_spec(target.training).pairs
         if settings.training_pairs not in (None, paper):
             words.append(f"{settings.training_pairs:,} training pairs instead of {paper:,}")
-        if settings.init == HE and any(step.takes_vgg for step in trainings):
-            words.append("He initialisation instead of VGG-16's weights")
+        if any(step.takes_vgg for step in trainings):
+            other = "He initialisation" if settings.init == HE else ""
+            if initial is not None and initial.kind != PAPER_WEIGHTS:
+                other = initial.origin
+            words += [f"{other} instead of VGG-16's published weights"] if other else []
         narrow = [step.experiment for step in trainings if step.experiment.width != 1]
         words += [f"{one.name} has {one.width:g} of the channels" for one in narrow]
     sources = {job.spec.split: job.plan.source for job in set_jobs}

@@ -14,7 +14,7 @@ from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.reproduce.plan import Plan
 from cisdl_bench.reproduce.rates import RATES, Rates
 from cisdl_bench.reproduce.settings import Choices, keep_settings
-from cisdl_bench.reproduce.steps import Cost, Step
+from cisdl_bench.reproduce.step import Cost, Step
 from cisdl_bench.reproduce.table import (
     compare,
     make_paper_table,

@@ -22,7 +22,7 @@ class Choices:
         pairs: Number of pairs of each test set; None takes the spec's. Training is scaled with it.
         training_pairs: Number of pairs of the training set; None takes the spec's, scaled.
         seed: Seed of sets and training.
-        init: File of VGG-16's weights, ``he`` for He initialisation, or None.
+        init: File or folder of VGG-16's convolutions, ``he`` for He initialisation, or None.
         models: Files to score instead of training, by the name of a row, experiment or model.
         data: List of pairs that cannot be generated, or the folder that holds it.
         images: Folder of the list's pictures; None is where the format has them.
@@ -63,7 +63,7 @@ class Settings:
         seed: Seed of sets and training.
         photographs: Key of the source of the test sets' photographs.
         precision: Precision of training and scoring.
-        init: Hash of VGG-16's weights, or ``he``; None where the user did not say.
+        init: Identity of the initial weights, or ``he``; None where the user did not say.
     """
 
     pairs: int | None

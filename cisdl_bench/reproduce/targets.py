@@ -82,8 +82,8 @@ class Target:
     title: str
     source: str
     layout: str
-    training: str
     rows: dict[str, Any]
+    training: str = "training"
     sets: Names = ()
     list_format: str = ""
     photographs: dict[str, int] = field(default_factory=dict)
@@ -139,9 +139,7 @@ def parse_target(text: str, where: str) -> Target:
     named = f"{where}: layout"
     require(target.layout in layouts, named, f"one of {', '.join(layouts)}", repr(target.layout))
     if bool(target.sets) == bool(target.list_format):
-        raise SpecError(
-            f"{where}: a target needs either `sets` or `list_format`. Correct the spec."
-        )
+        raise SpecError(f"{where}: a target needs `sets` or `list_format`, not both. Correct it.")
     require(bool(target.rows), f"{where}: rows", "at least one row", "none")
     methods = {row["method"]: None for row in published.rows(target.layout)}
     rows = {}

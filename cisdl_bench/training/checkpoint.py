@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from cisdl_bench import __version__
 from cisdl_bench.devices import Rank
 from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.checkpoints.checkpoint import load_tensors, save_checkpoint
+from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.dmac_det import DmacDet
 from cisdl_bench.store.atomic import write_json, write_whole
 from cisdl_bench.training.experiments import Experiment
@@ -50,6 +51,7 @@ class Run:
         begun: Time at which the clock was last started, of ``perf_counter``.
         logged: Seconds spent when ``history.csv`` was last written.
         recent: Pairs and losses of each step since ``history.csv`` was last written.
+        detect: What evaluations call instead of the network's own ``detect``; None calls that.
     """
 
     experiment: Experiment
@@ -65,6 +67,7 @@ class Run:
     begun: float = field(default_factory=time.perf_counter)
     logged: float = 0.0
     recent: list[tuple[list[int], dict[str, Any]]] = field(default_factory=list)
+    detect: Callable[[Tensor, Tensor], Detection[Tensor]] | None = None
 
     @property
     def checkpoint(self) -> Path:

@@ -73,7 +73,7 @@ def evaluate_now(
 def _evaluated(run: Run, stopped: Callable[[], bool]) -> Iterator[nn.Module]:
     """Yield the network in evaluation mode; a batch of it is refused once it is to stop."""
     network: Any = scored_network(run).eval()
-    detect = network.detect
+    detect = run.detect or network.detect
 
     def asked_first(probe: Tensor, donor: Tensor) -> Any:
         if stopped():

@@ -3,10 +3,12 @@
 import hashlib
 import io
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict
 
@@ -17,6 +19,8 @@ from torch import Tensor, nn
 
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.hashing import hash_file
+from cisdl_bench.models.detection import Detection
+from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked, read_json, write_json, write_whole
 from cisdl_bench.store.torch_view import Batch, PairDataset
@@ -27,7 +31,7 @@ from cisdl_bench.training.options import TrainOptions
 PART, AT_ONCE = 480, 8
 _RECORD = "maps.json"
 _FORMAT = "cisdl-bench maps"
-_KEPT_BYTES = 1 << 30  # of described pictures: a photograph is in many pairs
+_KEPT_BYTES = 2 << 30  # of described pictures: a photograph is in many pairs
 _AGAIN = "Remove the folder: the maps are computed again"
 
 
@@ -54,13 +58,14 @@ class FrozenDataset(PairDataset):
 
     Args:
         dataset: The pairs.
-        parts: Files of their maps, in order, ``PART`` pairs each.
+        parts: Files of their maps, in order.
     """
 
     def __init__(self, dataset: PairDataset, parts: Sequence[Path]) -> None:
         super().__init__(dataset.sets)
         self._paths = tuple(parts)
         self._parts = [np.load(path, mmap_mode="r") for path in parts]
+        self._starts = [0, *accumulate(len(part) for part in self._parts)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FrozenDataset, (PairDataset(self.sets), self._paths)
@@ -69,7 +74,10 @@ class FrozenDataset(PairDataset):
         """Return a batch of pairs."""
         batch = super().__getitems__(indices)
         del batch["probe"], batch["donor"]
-        maps = [self._parts[index // PART][index % PART] for index in indices]
+        maps = []
+        for index in indices:
+            number = bisect_right(self._starts, index) - 1
+            maps.append(self._parts[number][index - self._starts[number]])
         batch["maps"] = torch.from_numpy(np.stack(maps))
         return batch
 
@@ -99,7 +107,7 @@ class Describer:
             donor: Donor pictures, uint8 or float32, (N, 3, H, W).
         """
         n, pictures = len(probe), torch.cat((probe, donor))
-        keys = [hashlib.blake2b(p.contiguous().numpy().tobytes()).digest() for p in pictures]
+        keys = [hashlib.blake2b(_bytes_of(picture)).digest() for picture in pictures]
         with autocast(self.options):
             for k, key in enumerate(keys):
                 if key not in self._known:
@@ -122,6 +130,39 @@ class Describer:
             self._bytes -= sum(level.nbytes for level in description)
 
 
+class RememberingDetector:
+    """A network whose features are frozen, scored on the same pairs again and again.
+
+    Args:
+        network: Network with ``describe``, ``compare``, ``head`` and ``probability``.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+        self._maps: dict[bytes, Tensor] = {}
+        self._bytes = 0
+
+    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
+        """Return what the network's ``detect`` does; maps of pairs that it has seen are kept."""
+        key = hashlib.blake2b(_bytes_of(probe) + _bytes_of(donor)).digest()
+        maps = self._maps.get(key)
+        if maps is None:
+            n, levels = len(probe), self._network.describe(torch.cat((probe, donor)))
+            maps = self._network.compare([x[:n] for x in levels], [x[n:] for x in levels])
+            if self._bytes + maps.nbytes <= _KEPT_BYTES:
+                self._maps[key] = maps
+                self._bytes += maps.nbytes
+        size = probe.shape[-2:]
+        of_probe, of_donor = self._network.head(maps).chunk(2)
+        return Detection(
+            self._network.probability(of_probe, size), self._network.probability(of_donor, size)
+        )
+
+
+def _bytes_of(pictures: Tensor) -> bytes:
+    return pictures.cpu().contiguous().numpy().tobytes()
+
+
 def freeze(
     network: nn.Module,
     dataset: PairDataset,
@@ -132,8 +173,8 @@ def freeze(
 ) -> FrozenDataset | None:
     """Return the pairs with their maps, computed now as far as the folder lacks them.
 
-    What decides the maps names a folder below ``folder``: another head, another seed or another
-    number of epochs finds them there.
+    What decides the maps of a set names a folder below ``folder``: another head, another seed or
+    another choice of sets finds them there, and several processes may compute a set each.
 
     Args:
         network: Network in evaluation mode on its device.
@@ -148,97 +189,135 @@ def freeze(
 
     Raises:
         RunError: A file of maps is broken, or a map is beyond half precision.
-        StoreError: The disk is full.
+        StoreError: The disk is full, or another run computes the same maps.
     """
-    request = _make_request(network, dataset, options)
-    key = hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()
-    place = folder / key[:16]
-    with locked(place):
-        record = _read_record(place, request)
-        done, begun = sum(part["pairs"] for part in record["parts"]), time.perf_counter()
-        describer = Describer(network, options)
-        progress.start("pairs", len(dataset), done, "maps of the frozen features")
+    begun, parts = time.perf_counter(), []
+
+    def late() -> bool:
+        minutes = (time.perf_counter() - begun) / 60
+        return options.max_minutes is not None and minutes > options.max_minutes
+
+    describer = Describer(network, options)
+    for pairs in dataset.sets:
+        request = _make_request(network, pairs, options)
+        key = hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()
+        place = folder / f"{pairs.name}-{key[:16]}"
+        with locked(place):
+            maps = _Maps(describer, PairDataset([pairs]), place, request, progress)
+            if not maps.complete(received, late):
+                return None
+            parts += maps.paths
+    return FrozenDataset(dataset, parts)
+
+
+class _Maps:
+    """The maps of one set, in a folder that is held.
+
+    Args:
+        describer: Compares pictures.
+        dataset: The set.
+        place: Folder of the maps.
+        request: What decides them.
+        progress: Receives progress updates and messages.
+
+    Raises:
+        RunError: The record or a file of maps is broken.
+    """
+
+    def __init__(
+        self,
+        describer: Describer,
+        dataset: PairDataset,
+        place: Path,
+        request: dict[str, Any],
+        progress: Progress,
+    ) -> None:
+        self._describer, self._dataset, self._place = describer, dataset, place
+        self._progress = progress
+        self._record = _read_record(place, request)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files of the maps that are there, in order."""
+        return [_name_part(self._place, k) for k in range(len(self._record["parts"]))]
+
+    def complete(self, received: Callable[[], bool], late: Callable[[], bool]) -> bool:
+        """Compute the maps that are missing; return whether all are there."""
+        total, done = len(self._dataset), sum(part["pairs"] for part in self._record["parts"])
+        if done == total:
+            return True
+        self._progress.start("pairs", total, done, f"maps of {self._dataset.sets[0].name}")
         try:
-            while done < len(dataset):
-                stop = min(done + PART, len(dataset))
-                maps = _compute(describer, dataset, range(done, stop), options, progress, received)
+            while done < total:
+                stop = min(done + PART, total)
+                maps = self._compute(range(done, stop), received)
                 if maps is None:
-                    return None
-                record["parts"].append(_write_part(place, len(record["parts"]), maps))
-                write_json(place / _RECORD, record)
+                    return False
+                part = _write_part(self._place, len(self._record["parts"]), maps)
+                self._record["parts"].append(part)
+                write_json(self._place / _RECORD, self._record)
                 if not done:
-                    gigabytes = maps.nbytes / len(maps) * len(dataset) / 1e9
-                    progress.say(f"{place}: {gigabytes:.2f} GB in all, kept for further runs")
+                    gigabytes = maps.nbytes / len(maps) * total / 1e9
+                    self._progress.say(f"{self._place}: {gigabytes:.2f} GB in all, for all runs")
                 done = stop
-                minutes = (time.perf_counter() - begun) / 60
-                if options.max_minutes is not None and minutes > options.max_minutes:
-                    return None
+                if done < total and late():
+                    return False
         finally:
-            progress.stop()
-    return FrozenDataset(dataset, [_part(place, k) for k in range(len(record["parts"]))])
+            self._progress.stop()
+        return True
+
+    def _compute(self, numbers: range, received: Callable[[], bool]) -> Any:
+        """Return the maps of some pairs, float16; None where the run was asked to stop.
+
+        Raises:
+            RunError: A map is beyond half precision.
+        """
+        parts = []
+        for start in range(numbers.start, numbers.stop, AT_ONCE):
+            if received():
+                return None
+            some = range(start, min(start + AT_ONCE, numbers.stop))
+            batch = self._dataset.__getitems__(some)
+            half = self._describer.compare(batch["probe"], batch["donor"]).half().cpu().numpy()
+            bad = ~np.isfinite(half).all(axis=(1, 2, 3, 4))
+            if bad.any():
+                pairs, index = self._dataset.locate(some[int(bad.argmax())])
+                raise RunError.expected(
+                    f"{pairs.name}/{index}",
+                    "maps that half precision can hold, up to 65,504",
+                    "larger ones",
+                    "Train without `freeze`, or a network of unit length such as dmac-unit",
+                )
+            parts.append(half)
+            self._progress.advance(len(some))
+        return np.concatenate(parts)
 
 
-def _make_request(
-    network: nn.Module, dataset: PairDataset, options: TrainOptions
-) -> dict[str, Any]:
+def _make_request(network: Any, pairs: Pairs, options: TrainOptions) -> dict[str, Any]:
     """Return what decides the maps."""
     digest = hashlib.sha256()
-    features: Any = network.features
-    for name, value in features.state_dict().items():
+    for name, value in network.features.state_dict().items():
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return {
         "network": str(network.architecture),
         "configuration": str(getattr(network, "configuration", {})),
+        "version": network.maps_version,
         "features": digest.hexdigest(),
-        "data": [pairs.fingerprint for pairs in dataset.sets],
-        "pairs": len(dataset),
+        "data": pairs.fingerprint,
+        "pairs": len(pairs),
         "precision": options.precision,
     }
 
 
-def _part(place: Path, number: int) -> Path:
+def _name_part(place: Path, number: int) -> Path:
     return place / f"maps-{number:05d}.npy"
-
-
-def _compute(
-    describer: Describer,
-    dataset: PairDataset,
-    numbers: range,
-    options: TrainOptions,
-    progress: Progress,
-    received: Callable[[], bool],
-) -> Any:
-    """Return the maps of some pairs, float16; None where the run was asked to stop.
-
-    Raises:
-        RunError: A map is beyond half precision.
-    """
-    parts = []
-    for start in range(numbers.start, numbers.stop, AT_ONCE):
-        if received():
-            return None
-        some = range(start, min(start + AT_ONCE, numbers.stop))
-        batch = dataset.__getitems__(some)
-        half = describer.compare(batch["probe"], batch["donor"]).half().cpu().numpy()
-        bad = ~np.isfinite(half).all(axis=(1, 2, 3, 4))
-        if bad.any():
-            pairs, index = dataset.locate(some[int(bad.argmax())])
-            raise RunError.expected(
-                f"{pairs.name}/{index}",
-                "maps that half precision can hold, up to 65,504",
-                "larger ones",
-                "Train without `freeze`, or a network of unit length such as dmac-unit",
-            )
-        parts.append(half)
-        progress.advance(len(some))
-    return np.concatenate(parts)
 
 
 def _write_part(place: Path, number: int, maps: Any) -> _Part:
     buffer = io.BytesIO()
     np.save(buffer, maps)
-    write_whole(_part(place, number), buffer.getbuffer())
+    write_whole(_name_part(place, number), buffer.getbuffer())
     return {"sha256": hashlib.sha256(buffer.getbuffer()).hexdigest(), "pairs": len(maps)}
 
 
@@ -260,9 +339,9 @@ def _read_record(place: Path, request: dict[str, Any]) -> Any:
     for number, part in enumerate(record["parts"]):
         sha256 = "no such file"
         with suppress(OSError):
-            sha256 = hash_file(_part(place, number))
+            sha256 = hash_file(_name_part(place, number))
         if sha256 != part["sha256"]:
             raise RunError.expected(
-                _part(place, number), f"SHA-256 {part['sha256']}", sha256, _AGAIN
+                _name_part(place, number), f"SHA-256 {part['sha256']}", sha256, _AGAIN
             )
     return record

@@ -21,7 +21,7 @@ from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.evaluation import Evaluate, evaluate_now
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part, feed
-from cisdl_bench.training.frozen import freeze
+from cisdl_bench.training.frozen import RememberingDetector, freeze
 from cisdl_bench.training.initial_weights import InitialNetworks, make_networks, seed_step
 from cisdl_bench.training.interrupt import note_signals
 from cisdl_bench.training.kinds import Kinds, check_learnable
@@ -138,6 +138,7 @@ def _freeze(run: Run, dataset: PairDataset, folder: Path, progress: Progress) ->
         frozen = freeze(network, dataset, folder, options, progress, lambda: bool(received))
     if received:
         raise KeyboardInterrupt
+    run.detect = RememberingDetector(network).detect
     if frozen is None:
         progress.say(
             f"{run.out}: {options.max_minutes:g} minutes are over while maps were computed; they "

@@ -42,11 +42,11 @@ def correlate(a: Tensor, b: Tensor) -> Correlations:
     """
     n, channels, h, w = a.shape
     with torch.no_grad():
-        ab, aa, bb = _totals(a, b)
-        ba = _opposite(ab)
+        ab, aa, bb = translation_totals(a, b)
+        ba = opposite(ab)
         t_ab, t_aa, t_ba, t_bb = (
-            _translated(total)
-            for total in (ab, (aa + _opposite(aa)) / 2, ba, (bb + _opposite(bb)) / 2)
+            strongest_translations(total)
+            for total in (ab, (aa + opposite(aa)) / 2, ba, (bb + opposite(bb)) / 2)
         )
     rows_a, rows_b = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (a, b))
     look = _look_whole if torch.is_grad_enabled() or a.is_cuda else _look_in_blocks
@@ -67,7 +67,7 @@ def correlate(a: Tensor, b: Tensor) -> Correlations:
     )
 
 
-def _totals(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def translation_totals(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the totals of ab, aa, bb over positions by translation, float32, (N, h, w)."""
     size = a.shape[-2:]
     fa, fb = (torch.fft.rfftn(x.permute(0, 2, 3, 1).float(), dim=(1, 2)) for x in (a, b))
@@ -78,16 +78,16 @@ def _totals(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return ab, aa, bb
 
 
-def _opposite(totals: Tensor) -> Tensor:
+def opposite(totals: Tensor) -> Tensor:
     """Return the totals of the opposite translations.
 
-    >>> _opposite(torch.tensor([[[0, 1, 2, 3]]])).flatten().tolist()
+    >>> opposite(torch.tensor([[[0, 1, 2, 3]]])).flatten().tolist()
     [0, 3, 2, 1]
     """
     return totals.flip(1, 2).roll((1, 1), (1, 2))
 
 
-def _translated(totals: Tensor) -> Tensor:
+def strongest_translations(totals: Tensor) -> Tensor:
     """Return where each position goes under the six translations of the largest totals.
 
     Among equal totals the lower channel, row shift times w plus column shift, comes first.

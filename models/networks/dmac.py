@@ -58,6 +58,8 @@ class Dmac(nn.Module):
     """
 
     architecture = "dmac"
+    #: Raised when ``describe`` or ``compare`` give other numbers: maps that are kept are void.
+    maps_version = 1
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()

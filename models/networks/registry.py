@@ -35,8 +35,8 @@ class NetworkSpec:
         vgg_blocks: Whether its ``features`` take VGG-16's convolutions.
         with_detection: Network that holds it together with its detection network; empty where
             there is none, so that it cannot be trained adversarially.
-        freezable: Whether its features can be frozen: it has ``describe``, ``compare`` and
-            ``head``, as ``Dmac`` has.
+        freezable: Whether its features can be frozen: it has ``describe``, ``compare``, ``head``
+            and ``maps_version``, as ``Dmac`` has.
     """
 
     path: str
@@ -71,6 +71,13 @@ NETWORKS: dict[str, NetworkSpec] = {
     ),
     "dmac-unit": NetworkSpec(
         f"{_HERE}.dmac_unit:DmacUnit",
+        trainable=True,
+        has_width=True,
+        vgg_blocks=True,
+        freezable=True,
+    ),
+    "consensus": NetworkSpec(
+        f"{_HERE}.consensus:Consensus",
         trainable=True,
         has_width=True,
         vgg_blocks=True,

@@ -108,3 +108,19 @@ class AtrousFeatures(Vgg16):
             x = functional.max_pool2d(self.block(number, x), 3, stride=stride, padding=1)
             levels.append(x)
         return levels[2], levels[3], levels[4]
+
+    def fine_levels(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return F2 and F3 at 1/4 of the resolution, and F4 and F5 at 1/8, rounded up.
+
+        Every other row and column of this F3 is the F3 of ``forward``.
+        """
+        levels = []
+        for number, stride in enumerate((2, 2, 2, 1, 1), start=1):
+            x = self.block(number, x)
+            if number == 3:
+                levels.append(functional.max_pool2d(x, 3, stride=1, padding=1))
+            x = functional.max_pool2d(x, 3, stride=stride, padding=1)
+            if number != 3:
+                levels.append(x)
+        _, second, third, fourth, fifth = levels
+        return second, third, fourth, fifth

@@ -11,7 +11,7 @@ from reproduce.conftest import QUICK, rows_of, typed, write_target
 from training.test_run import same
 
 from cisdl_bench.generate.set_run import SetRun
-from cisdl_bench.reproduce import steps as module
+from cisdl_bench.reproduce import generate_step, score_step, train_step
 from cisdl_bench.scoring import run as scoring
 from cisdl_bench.training import run as training
 from cisdl_bench.training.log import read_log
@@ -83,8 +83,9 @@ def test_a_finished_run_does_nothing(whole: Path, coco: Path, monkeypatch: Any) 
     def refuse(*_: Any, **__: Any) -> None:
         pytest.fail("a finished step ran")
 
-    for name in ("make_sets", "train", "run_jobs"):
-        monkeypatch.setattr(module, name, refuse)
+    monkeypatch.setattr(generate_step, "make_sets", refuse)
+    monkeypatch.setattr(train_step, "train", refuse)
+    monkeypatch.setattr(score_step, "run_jobs", refuse)
     monkeypatch.chdir(whole)
     made = whole / "out"
     before = {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file() and p.name != ".lock"}
@@ -104,6 +105,7 @@ def test_what_is_done_is_known_without_the_sets(whole: Path, coco: Path, tmp_pat
         words = ("reproduce", "tiny.toml", *QUICK, "--coco", coco, "-o", "out")
         assert "to do" not in typed(*words, "--dry-run").stdout
         shutil.rmtree(copied / "out" / "training" / "mine-adv")
+        shutil.rmtree(copied / "out" / "scores" / "mine-adv")
         lines = typed(*words, "--dry-run").stdout.splitlines()
     todo = [line.split()[2:4] for line in lines if line.startswith("  to do")]
     assert todo == [["generate", "training:"], ["train", "mine-adv"], ["score", "mine-adv"]]
@@ -134,22 +136,30 @@ def killed_after(plain: Any, calls: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "calls"),
+    ("kept", "owner", "name", "calls"),
     [
-        (module, "make_sets", 1),  # between steps
-        (module, "make_sets", 2),
-        (module, "train", 1),
-        (module, "train", 2),
-        (module, "run_jobs", 1),
-        (SetRun, "add", 2),  # within one
-        (training, "save", 1),
-        (training, "save", 3),
-        (scoring, "finish", 2),
+        ((), generate_step, "make_sets", 1),  # between two steps
+        (("data",), train_step, "train", 1),
+        (("data", "training"), score_step, "run_jobs", 1),
+        ((), SetRun, "add", 2),  # within one
+        (("data",), training, "save", 3),
+        (("data", "training"), scoring, "finish", 2),
     ],
 )
 def test_killed_anywhere_it_ends_in_the_same_bytes(
-    whole: Path, coco: Path, place: Path, owner: Any, name: str, calls: int
+    whole: Path,
+    coco: Path,
+    place: Path,
+    kept: tuple[str, ...],
+    owner: Any,
+    name: str,
+    calls: int,
 ) -> None:
+    """A run is killed in a step; what ``kept`` names was made by the steps before it."""
+    for folder in kept:
+        shutil.copytree(whole / "out" / folder, place / "out" / folder)
+    target = place / "tiny.toml"
+    target.write_text(target.read_text().replace("[growth]\npublished =", "# "))
     words = ("-q", "reproduce", "tiny.toml", *QUICK, "--coco", coco, "-o", "out")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, killed_after(getattr(owner, name), calls))
@@ -188,21 +198,27 @@ def test_other_photographs_are_refused(whole: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(whole)
     shown = typed("-q", "reproduce", "tiny.toml", *QUICK, "-o", "out")
     assert shown.exit_code == 2
-    assert "(photographs: demo" in shown.stderr
+    assert "(photographs: val2014-" in shown.stderr
 
 
-def test_a_retrained_start_makes_what_builds_on_it_stale(
+def test_what_builds_on_a_changed_checkpoint_is_refused(
     whole: Path, coco: Path, tmp_path: Path
 ) -> None:
     copied = Path(shutil.copytree(whole, tmp_path / "copy"))
-    first = copied / "out" / "training" / "mine" / "mine.pt"
-    shutil.copyfile(copied / "out" / "training" / "mine-adv" / "mine-adv.pt", first)
+    training, scores = copied / "out" / "training", copied / "out" / "scores"
+    shutil.copyfile(training / "mine-adv" / "mine-adv.pt", training / "mine" / "mine.pt")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(copied)
         words = ("reproduce", "tiny.toml", *QUICK, "--coco", coco, "-o", "out", "--dry-run")
-        shown = typed(*words).stdout
-    assert "to do  train mine-adv" in shown
-    assert "to do  score mine on" in shown
+        shown = typed(*words)
+        assert shown.exit_code == 2
+        assert "training/mine-adv holds another run, its begins_with differs" in shown.stderr
+        shutil.rmtree(training / "mine-adv")
+        shown = typed(*words)
+        assert shown.exit_code == 2
+        assert "scores/mine/combination-difficult holds scores of another" in shown.stderr
+        shutil.rmtree(scores)
+        assert "to do  train mine-adv from mine.pt" in typed(*words).stdout
 
 
 def test_rows_are_chosen_by_their_names_and_only_what_they_need_is_made(
@@ -281,13 +297,15 @@ def test_what_its_folder_holds_is_not_believed(whole: Path, coco: Path, tmp_path
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(copied)
         words = ("-q", "reproduce", "tiny.toml", *QUICK, "--coco", coco, "-o", "out")
-        Path("out/rates.json").write_text('{"rates": {"cpu": {"train": {"pairs_per_second": -1}}}}')
-        assert typed(*words).exit_code == 0
         pairs = Path("out/scores/mine/combination-easy/pairs.csv")
-        pairs.write_text(pairs.read_text().replace(",1,", ",0,", 1))
+        right = pairs.read_text()
+        pairs.write_text(right.replace(",1,", ",0,", 1))
         shown = typed(*words)
         assert shown.exit_code == 2
         assert "pairs.csv" in shown.stderr
+        pairs.write_text(right)
+        Path("out/rates.json").write_text('{"rates": {"cpu": {"train": {"pairs_per_second": -1}}}}')
+        assert typed(*words).exit_code == 0
         Path("out/settings.json").write_text("{}")
         shown = typed(*words)
         assert shown.exit_code == 2

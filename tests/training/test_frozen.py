@@ -70,6 +70,23 @@ def test_maps_are_what_the_network_computes_of_the_pictures(
         torch.testing.assert_close(ours, theirs, atol=1e-2, rtol=0)
 
 
+def test_sets_have_maps_of_their_own_and_are_joined(
+    network: torch.nn.Module, pairs64: Path, coco: Path, tmp_path: Path, short_parts: None
+) -> None:
+    other = make_pairs(coco, tmp_path / "other", 9)
+    single = freeze(network, PairDataset([other]), tmp_path / "maps", OPTIONS, Heard())
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").rglob("*.npy")}
+    joined = freeze(network, PairDataset([pairs64, other]), tmp_path / "maps", OPTIONS, Heard())
+    assert single is not None
+    assert joined is not None
+    assert len(joined) == 42
+    maps = joined.__getitems__([32, 33, 41])["maps"]
+    assert torch.equal(maps[1:], single.__getitems__([0, 8])["maps"])
+    alone = freeze(network, PairDataset([pairs64]), tmp_path / "maps", OPTIONS, Heard())
+    assert torch.equal(maps[0], alone.__getitems__([32])["maps"][0])
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
 NEAR = {"atol": 1e-3, "rtol": 1e-3}  # half precision has 11 bits, and values are near 1
 
 
