@@ -135,23 +135,19 @@ class Job:
                 unpack_run(state.data, run)
                 self.log.say(f"{name}: state of step {state.number:,}, from {folder}")
 
-    def make_sets(self) -> None:
-        """Generate the training set and the 21 test sets; finished ones are kept."""
-        options, sets = self.options, []
+    def make_sets(self, *names: str) -> None:
+        """Generate sets; finished ones are kept."""
+        options, jobs = self.options, []
         find = cache(lambda split: find_source(options.coco, split, self.data))
-        for name, pairs in (
-            ("training", options.train_pairs),
-            *((name, options.test_pairs) for name in paper_test_sets()),
-        ):
+        for name in names:
             text = spec_text(name).replace("size = 256 ", f"size = {options.size} ")
             path = self.work / "sets" / f"{name}.toml"
             write_whole(path, text.encode())
-            sets += make_set_jobs(
-                [str(path)], [], lambda split: find(split=split), seed=0, pairs=pairs
-            )
+            pairs = options.train_pairs if name == "training" else options.test_pairs
+            jobs += make_set_jobs([str(path)], [], find, seed=0, pairs=pairs)
         begun = time.monotonic()
-        make_sets(sets, DataFolder(self.data), self.log, jobs=options.jobs)
-        self.log.say(f"{len(sets)} sets: {time.monotonic() - begun:.1f} s")
+        make_sets(jobs, DataFolder(self.data), self.log, jobs=options.jobs)
+        self.log.say(f"sets {', '.join(names)}: {time.monotonic() - begun:.1f} s")
 
     def measure(self) -> None:
         """Measure scoring, and training's loader and step, once."""
@@ -292,19 +288,21 @@ class Job:
         self.log.say(f"{name}: finished at step {_step(run):,}")
 
     def score(self, name: str) -> None:
-        """Score a stage's network on the 21 sets, as far as the time goes."""
+        """Score a stage's network on the test sets, as far as the time goes."""
         if not self.is_done(name) or not self.checkpoint(name).exists():
             return
         scorer = DetectorScorer(find_detector(str(self.checkpoint(name))))
         size = 64 if self.device.startswith("cuda") else 8
         options = ScoreOptions(device=self.device, batch_size=size)
         longest = 0.0
-        for job in make_score_jobs([self.data], [], None, ListOptions(), self.log):
-            if self.left() < longest:
-                self.log.say(f"{name}: no time for the sets from {job.name} on; run again")
-                break
+        for test_set in self.options.sets:
             begun = time.monotonic()
-            run_jobs(scorer, [job], self.scores / name, options, self.log)
+            if self.left() < longest:
+                self.log.say(f"{name}: no time for the sets from {test_set} on; run again")
+                break
+            self.make_sets(test_set)
+            jobs = make_score_jobs([self.data], [test_set], None, ListOptions(), self.log)
+            run_jobs(scorer, jobs, self.scores / name, options, self.log)
             longest = max(longest, time.monotonic() - begun)
         write_summary(self.scores / name)
 
@@ -384,7 +382,7 @@ class Job:
             self.log.say(f"note: networks are not compiled, torch.compile fails here: {fault}")
         self.log.say(f"{device_name(self.device)}, torch {torch.__version__}, {options.precision}")
         self.restore()
-        self.make_sets()
+        self.make_sets("training", "combination")
         self.measure()
         for stage in options.stages:
             if not self.train(stage, start):
@@ -396,7 +394,7 @@ class Job:
 
     def _is_scored(self, name: str) -> bool:
         results = [read_result(path) for path in self.scores.glob(f"{name}/*/{RESULT}")]
-        return sum(bool(result["complete"]) for result in results) >= 3 * len(paper_test_sets())
+        return sum(bool(result["complete"]) for result in results) >= 3 * len(self.options.sets)
 
 
 def _step(run: Path) -> int:
@@ -427,6 +425,7 @@ def parse_options() -> argparse.Namespace:
     add("--workers", type=int, default=0)
     add("--jobs", type=int, default=os.cpu_count() or 1, help="Processes that make the sets.")
     add("--train-pairs", type=int, default=120_000)
+    add("--sets", nargs="+", default=paper_test_sets(), help="Test sets; default: the paper's 7.")
     add("--test-pairs", type=int, default=200)
     add("--evaluate-every", type=int, default=1500, help="Steps.")
     add("--evaluate-pairs", type=int, default=100)
