@@ -8,8 +8,7 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.generate.jobs import make_set_jobs
 from cisdl_bench.generate.run import make_sets
 from cisdl_bench.metrics.intervals import mean_defined
-from cisdl_bench.models.classical.registry import untrained_methods
-from cisdl_bench.models.find import find_detector
+from cisdl_bench.models.find import find_detector, find_ready
 from cisdl_bench.progress import Progress
 from cisdl_bench.report.draw import draw, save_figure
 from cisdl_bench.report.figure import FigureOptions
@@ -25,7 +24,6 @@ from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.store.folder import DataFolder
 
-METHODS = untrained_methods()
 _TABLES = {"paper-2": ("table-2", True), "paper-3": ("table-3", True), "wide": ("all", False)}
 _FIGURES = ("heatmap", "parameters", "pairs", "roc")
 
@@ -67,7 +65,7 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     total = sum(manifest["counts"]["pairs"] for manifest in manifests)
     yield f"{data}: {len(manifests)} sets, {total} pairs from the built-in pictures"
     runs = []
-    for name in METHODS:
+    for name in find_ready():
         sets = [*(job.folder for job in set_jobs)]
         score_jobs = make_score_jobs([data], sets, None, ListOptions(), progress)
         settings = ScoreOptions(workers=jobs, save_masks=True)

@@ -16,8 +16,8 @@ from cisdl_bench.strict_json import json_text
 @click.option(
     "--model",
     metavar="MODEL",
-    help="A checkpoint, a network of your own, or a classical method, as for `score`. Default: "
-    "every method that needs no training, each one's answer beside the others'.",
+    help="A checkpoint, a network of your own, or a method, as for `score`. Default: all that need "
+    "no training, and the package's networks after `fetch hed`; their answers side by side.",
 )
 @shared.out("DIR", "Where masks and overlay are written.", default=Path("cisdl-detected"))
 @shared.canvas
@@ -47,8 +47,7 @@ def detect(
       cisdl-bench detect probe.jpg donor.jpg --model model.pt -o found
     """
     from cisdl_bench.adapters.picture import read_picture
-    from cisdl_bench.models.classical.registry import untrained_methods
-    from cisdl_bench.models.find import find_detector
+    from cisdl_bench.models.find import find_detector, find_ready
     from cisdl_bench.report.overlay import encode_png, overlay, overlays
     from cisdl_bench.scoring.one_pair import detect_one
     from cisdl_bench.scoring.options import make_options
@@ -57,7 +56,7 @@ def detect(
     pictures = read_picture(probe), read_picture(donor)
     bars = Bars(settings["quiet"])
     answers = {}
-    for name in [model] if model else untrained_methods():
+    for name in [model] if model else find_ready():
         detector = find_detector(name)
         detector.check_side(size, "--size")
         options = make_options(detector, device, bars)

@@ -11,7 +11,7 @@ from torch import nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
-from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
+from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method, untrained_methods
 from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.packaged import packaged_names, packaged_path
@@ -34,6 +34,17 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     if text in PAIR_DETECTORS:
         return PairDetector(make_method(text))
     return find_network(text, device)
+
+
+def find_ready() -> list[str]:
+    """Return the detectors that need no file of the user's.
+
+    Methods without training, and the checkpoints of the package whose features are at hand.
+    """
+    from cisdl_bench.models.checkpoints.heads import has_features
+
+    paths = {name: packaged_path(f"checkpoints/{name}.safetensors") for name in SHIPPED}
+    return [*untrained_methods(), *(name for name, path in paths.items() if has_features(path))]
 
 
 def find_network(text: str, device: str = "cpu") -> NetworkDetector:

@@ -1,6 +1,6 @@
 """From a target and a user's choices to the steps, in order, and what is lacking for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -97,12 +97,11 @@ def make_plan(
     subjects = find_subjects(target, rows, choices.models)
     experiments = order_experiments(subjects, choices.models)
     initial = _read_initial(choices)
-    photographs = open_split("val")
     settings = Settings(
         choices.pairs,
         _training_pairs(target, choices),
         choices.seed,
-        photographs.key,
+        open_split("val").key if target.sets or experiments else None,
         choices.precision,
         initial.identity if initial else choices.init,
     )
@@ -111,54 +110,51 @@ def make_plan(
         if subject.file:
             find_detector(str(subject.file))  # refused now, not after hours
 
-    def set_jobs(names: tuple[str, ...], pairs: int | None) -> list[SetJob]:
+    def set_jobs(names: Sequence[str], pairs: int | None) -> list[SetJob]:
         return make_set_jobs(names, [], open_split, seed=choices.seed, pairs=pairs)
 
     evaluated = target.evaluation.sets if target.evaluation and experiments else ()
-    scored_jobs = set_jobs(target.sets, choices.pairs)
-    evaluation_jobs = set_jobs(evaluated, choices.pairs)
+    scored_jobs, evaluation_jobs = (
+        set_jobs(names, choices.pairs) for names in (target.sets, evaluated)
+    )
+    learnt_jobs = set_jobs([target.training], settings.training_pairs) if experiments else []
     lists, lacking = _open_lists(target, choices, progress)
     trainings: list[TrainStep] = []
-    learnt_jobs: list[SetJob] = []
-    if experiments:
-        learnt_jobs = set_jobs((target.training,), settings.training_pairs)
-        for experiment in experiments:
-            trainings.append(
-                TrainStep(
-                    experiment,
-                    out / "training",
-                    learnt_jobs[0],
-                    data,
-                    _start(experiment, trainings, choices.models),
-                    Path(str(choices.init)) if initial else None,
-                    target.evaluation,
-                    [data / job.folder for job in evaluation_jobs],
-                    choices,
-                )
+    for experiment in experiments:
+        trainings.append(
+            TrainStep(
+                experiment,
+                out / "training",
+                learnt_jobs[0],
+                data,
+                _find_start(experiment, trainings, choices.models),
+                Path(str(choices.init)) if initial else None,
+                target.evaluation,
+                [data / job.folder for job in evaluation_jobs],
+                choices,
             )
-    scorings = [
-        ScoreStep(
-            subject.name,
-            _model(subject, trainings),
-            subject.trained,
-            out / "scores",
-            scored_jobs,
-            data,
-            lists,
-            choices,
         )
-        for subject in {one.name: one for one in subjects.values() if one.available}.values()
-        if not (target.list_format and not lists)
-    ]
+    scorings = []
+    for subject in {one.name: one for one in subjects.values() if one.available}.values():
+        model = _find_model(subject, trainings)
+        scores = out / "scores"
+        scorings.append(
+            ScoreStep(
+                subject.name, model, subject.trained, scores, scored_jobs, data, lists, choices
+            )
+        )
+    later: list[Step] = [*trainings, *(scorings if scored_jobs or lists else [])]
+    for step in later:
+        step.check()
     steps: list[Step] = []
     tested = list({job.folder: job for job in (*scored_jobs, *evaluation_jobs)}.values())
     if tested:
-        steps.append(GenerateStep(tested, data, choices.jobs, [*trainings, *scorings]))
+        steps.append(GenerateStep(tested, data, choices.jobs, later))
     if trainings:
         steps.append(GenerateStep(learnt_jobs, data, choices.jobs, trainings))
-    for step in (*trainings, *scorings):
-        step.check()
     lacking += _require_initial(trainings, choices)
+    if not any(subject.available for subject in subjects.values()):
+        lacking.append("none of the rows can be measured. Give a checkpoint by --model NAME=FILE.")
     sets = [job.folder for job in scored_jobs] + [pairs.name for pairs in lists]
     return Plan(
         target,
@@ -167,7 +163,7 @@ def make_plan(
         tuple(sets or [target.list_format]),
         out,
         settings,
-        (*steps, *trainings, *scorings),
+        (*steps, *later),
         tuple(lacking),
         tuple(_departures(target, settings, trainings, initial, [*tested, *learnt_jobs])),
     )
@@ -211,7 +207,7 @@ def _read_initial(choices: Choices) -> Convolutions | None:
     return read_convolutions(path)
 
 
-def _start(
+def _find_start(
     experiment: Experiment, trainings: list[TrainStep], models: Mapping[str, Path]
 ) -> Path | None:
     if not experiment.start:
@@ -221,7 +217,7 @@ def _start(
     return models.get(start) or trained[start]
 
 
-def _model(subject: Subject, trainings: list[TrainStep]) -> str:
+def _find_model(subject: Subject, trainings: list[TrainStep]) -> str:
     """Return what is scored for a subject: a checkpoint's path, or a method's name."""
     if subject.file is not None:
         return str(subject.file)

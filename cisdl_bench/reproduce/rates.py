@@ -19,6 +19,7 @@ from cisdl_bench.scoring.options import ScoreOptions, inference
 from cisdl_bench.store.atomic import read_json, write_json
 from cisdl_bench.store.torch_view import Batch
 from cisdl_bench.training.experiments import Experiment
+from cisdl_bench.training.frozen import Describer
 from cisdl_bench.training.initial_weights import make_networks
 from cisdl_bench.training.loss_terms import find_opponents
 from cisdl_bench.training.options import TrainOptions
@@ -26,14 +27,16 @@ from cisdl_bench.training.stages import make_stage
 
 RATES = "rates.json"
 _CPU_BATCH = 3
+_MAP_BYTES = 2  # of a number in maps of frozen features
 _COPIES = 4  # of the weights: in the checkpoint, in the state, and two moments of the optimizer
 
 
 class Rate(TypedDict):
-    """Speed of one kind of work, and the bytes that it leaves on disk."""
+    """Speed of one kind of work, and the bytes that it leaves on disk, once and for each pair."""
 
     pairs_per_second: Annotated[float, Meta(gt=0)]
     bytes: Annotated[int, Meta(ge=0)]
+    pair_bytes: Annotated[float, Meta(ge=0)]
 
 
 class _Stored(TypedDict):
@@ -79,7 +82,8 @@ def name_training(experiment: Experiment, options: TrainOptions, side: int) -> s
     """Return the kind of work of a training run: experiments of one kind are equally fast."""
     steps = experiment.adversarial.steps if experiment.adversarial else 0
     parts = (experiment.stage, experiment.network, f"width {experiment.width:g}")
-    beside = (*find_opponents(experiment), f"k {steps}", options.precision, f"{side} px")
+    frozen = [f"frozen {name}, {experiment.epochs} epochs" for name in experiment.freeze]
+    beside = (*find_opponents(experiment), *frozen, f"k {steps}", options.precision, f"{side} px")
     return " ".join(("train", *parts, *beside, *(["compiled"] if options.compile else [])))
 
 
@@ -100,15 +104,23 @@ def measure_training(experiment: Experiment, options: TrainOptions, side: int) -
         name: one.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for name, one in networks.items()
     }
+    noise, pair_bytes, once = _noise_batch(batch, side, options.device), 0.0, 0.0
     with float32_rule(options.precision == "fp32", benchmark=True):
         stage = make_stage(placed, experiment, options)
-        feeds = {name: _endless(_noise_batch(batch, side, options.device)) for name in stage.feeds}
+        if experiment.freeze:  # maps of its features are made once, for all epochs
+            begun = time.perf_counter()
+            maps = Describer(placed["network"], options).compare(noise["probe"], noise["donor"])
+            once = (time.perf_counter() - begun) / batch / experiment.epochs
+            noise["maps"] = maps
+            pair_bytes = maps.numel() / batch * _MAP_BYTES
+        feeds = {name: _endless(noise) for name in stage.feeds}
         times = []
         for _ in range(8 if on_gpu else 2):
             begun = time.perf_counter()
             float(stage.step(feeds)["loss"])
             times.append(time.perf_counter() - begun)
-    return {"pairs_per_second": batch / min(times), "bytes": size * _COPIES}
+    seconds = min(times) / batch + once
+    return {"pairs_per_second": 1 / seconds, "bytes": size * _COPIES, "pair_bytes": pair_bytes}
 
 
 def _endless(batch: Batch) -> Iterator[Batch]:
@@ -150,8 +162,8 @@ def measure_scoring(detector: Detector, options: ScoreOptions, side: int) -> Rat
     pair, count = PairBatch.from_view(view), 1
     if detector.needs_device and options.device.startswith("cuda"):
         count = options.batch_size
-        several = (picture.expand(count, -1, -1, -1).to(options.device) for picture in pair[:2])
-        pair = PairBatch(*several)
+        probes, donors = (one.expand(count, -1, -1, -1) for one in (pair.probe, pair.donor))
+        pair = PairBatch(probes, donors).to(options.device)
     prepared = detector.prepare(options.device, compiled=options.compile)
     times = []
     with inference(options):
@@ -160,4 +172,4 @@ def measure_scoring(detector: Detector, options: ScoreOptions, side: int) -> Rat
             prepared.detect(pair).probe.cpu()
             times.append(time.perf_counter() - begun)
     parallel = 1 if detector.needs_device else max(1, options.workers)
-    return {"pairs_per_second": count * parallel / min(times), "bytes": 0}
+    return {"pairs_per_second": count * parallel / min(times), "bytes": 0, "pair_bytes": 0.0}

@@ -76,10 +76,10 @@ def show_plan(plan: Plan, choices: Choices, stages: list[Stage]) -> Iterator[str
     left = [stage.cost for stage in stages if not stage.done]
     if left:
         time = show_time(sum(cost.seconds for cost in left))
-        size = sum(cost.bytes for cost in left) / _GB
+        total = sum(cost.bytes for cost in left) / _GB
         parent = next(path for path in (plan.out, *plan.out.absolute().parents) if path.exists())
         free = shutil.disk_usage(parent).free / _GB
-        yield f"in all about {time} and {size:.2f} GB ({free:.1f} GB free)"
+        yield f"in all about {time} and {total:.2f} GB ({free:.1f} GB free)"
         yield (
             f"speeds measured here: sets on a few of their composites with {choices.jobs} workers, "
             f"training and scoring on noise on {device_name(choices.device)}"

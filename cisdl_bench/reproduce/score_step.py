@@ -8,7 +8,6 @@ from typing import Any
 from cisdl_bench.errors import RunError
 from cisdl_bench.generate.jobs import SetJob
 from cisdl_bench.hashing import hash_file
-from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.pairs import Pairs
@@ -103,11 +102,7 @@ class ScoreStep:
 
     def _stale(self, results: Mapping[str, dict[str, Any]]) -> str:
         """Return a set whose result is of another detector or of other pairs; empty: none."""
-        identity = ""
-        if results and self.model in PAIR_DETECTORS:
-            identity = make_method(self.model).identity
-        elif results and Path(self.model).is_file():
-            identity = hash_file(Path(self.model))
+        identity = self._identity() if results else ""
         for name, record in results.items():
             request, fingerprint = record["request"], self._fingerprint(name)
             if request["identity"] != identity:
@@ -115,6 +110,14 @@ class ScoreStep:
             if fingerprint not in (None, request["fingerprint"]):
                 return name
         return ""
+
+    def _identity(self) -> str:
+        """Return the identity of what is scored; empty where it is not there yet."""
+        if Path(self.model).is_file():
+            return hash_file(Path(self.model))
+        if self.experiment is not None:
+            return ""
+        return find_detector(self.model).identity
 
     def _fingerprint(self, name: str) -> str | None:
         """Return the fingerprint of a set or list; None where the set is not there any more."""

@@ -9,6 +9,8 @@ from cisdl_bench.store.atomic import read_json, write_json
 
 SETTINGS = "settings.json"
 FORMAT = "cisdl-bench reproduction"
+#: Settings that a command need not have; None agrees with any.
+_OPTIONAL = ("init", "photographs")
 #: Word for --init that asks for He initialisation.
 HE = "he"
 
@@ -61,7 +63,7 @@ class Settings:
         pairs: Number of pairs of each test set; None is the spec's.
         training_pairs: Number of pairs of the training set; None is the spec's.
         seed: Seed of sets and training.
-        photographs: Key of the source of the test sets' photographs.
+        photographs: Key of the source of the test sets' photographs; None where no set is made.
         precision: Precision of training and scoring.
         init: Identity of the initial weights, or ``he``; None where the user did not say.
     """
@@ -69,7 +71,7 @@ class Settings:
     pairs: int | None
     training_pairs: int | None
     seed: int
-    photographs: str
+    photographs: str | None
     precision: str
     init: str | None
 
@@ -86,15 +88,12 @@ def check_settings(out: Path, settings: Settings) -> None:
         return
     was = _read(path)
     for name, value in asdict(settings).items():
-        if (
-            name in was
-            and was[name] != value
-            and not (name == "init" and None in (was[name], value))
-        ):
+        agrees = was.get(name) == value or (name in _OPTIONAL and None in (was.get(name), value))
+        if not agrees:
             raise RunError.expected(
                 out,
                 f"the reproduction of this command ({name}: {value})",
-                f"another one ({name}: {was[name]})",
+                f"another one ({name}: {was.get(name)})",
                 "Choose another --out, or repeat its options",
             )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cisdl_bench.errors import ModelError, SpecError
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
+from cisdl_bench.models.find import SHIPPED
 from cisdl_bench.reproduce.targets import Row, Target
 from cisdl_bench.training.experiments import Experiment, experiments, load_experiment
 from cisdl_bench.validation import refuse_unknown
@@ -18,7 +19,7 @@ class Subject:
     Attributes:
         name: Name that its scores are filed under.
         experiment: Experiment that is trained, or whose parameters a file given has; None: none.
-        detector: Method without training; empty: none.
+        detector: Method without training, or checkpoint of the package's; empty: none.
         file: File that a user gave to be scored; None: none.
     """
 
@@ -66,7 +67,7 @@ def find_subjects(
         experiment = load_experiment(row.experiment) if row.experiment else None
         if row.detector:
             where = f"{target.name}: rows.{name}: detector"
-            refuse_unknown({row.detector: None}, PAIR_DETECTORS, where)
+            refuse_unknown({row.detector: None}, dict.fromkeys((*PAIR_DETECTORS, *SHIPPED)), where)
         filed = experiment.name if experiment else row.detector or row.model
         file = models.get(filed)
         if file is not None and not file.is_file():

@@ -135,7 +135,8 @@ class TrainStep:
             options.device, work, lambda: measure_training(self.experiment, options, side)
         )
         left = max(0, self.steps - int(self._read().get("step", 0))) * self.experiment.batch
-        return Cost(left / rate["pairs_per_second"], rate["bytes"])
+        size = rate["bytes"] + rate["pair_bytes"] * job_pairs(self.set_job)
+        return Cost(left / rate["pairs_per_second"], round(size))
 
     def run(self, progress: Progress) -> None:
         """Train, from where the run stopped."""
@@ -157,6 +158,7 @@ class TrainStep:
             vgg=self.vgg,
             start=self.start,
             evaluate=evaluate,
+            maps=self.out / "maps",
         )
 
     def _options(self) -> TrainOptions:

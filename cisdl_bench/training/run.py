@@ -253,6 +253,8 @@ class _Loop:
         while run.step < run.steps and not (stopped or late):
             seed_step(options.seed, run.step, rank.number)
             self.seen.clear()
+            for learner in run.stage.learners.values():
+                learner.set_progress(run.step / run.steps)
             losses = run.stage.step(feeds)
             run.recent.append((list(self.seen), losses))
             run.step += 1

@@ -13,8 +13,12 @@ from typing import Any
 from torch import nn
 
 from cisdl_bench.errors import ModelError
-from cisdl_bench.models.checkpoints.checkpoint import make_about, round_to_half
-from cisdl_bench.models.checkpoints.content import FeaturesRecord
+from cisdl_bench.models.checkpoints.checkpoint import (
+    make_about,
+    read_safetensors,
+    round_to_half,
+)
+from cisdl_bench.models.checkpoints.content import FeaturesRecord, read_content
 from cisdl_bench.models.checkpoints.vgg_weights import Convolutions, load_vgg, read_convolutions
 from cisdl_bench.store.atomic import write_whole
 
@@ -58,6 +62,24 @@ def save_head(path: Path, network: Any, training: dict[str, Any], features: Conv
     write_whole(path, save(round_to_half(state, path), {"cisdl-bench": json.dumps(about)}))
 
 
+def has_features(path: Path) -> bool:
+    """Return whether the features that a checkpoint of a head needs are where they are looked for.
+
+    Raises:
+        ModelError: It is no checkpoint of a head.
+    """
+    about = read_content(read_safetensors(path), path).about
+    kind = about.get("features", {}).get("kind")
+    if kind not in FOLDERS:
+        raise ModelError.expected(path, "the checkpoint of a head", "another file", "Copy it again")
+    return any(place.exists() for place in _list_places(kind, path))
+
+
+def _list_places(kind: str, where: Path) -> list[Path]:
+    given, folder = os.environ.get(VARIABLE), FOLDERS[kind]
+    return [Path(given)] if given else [Path(folder), where.parent / folder]
+
+
 def add_features(network: nn.Module, record: FeaturesRecord, where: Path) -> dict[str, Any]:
     """Put the features that a checkpoint of a head needs into its network; return their tensors.
 
@@ -76,13 +98,11 @@ def add_features(network: nn.Module, record: FeaturesRecord, where: Path) -> dic
     if kind not in FOLDERS:
         known = " or ".join(FOLDERS)
         raise ModelError.expected(f"{where}: features", known, f"{kind!r:.99}", "Copy it again")
-    folder = FOLDERS[kind]
-    given = os.environ.get(VARIABLE)
-    places = [Path(given)] if given else [Path(folder), where.parent / folder]
+    folder, places = FOLDERS[kind], _list_places(kind, where)
     path = next((place for place in places if place.exists()), None)
     if path is None:
         raise ModelError.expected(
-            where,
+            where.name,
             f"{kind}'s weights in {' or '.join(str(place) for place in places)}, for its features",
             "none",
             f"Run `cisdl-bench fetch {folder}`, or name them in the variable {VARIABLE}",

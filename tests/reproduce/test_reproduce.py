@@ -251,6 +251,8 @@ def test_a_given_checkpoint_is_scored_instead_of_trained(
     unknown = typed(*words, "--model", f"mina={model}")
     assert "--model: " in unknown.stderr
     assert "Did you mean mine" in unknown.stderr
+    nothing = typed(*words, "--rows", "dmvn")
+    assert "none of the rows can be measured. Give a checkpoint by --model" in nothing.stderr
     gone = typed(*words, "--model", "dmvn=gone.h5")
     assert "--model dmvn=gone.h5: expected a checkpoint, got no such file" in gone.stderr
 
@@ -279,6 +281,7 @@ def test_paired_casia_is_asked_for_and_then_measured(place: Path) -> None:
     write_casia(Path())
     shown = typed(*words, "--data", "paired_CASIA_ids.csv", "--images", "CASIA2")
     assert shown.exit_code == 0, shown.output
+    assert not Path("cisdl-reproduce/data").exists()  # no photographs are needed
     lines = rows_of(Path("cisdl-reproduce/table-3/verdicts.csv"))
     assert [line["set"] for line in lines] == ["paired_CASIA_ids"] * 4
     assert [line["published"] for line in lines] == ["0.9969", "0.5353", "0.6966", "0.7677"]

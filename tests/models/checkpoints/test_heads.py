@@ -12,6 +12,7 @@ from cisdl_bench.models import find
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.models.checkpoints.heads import VARIABLE, save_head
 from cisdl_bench.models.checkpoints.vgg_weights import load_vgg
+from cisdl_bench.models.classical.registry import untrained_methods
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.models.networks.initialise import he_initialise
 from cisdl_bench.models.networks.registry import build
@@ -102,3 +103,15 @@ def test_a_shipped_name_is_a_detector(folder: Path, monkeypatch: pytest.MonkeyPa
     assert detector.about["architecture"] == "dmac-unit"
     with pytest.raises(ModelError, match="Did you mean mine"):
         find_detector("mine2")
+
+
+def test_shipped_networks_are_used_where_their_features_are_at_hand(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes((folder / "small.safetensors").read_bytes())
+    monkeypatch.setattr(find, "SHIPPED", ["mine"])
+    monkeypatch.setattr(find, "packaged_path", lambda name: alone)
+    assert find.find_ready() == untrained_methods()
+    monkeypatch.setenv(VARIABLE, str(folder / "hed"))
+    assert find.find_ready() == [*untrained_methods(), "mine"]
