@@ -216,7 +216,9 @@ class Job:
         spent = float(read_record(run / RECORD).get("seconds", 0)) if _step(run) else 0.0
         own, over = minutes * 60 - spent, False
         seconds = min(own, self.left())
-        if seconds > self._least() and not self._is_complete(run):
+        if own > options.least and self.left() < self._least():
+            self.log.say(f"{name}: {self.left():.0f} s are too few to begin; run again")
+        elif own > options.least and not self._is_complete(run):
             if _step(run):
                 initial = self._resume(experiment, run)
             elif start is not None and not start.exists():
@@ -257,7 +259,7 @@ class Job:
         return True
 
     def _least(self) -> float:
-        """Return the seconds below which training is not begun: its first step may compile."""
+        """Return the seconds that a run must have left to train: the first step may compile."""
         path = self.results / "measured.json"
         compiles = path.exists() and self.compile
         first = read_json(path, "rates")["first_step_seconds"] if compiles else 0.0
