@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 BEGUN = time.monotonic()  # before torch is imported: that counts too
 
 import torch
-from borrowed_card import CardWatch, Log, find_compile_fault
+from borrowed_card import CardWatch, Log, find_compile_fault, first_line
 from training import measure
 
 from cisdl_bench.adapters.options import ListOptions
@@ -77,6 +77,12 @@ from cisdl_bench.training.run import train
 
 LAYOUTS = ("paper-1", "paper-2")
 _SPARE_BYTES = 3 << 20  # of OUT, for results and the log
+#: Defaults of a rehearsal.
+_SMALL: dict[str, Any] = {
+    **{"size": 64, "width": 0.125, "device": "cpu", "batch_size": 6, "evaluate_every": 10},
+    **{"train_pairs": 60, "test_pairs": 6, "evaluate_pairs": 3, "parity_pairs": 2},
+    **{"profile_seconds": 0.1, "reserve": 2.0, "least": 0.5, "pack_every": 2.0},
+}
 
 
 class Stage(NamedTuple):
@@ -157,9 +163,8 @@ class Job:
         experiment, precision = options.stages[0].experiment, options.precision
         network = make_networks(experiment, 0, None, None).networks["network"]
         chosen = ScoreOptions(device=self.device, precision=precision)
-        cost = measure_cost(network, chosen, options.size, options.profile_seconds)
-        settings = TrainOptions(device=self.device, precision=precision, compile=self.compile)
-        rates = measure(self.data / "training", experiment, settings, options.profile_seconds)
+        cost = measure_cost(network, chosen, options.size, options.profile_seconds / 4)
+        rates = self._measure_training()
         measured = {
             "device": device_name(self.device),
             "torch": str(torch.__version__),
@@ -176,6 +181,27 @@ class Job:
         best = cost["seconds"][cost["best_batch"]]
         self.log.say(f"measured: scoring {1 / best:,.0f} pairs/s; training, pairs/s: {shown}")
 
+    def _measure_training(self) -> dict[str, float]:
+        """Measure training, compiled if the network can be."""
+        options, path = self.options, self.data / "training"
+        settings = TrainOptions(
+            device=self.device,
+            precision=options.precision,
+            compile=self.compile,
+            workers=options.workers,
+        )
+        experiment, seconds = options.stages[0].experiment, options.profile_seconds
+        try:
+            return measure(path, experiment, settings, seconds)
+        except Exception as error:  # the compiler's errors share no class
+            if not self.compile:
+                raise
+            self.log.say(
+                f"note: not compiled, it fails on {experiment.network}: {first_line(error)}"
+            )
+            self.compile = False
+            return measure(path, experiment, replace(settings, compile=False), seconds)
+
     def train(self, stage: Stage, start: Path | None) -> bool:
         """Train a stage as far as the time goes; return whether it is finished.
 
@@ -190,7 +216,9 @@ class Job:
         spent = float(read_record(run / RECORD).get("seconds", 0)) if _step(run) else 0.0
         own, over = minutes * 60 - spent, False
         seconds = min(own, self.left())
-        if seconds > self._least() and not self._is_complete(run):
+        if own > options.least and self.left() < self._least():
+            self.log.say(f"{name}: {self.left():.0f} s are too few to begin; run again")
+        elif own > options.least and not self._is_complete(run):
             if _step(run):
                 initial = self._resume(experiment, run)
             elif start is not None and not start.exists():
@@ -200,6 +228,8 @@ class Job:
                 )
             else:
                 initial = make_networks(experiment, 0, None if start else options.init, start)
+            if self.device.startswith("cuda"):
+                torch.cuda.reset_peak_memory_stats(self.device)
             try:
                 train(
                     experiment,
@@ -222,14 +252,14 @@ class Job:
             finally:
                 self.pack_state(name)
             over = own <= seconds  # its own minutes are over, evaluations included
-            self.card.note(name, begun)
+            self.card.note(name, begun, self._peak_mb())
         if not _step(run) or not (over or own <= options.least or self._is_complete(run)):
             return False
         self._finish(stage, run)
         return True
 
     def _least(self) -> float:
-        """Return the seconds below which training is not begun: its first step may compile."""
+        """Return the seconds that a run must have left to train: the first step may compile."""
         path = self.results / "measured.json"
         compiles = path.exists() and self.compile
         first = read_json(path, "rates")["first_step_seconds"] if compiles else 0.0
@@ -357,7 +387,7 @@ class Job:
                 self.log.say(f"no growth curve of {name}: {error}")
         earlier = read_json(summary, "a summary") if summary.exists() else {}
         card = {**earlier.get("card", {}), **self.card.summary()}
-        write_json(summary, {"stages": stages, "card": card, "peak_mb": self._peak_mb()})
+        write_json(summary, {"stages": stages, "card": card})
         self.log.say(summary.read_text())
 
     def pack_results(self) -> None:
@@ -440,15 +470,12 @@ def parse_options() -> argparse.Namespace:
     add("--rehearse", action="store_true", help="Small networks and pictures, on the CPU.")
     add("--join", action="store_true", help="Join OUT's pieces to networks, and stop.")
     add("--pack-init", type=Path, metavar="PATH", help="Write OUT from initial weights, and stop.")
+    add("--size", type=int, default=256, help="Side of the pictures in px.")
+    add("--width", type=float, default=1.0, help="Share of the network's channels.")
     options = parser.parse_args()
-    options.size = 256
     if options.rehearse:
-        small = {"train_pairs": 60, "test_pairs": 6, "evaluate_pairs": 3, "parity_pairs": 2}
-        small |= {"batch_size": 6, "evaluate_every": 10, "size": 64, "device": "cpu"}
-        small |= {"profile_seconds": 0.1, "reserve": 2.0, "least": 0.5, "pack_every": 2.0}
-        for name, value in small.items():
-            if getattr(options, name) == parser.get_default(name) or name == "size":
-                setattr(options, name, value)
+        parser.set_defaults(**_SMALL)
+        options = parser.parse_args()
     stages = [_make_stage(options.experiment, options.dmac_minutes, options)]
     if options.adversarial:
         stages.append(_make_stage(options.adversarial, options.adv_minutes, options))
@@ -458,11 +485,11 @@ def parse_options() -> argparse.Namespace:
 
 def _make_stage(text: str, minutes: float, options: argparse.Namespace) -> Stage:
     """Return a stage by the name or the .toml of its experiment."""
-    changes: dict[str, Any] = {"batch": options.batch_size, "epochs": 1000}
-    if options.rehearse:
-        changes["width"] = 0.125
+    experiment = load_experiment(text)
     name = Path(text).stem if text.endswith(".toml") else text
-    return Stage(name, replace(load_experiment(text), **changes), minutes)
+    width = experiment.width * options.width
+    changed = replace(experiment, batch=options.batch_size, epochs=1000, width=width)
+    return Stage(name, changed, minutes)
 
 
 def join(folder: Path, stage: Stage) -> Path:
