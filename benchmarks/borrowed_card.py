@@ -84,8 +84,15 @@ class CardWatch:
             if len(values) == len(_COLUMNS):
                 self._samples.append((time.monotonic(), values))
 
-    def note(self, stage: str, begun: float) -> None:
-        """Sum up the samples since a time of ``time.monotonic`` under a stage's name."""
+    def note(self, stage: str, begun: float, peak_mb: float | None) -> None:
+        """Sum up a stage of training.
+
+        Args:
+            stage: Name of the stage.
+            begun: Time of ``time.monotonic`` since which samples count.
+            peak_mb: Most memory that tensors took; None on a CPU.
+        """
+        self._stages[stage] = {"peak_mb": peak_mb, "samples": 0}
         values = [sample for at, sample in list(self._samples) if at >= begun]
         if values:
             means = (mean(column) for column in zip(*values, strict=True))
@@ -96,7 +103,9 @@ class CardWatch:
 
     def summary(self) -> dict[str, Any]:
         """Return the means of each stage; says so where ``nvidia-smi`` gave none."""
-        return self._stages or {"note": "not measured: nvidia-smi gave no samples"}
+        if self._samples:
+            return self._stages
+        return {**self._stages, "note": "busy_percent not measured: nvidia-smi gave no samples"}
 
 
 def find_compile_fault(device: str) -> str:
@@ -108,5 +117,10 @@ def find_compile_fault(device: str) -> str:
             loss = torch.compile(network)(torch.rand(2, 3, 16, 16, device=device)).sum()
         loss.backward()
     except Exception as error:  # its errors share no class, and any of them means: do without
-        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return ""
+
+
+def first_line(error: Exception) -> str:
+    """Return an error's first line, or its class where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,13 +8,15 @@ The first form makes the sets, trains in bf16 with compiled networks, evaluates 
 the adversarial stage, scores the 21 sets by both, and leaves tables, curves, rates and how busy the
 card was. It stops by itself within ``--minutes``; the same command resumes from what is under OUT,
 on the same machine bit for bit (``--work``), on another one from OUT's pieces alone, which hold
-weights as float16 (see ``cisdl_bench.training.portable``). Each file under OUT has at most 16 MiB.
+weights as float16 (see ``cisdl_bench.training.portable``). Each file under OUT has at most 16 MiB,
+all together ``--most-mib``: of DMAC-adv beside DMAC then without its detection network.
 ``--rehearse`` does all of this on a CPU with an eighth of the channels and 64 px.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -29,7 +31,7 @@ from typing import Any, NamedTuple
 BEGUN = time.monotonic()  # before torch is imported: that counts too
 
 import torch
-from borrowed_card import CardWatch, Log, find_compile_fault
+from borrowed_card import CardWatch, Log, find_compile_fault, first_line
 from training import measure
 
 from cisdl_bench.adapters.options import ListOptions
@@ -58,7 +60,7 @@ from cisdl_bench.specs import paper_test_sets, spec_text
 from cisdl_bench.store.atomic import read_json, write_json, write_whole
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.pieces import read_pieces, remove_pieces, write_pieces
-from cisdl_bench.training.checkpoint import assemble_network
+from cisdl_bench.training.checkpoint import assemble_network, describe_training
 from cisdl_bench.training.evaluation import find_evaluation_sets
 from cisdl_bench.training.experiments import Experiment, load_experiment
 from cisdl_bench.training.initial_weights import InitialNetworks, make_networks
@@ -74,7 +76,13 @@ from cisdl_bench.training.record import (
 from cisdl_bench.training.run import train
 
 LAYOUTS = ("paper-1", "paper-2")
-_PACK_EVERY_S = 60
+_SPARE_BYTES = 3 << 20  # of OUT, for results and the log
+#: Defaults of a rehearsal.
+_SMALL: dict[str, Any] = {
+    **{"size": 64, "width": 0.125, "device": "cpu", "batch_size": 6, "evaluate_every": 10},
+    **{"train_pairs": 60, "test_pairs": 6, "evaluate_pairs": 3, "parity_pairs": 2},
+    **{"profile_seconds": 0.1, "reserve": 2.0, "least": 0.5, "pack_every": 2.0},
+}
 
 
 class Stage(NamedTuple):
@@ -133,23 +141,19 @@ class Job:
                 unpack_run(state.data, run)
                 self.log.say(f"{name}: state of step {state.number:,}, from {folder}")
 
-    def make_sets(self) -> None:
-        """Generate the training set and the 21 test sets; finished ones are kept."""
-        options, sets = self.options, []
+    def make_sets(self, *names: str) -> None:
+        """Generate sets; finished ones are kept."""
+        options, jobs = self.options, []
         find = cache(lambda split: find_source(options.coco, split, self.data))
-        for name, pairs in (
-            ("training", options.train_pairs),
-            *((name, options.test_pairs) for name in paper_test_sets()),
-        ):
+        for name in names:
             text = spec_text(name).replace("size = 256 ", f"size = {options.size} ")
             path = self.work / "sets" / f"{name}.toml"
             write_whole(path, text.encode())
-            sets += make_set_jobs(
-                [str(path)], [], lambda split: find(split=split), seed=0, pairs=pairs
-            )
+            pairs = options.train_pairs if name == "training" else options.test_pairs
+            jobs += make_set_jobs([str(path)], [], find, seed=0, pairs=pairs)
         begun = time.monotonic()
-        make_sets(sets, DataFolder(self.data), self.log, jobs=options.jobs)
-        self.log.say(f"{len(sets)} sets: {time.monotonic() - begun:.1f} s")
+        make_sets(jobs, DataFolder(self.data), self.log, jobs=options.jobs)
+        self.log.say(f"sets {', '.join(names)}: {time.monotonic() - begun:.1f} s")
 
     def measure(self) -> None:
         """Measure scoring, and training's loader and step, once."""
@@ -159,22 +163,44 @@ class Job:
         experiment, precision = options.stages[0].experiment, options.precision
         network = make_networks(experiment, 0, None, None).networks["network"]
         chosen = ScoreOptions(device=self.device, precision=precision)
-        cost = measure_cost(network, chosen, options.size, options.profile_seconds)
-        settings = TrainOptions(device=self.device, precision=precision, compile=self.compile)
-        rates = measure(self.data / "training", experiment, settings, options.profile_seconds)
+        cost = measure_cost(network, chosen, options.size, options.profile_seconds / 4)
+        rates = self._measure_training()
         measured = {
             "device": device_name(self.device),
             "torch": str(torch.__version__),
             "precision": precision,
             "compiled": self.compile,
             "scoring": cost,
+            "first_step_seconds": rates.pop("first_step_seconds"),
             "training_pairs_per_second": rates,
             "peak_mb": self._peak_mb(),
         }
         write_json(path, measured)
         shown = ", ".join(f"{name} {value:,.0f}" for name, value in rates.items())
+        shown += f"; the first step took {measured['first_step_seconds']:.1f} s"
         best = cost["seconds"][cost["best_batch"]]
         self.log.say(f"measured: scoring {1 / best:,.0f} pairs/s; training, pairs/s: {shown}")
+
+    def _measure_training(self) -> dict[str, float]:
+        """Measure training, compiled if the network can be."""
+        options, path = self.options, self.data / "training"
+        settings = TrainOptions(
+            device=self.device,
+            precision=options.precision,
+            compile=self.compile,
+            workers=options.workers,
+        )
+        experiment, seconds = options.stages[0].experiment, options.profile_seconds
+        try:
+            return measure(path, experiment, settings, seconds)
+        except Exception as error:  # the compiler's errors share no class
+            if not self.compile:
+                raise
+            self.log.say(
+                f"note: not compiled, it fails on {experiment.network}: {first_line(error)}"
+            )
+            self.compile = False
+            return measure(path, experiment, replace(settings, compile=False), seconds)
 
     def train(self, stage: Stage, start: Path | None) -> bool:
         """Train a stage as far as the time goes; return whether it is finished.
@@ -190,36 +216,54 @@ class Job:
         spent = float(read_record(run / RECORD).get("seconds", 0)) if _step(run) else 0.0
         own, over = minutes * 60 - spent, False
         seconds = min(own, self.left())
-        if seconds > options.least and not self._is_complete(run):
+        if own > options.least and self.left() < self._least():
+            self.log.say(f"{name}: {self.left():.0f} s are too few to begin; run again")
+        elif own > options.least and not self._is_complete(run):
             if _step(run):
                 initial = self._resume(experiment, run)
+            elif start is not None and not start.exists():
+                raise RunError(
+                    f"{name} begins with {start.name}, which is not here. Give its pieces, which "
+                    "the first stage left, by --resume."
+                )
             else:
                 initial = make_networks(experiment, 0, None if start else options.init, start)
-            train(
-                experiment,
-                [self.data / "training"],
-                run,
-                TrainOptions(
-                    device=self.device,
-                    precision=options.precision,
-                    compile=self.compile,
-                    workers=options.workers,
-                    save_every=options.evaluate_every,
-                    evaluate_every=options.evaluate_every,
-                    max_minutes=seconds / 60,
-                ),
-                self.log,
-                name=name,
-                initial=initial,
-                evaluate=partial(self._evaluate, name),
-            )
+            if self.device.startswith("cuda"):
+                torch.cuda.reset_peak_memory_stats(self.device)
+            try:
+                train(
+                    experiment,
+                    [self.data / "training"],
+                    run,
+                    TrainOptions(
+                        device=self.device,
+                        precision=options.precision,
+                        compile=self.compile,
+                        workers=options.workers,
+                        save_every=options.evaluate_every,
+                        evaluate_every=options.evaluate_every,
+                        max_minutes=seconds / 60,
+                    ),
+                    self.log,
+                    name=name,
+                    initial=initial,
+                    evaluate=partial(self._evaluate, name),
+                )
+            finally:
+                self.pack_state(name)
             over = own <= seconds  # its own minutes are over, evaluations included
-            self.pack_state(name)
-            self.card.note(name, begun)
+            self.card.note(name, begun, self._peak_mb())
         if not _step(run) or not (over or own <= options.least or self._is_complete(run)):
             return False
-        self._finish(name, run)
+        self._finish(stage, run)
         return True
+
+    def _least(self) -> float:
+        """Return the seconds that a run must have left to train: the first step may compile."""
+        path = self.results / "measured.json"
+        compiles = path.exists() and self.compile
+        first = read_json(path, "rates")["first_step_seconds"] if compiles else 0.0
+        return float(self.options.least + first)
 
     def _resume(self, experiment: Experiment, run: Path) -> InitialNetworks:
         """Return networks for a run that has a state, whose weights take their place."""
@@ -234,27 +278,39 @@ class Job:
         chosen = ScoreOptions(device=self.device, precision=options.precision)
         sets = find_evaluation_sets(self.data / "training", [])
         results = quick_scores(network, sets, options.evaluate_pairs, chosen)
-        if time.monotonic() - self.packed > _PACK_EVERY_S:
+        if time.monotonic() - self.packed > self.options.pack_every:
             self.pack_state(name)
         return results
 
     def pack_state(self, name: str) -> None:
         """Put a stage's saved state under OUT."""
         run = self.runs / name
-        if (run / STATE).exists() and _step(run):
-            write_pieces(self.out, f"{name}.state", _step(run), pack_run(run))
+        if _step(run) and not self.leave(name, "state", _step(run), pack_run(run)):
+            self.log.say(f"note: {name}'s state has no room in OUT: it resumes in --work alone")
         self.packed = time.monotonic()
+
+    def leave(self, stage: str, ending: str, step: int, data: bytes) -> bool:
+        """Put a stage's state or network under OUT, where it has room beside other stages'."""
+        others = [path for path in self.out.iterdir() if not path.name.startswith(f"{stage}.")]
+        used = sum(path.stat().st_size for path in others) + _SPARE_BYTES
+        if used + len(data) > self.options.most_mib * 2**20:
+            return False
+        write_pieces(self.out, f"{stage}.{ending}", step, data)
+        return True
 
     def _is_complete(self, run: Path) -> bool:
         return (run / RECORD).exists() and bool(read_record(run / RECORD)["complete"])
 
-    def _finish(self, name: str, run: Path) -> None:
+    def _finish(self, stage: Stage, run: Path) -> None:
         """Put a stage's network under OUT, in place of its state."""
-        loaded = load_checkpoint(run / f"{name}.pt")
-        training = loaded.about["training"]
-        save_checkpoint(self.checkpoint(name), loaded.network, training, half=True)
-        data = self.checkpoint(name).read_bytes()
-        write_pieces(self.out, f"{name}.safetensors", _step(run), data)
+        name, experiment, _ = stage
+        for with_detection in (True, False):
+            save_network(experiment, run, self.checkpoint(name), with_detection)
+            data = self.checkpoint(name).read_bytes()
+            if self.leave(name, "safetensors", _step(run), data):
+                break
+            what = "and its detection network have" if with_detection else "has"
+            self.log.say(f"note: {name} {what} no room in OUT beside the other networks")
         for file in (HISTORY, EVALUATION, RECORD):
             write_whole(self.results / "training" / name / file, (run / file).read_bytes())
         self.pack_results()
@@ -262,26 +318,28 @@ class Job:
         self.log.say(f"{name}: finished at step {_step(run):,}")
 
     def score(self, name: str) -> None:
-        """Score a stage's network on the 21 sets, as far as the time goes."""
+        """Score a stage's network on the test sets, as far as the time goes."""
         if not self.is_done(name) or not self.checkpoint(name).exists():
             return
         scorer = DetectorScorer(find_detector(str(self.checkpoint(name))))
         size = 64 if self.device.startswith("cuda") else 8
         options = ScoreOptions(device=self.device, batch_size=size)
         longest = 0.0
-        for job in make_score_jobs([self.data], [], None, ListOptions(), self.log):
-            if self.left() < longest:
-                self.log.say(f"{name}: no time for the sets from {job.name} on; run again")
-                break
+        for test_set in self.options.sets:
             begun = time.monotonic()
-            run_jobs(scorer, [job], self.scores / name, options, self.log)
+            if self.left() < longest:
+                self.log.say(f"{name}: no time for the sets from {test_set} on; run again")
+                break
+            self.make_sets(test_set)
+            jobs = make_score_jobs([self.data], [test_set], None, ListOptions(), self.log)
+            run_jobs(scorer, jobs, self.scores / name, options, self.log)
             longest = max(longest, time.monotonic() - begun)
         write_summary(self.scores / name)
 
     def compare_precisions(self, name: str) -> None:
         """Score some pairs in float32 on the CPU, in float32 and bf16 on the device, once."""
         path = self.results / f"parity-{name}.json"
-        if path.exists() or not self.checkpoint(name).exists() or self.left() < 0:
+        if path.exists() or not self.checkpoint(name).exists() or self.left() < self.options.least:
             return
         sets = find_evaluation_sets(self.data / "training", [])
         rows = []
@@ -323,13 +381,13 @@ class Job:
                 "finished": self.is_done(name),
             }
             try:
-                figure = draw("growth", [folder], FigureOptions(published="DMVN"), self.log)
+                figure = draw("growth", [folder], FigureOptions(published=("DMVN",)), self.log)
                 save_figure(figure, self.results / f"growth-{name}.png")
             except CisdlError as error:
                 self.log.say(f"no growth curve of {name}: {error}")
         earlier = read_json(summary, "a summary") if summary.exists() else {}
         card = {**earlier.get("card", {}), **self.card.summary()}
-        write_json(summary, {"stages": stages, "card": card, "peak_mb": self._peak_mb()})
+        write_json(summary, {"stages": stages, "card": card})
         self.log.say(summary.read_text())
 
     def pack_results(self) -> None:
@@ -354,7 +412,7 @@ class Job:
             self.log.say(f"note: networks are not compiled, torch.compile fails here: {fault}")
         self.log.say(f"{device_name(self.device)}, torch {torch.__version__}, {options.precision}")
         self.restore()
-        self.make_sets()
+        self.make_sets("training", "combination")
         self.measure()
         for stage in options.stages:
             if not self.train(stage, start):
@@ -366,7 +424,7 @@ class Job:
 
     def _is_scored(self, name: str) -> bool:
         results = [read_result(path) for path in self.scores.glob(f"{name}/*/{RESULT}")]
-        return sum(bool(result["complete"]) for result in results) >= 3 * len(paper_test_sets())
+        return sum(bool(result["complete"]) for result in results) >= 3 * len(self.options.sets)
 
 
 def _step(run: Path) -> int:
@@ -397,25 +455,27 @@ def parse_options() -> argparse.Namespace:
     add("--workers", type=int, default=0)
     add("--jobs", type=int, default=os.cpu_count() or 1, help="Processes that make the sets.")
     add("--train-pairs", type=int, default=120_000)
+    add("--sets", nargs="+", default=paper_test_sets(), help="Test sets; default: the paper's 7.")
     add("--test-pairs", type=int, default=200)
     add("--evaluate-every", type=int, default=1500, help="Steps.")
     add("--evaluate-pairs", type=int, default=100)
-    add("--parity-pairs", type=int, default=24)
+    add("--parity-pairs", type=int, default=8, help="Of each of three sets, on the CPU too.")
     add("--profile-seconds", type=float, default=4)
+    add(
+        "--pack-every", type=float, default=60, help="Seconds from one state under OUT to the next."
+    )
+    add("--most-mib", type=float, default=64, help="Of all files under OUT together.")
     add("--reserve", type=float, default=45, help="Seconds kept for the end.")
     add("--least", type=float, default=15, help="Seconds below which a stage is not begun.")
     add("--rehearse", action="store_true", help="Small networks and pictures, on the CPU.")
     add("--join", action="store_true", help="Join OUT's pieces to networks, and stop.")
     add("--pack-init", type=Path, metavar="PATH", help="Write OUT from initial weights, and stop.")
+    add("--size", type=int, default=256, help="Side of the pictures in px.")
+    add("--width", type=float, default=1.0, help="Share of the network's channels.")
     options = parser.parse_args()
-    options.size = 256
     if options.rehearse:
-        small = {"train_pairs": 60, "test_pairs": 6, "evaluate_pairs": 3, "parity_pairs": 2}
-        small |= {"batch_size": 6, "evaluate_every": 10, "size": 64, "device": "cpu"}
-        small |= {"profile_seconds": 0.1, "reserve": 2.0, "least": 0.5}
-        for name, value in small.items():
-            if getattr(options, name) == parser.get_default(name) or name == "size":
-                setattr(options, name, value)
+        parser.set_defaults(**_SMALL)
+        options = parser.parse_args()
     stages = [_make_stage(options.experiment, options.dmac_minutes, options)]
     if options.adversarial:
         stages.append(_make_stage(options.adversarial, options.adv_minutes, options))
@@ -425,11 +485,11 @@ def parse_options() -> argparse.Namespace:
 
 def _make_stage(text: str, minutes: float, options: argparse.Namespace) -> Stage:
     """Return a stage by the name or the .toml of its experiment."""
-    changes: dict[str, Any] = {"batch": options.batch_size, "epochs": 1000}
-    if options.rehearse:
-        changes["width"] = 0.125
+    experiment = load_experiment(text)
     name = Path(text).stem if text.endswith(".toml") else text
-    return Stage(name, replace(load_experiment(text), **changes), minutes)
+    width = experiment.width * options.width
+    changed = replace(experiment, batch=options.batch_size, epochs=1000, width=width)
+    return Stage(name, changed, minutes)
 
 
 def join(folder: Path, stage: Stage) -> Path:
@@ -442,13 +502,23 @@ def join(folder: Path, stage: Stage) -> Path:
         return target
     if state is None:
         raise RunError(f"{folder}: no pieces of {name} are whole. Give the folder that a run left.")
-    networks = make_networks(experiment, 0, None, None).networks
     with tempfile.TemporaryDirectory() as work:
-        record = unpack_run(state.data, Path(work))
-        for key, tensors in load_tensors(Path(work) / STATE)["networks"].items():
-            networks[key].load_state_dict(tensors)
-    save_checkpoint(target, assemble_network(networks, experiment), record, half=True)
+        unpack_run(state.data, Path(work))
+        save_network(experiment, Path(work), target)
     return target
+
+
+def save_network(
+    experiment: Experiment, run: Path, target: Path, with_detection: bool = True
+) -> None:
+    """Write the network of a run's state, float16."""
+    networks = make_networks(experiment, 0, None, None).networks
+    for key, tensors in load_tensors(run / STATE)["networks"].items():
+        networks[key].load_state_dict(tensors)
+    if not with_detection:
+        networks = {"network": networks["network"]}
+    training = describe_training(experiment, read_record(run / RECORD))
+    save_checkpoint(target, assemble_network(networks, experiment), training, half=True)
 
 
 def main() -> None:
@@ -462,6 +532,7 @@ def main() -> None:
             with suppress(RunError):
                 print(join(options.out, stage))
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = Log(options.out / "log.txt", BEGUN)
     with CardWatch() as card:
         job = Job(options, log, card)

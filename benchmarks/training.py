@@ -54,7 +54,7 @@ def wait(device: str) -> None:
 def measure(
     path: Path, experiment: Experiment, options: TrainOptions, seconds: float
 ) -> dict[str, float]:
-    """Return pairs a second of the loader, of the step, and of both together.
+    """Return pairs a second of the loader, of the step, and of both; seconds of the first step.
 
     Args:
         path: Generated training set.
@@ -93,6 +93,10 @@ def measure(
             for _ in range(2)
         )
         held = {name: cycle(list(islice(source, 4))) for name, source in first.items()}
+        begun = time.perf_counter()
+        step(held)()
+        wait(device)
+        first_step = time.perf_counter() - begun
         alone = rate(step(held), pairs, seconds, device)
         counts = stage.feeds.items()
         loader = rate(
@@ -102,7 +106,13 @@ def measure(
             device,
         )
         both = rate(step(fresh), pairs, seconds, device)
-    return {"loader": loader, "step": alone, "both": both, "needed": alone * loaded / pairs}
+    return {
+        "loader": loader,
+        "step": alone,
+        "both": both,
+        "needed": alone * loaded / pairs,
+        "first_step_seconds": first_step,
+    }
 
 
 def main() -> None:
@@ -131,6 +141,7 @@ def main() -> None:
     print(f"loader alone   {rates['loader']:9,.1f} pairs/s")
     print(f"step alone     {rates['step']:9,.1f} pairs/s; it needs {rates['needed']:,.1f}")
     print(f"both           {both:9,.1f} pairs/s, busy {both / rates['step']:.1%}")
+    print(f"the first step {rates['first_step_seconds']:9,.1f} s")
     print(f"an epoch of 1,035,255 pairs: {1_035_255 / both / 3600:,.1f} hours")
 
 

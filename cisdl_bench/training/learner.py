@@ -1,5 +1,6 @@
 """A network that learns: its optimizer, and its gradients over pieces and processes."""
 
+import math
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
@@ -45,7 +46,13 @@ class Learner:
                 call, gradient_as_bucket_view=True, **_OWN_BUFFERS
             )
         self.call: nn.Module = self.parallel or call
-        self._pieces = options.pieces
+        self._pieces, self._spec = options.pieces, spec
+
+    def set_progress(self, share: float) -> None:
+        """Set the learning rate for a share of the run's steps that is done, 0 to 1."""
+        if self._spec.schedule == "cosine":
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._spec.learning_rate * (1 + math.cos(math.pi * share)) / 2
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of one piece."""

@@ -35,11 +35,22 @@ class Log:
         """Begin, or keep the whole lines up to a step alone."""
         lines = [",".join(self.columns) + "\n"]
         if self.path.exists() and step:
-            text = self.path.read_text("utf-8", "replace").splitlines(keepends=True)[1:]
-            at = self.columns.index("step")
+            header, *text = self.path.read_text("utf-8", "replace").splitlines(keepends=True) or [
+                ""
+            ]
+            columns = header.strip().split(",")
+            at = columns.index("step") if "step" in columns else 0
             complete = [line for line in text if line.endswith("\n")]
-            lines += [line for line in complete if 0 <= self._step(line, at) <= step]
+            kept = [line for line in complete if 0 <= self._step(line, at) <= step]
+            lines += kept if header == lines[0] else self._rearrange(kept, columns)
         write_whole(self.path, "".join(lines).encode())
+
+    def _rearrange(self, lines: list[str], columns: list[str]) -> list[str]:
+        """Return lines of another version's columns in ours; what it did not have is empty."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, "", "ignore", lineterminator="\n")
+        writer.writerows(csv.DictReader(lines, columns))
+        return text.getvalue().splitlines(keepends=True)
 
     @staticmethod
     def _step(line: str, at: int) -> int:

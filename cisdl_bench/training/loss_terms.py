@@ -21,6 +21,7 @@ from cisdl_bench.training.losses import (
     DISCRIMINATIVE,
     detection_loss,
     generator_detection_loss,
+    soft_dice,
     spatial_cross_entropy,
 )
 
@@ -120,6 +121,11 @@ def _ce(step: ForwardPass) -> Tensor:
     return spatial_cross_entropy(step.logits, targets)
 
 
+def _dice(step: ForwardPass) -> Tensor:
+    """Return the soft Dice loss of both masks; not in the paper."""
+    return soft_dice(step.logits, [step.batch[f"{name}_mask"] for name in SIDES])
+
+
 def _generator_det(step: ForwardPass) -> Tensor:
     """Return L_det^G, equation (11)."""
     return generator_detection_loss(step.ask_det(step.generated), step.batch["label"])
@@ -147,6 +153,7 @@ LOSS_TERMS: dict[str, LossTerm] = {
     "ce": LossTerm(_ce, "ce"),
     "det": LossTerm(_generator_det, "det_g", opponent="detection"),
     "dis": LossTerm(_generator_dis, "dis_g", opponent="discriminative"),
+    "dice": LossTerm(_dice, "dice"),
 }
 OPPONENTS: dict[str, Opponent] = {
     "detection": Opponent(_det, "det_d"),

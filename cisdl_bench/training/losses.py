@@ -1,4 +1,4 @@
-"""The losses of the paper, section III-D, a function each: equations (8) to (16).
+"""The losses of the paper, section III-D, a function each: equations (8) to (16); soft Dice.
 
 Where the paper sums over positions h, w, these take the mean, as the release does: the weights
 of equation (8) are meant for that. Sums over the two masks, j in {a, b}, are sums.
@@ -10,6 +10,8 @@ from functools import reduce
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from cisdl_bench.models.networks.upsample import upsample
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
@@ -42,6 +44,41 @@ def spatial_cross_entropy(logits: Sequence[Tensor], targets: Sequence[Tensor]) -
         for logit, target in zip(logits, targets, strict=True)
     ]
     return torch.stack(losses).sum()
+
+
+def soft_dice(logits: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+    """Return 1 less the soft Dice coefficient of both masks, averaged over those with a region.
+
+    1 - (2 sum p m + 1) / (sum p + sum m + 1), p the probability and m the true share of each
+    position (Milletari et al., V-Net, 3DV 2016). A small region weighs as much as a large one,
+    where cross-entropy weighs positions. Logits are upsampled to twice their resolution, as they
+    are when they are scored, so that the border between positions counts. 0 where no mask has a
+    region.
+
+    Args:
+        logits: Logits of each mask, (N, 2, h, w), class 1 is 'tampered'; or (N, 1, h, w), the
+            logit of 'tampered' against 0.
+        masks: True masks, uint8 0 or 1, (N, H, W).
+
+    >>> sure = torch.full((1, 1, 2, 2), 30.0)
+    >>> whole = torch.ones(1, 4, 4, dtype=torch.uint8)
+    >>> [round(float(soft_dice([logit], [whole])), 4) for logit in (sure, -sure)]
+    [0.0, 0.9412]
+    >>> float(soft_dice([sure], [0 * whole]))
+    0.0
+    """
+    losses = []
+    for logit, mask in zip(logits, masks, strict=True):
+        classes = _two_classes(logit.float())
+        side = tuple(2 * n for n in logit.shape[-2:])
+        probability = upsample(classes[:, 1:] - classes[:, :1], side).sigmoid().squeeze(1)
+        share = functional.adaptive_avg_pool2d(mask.float().unsqueeze(1), side).squeeze(1)
+        both = (probability * share).sum(dim=(1, 2))
+        total = probability.sum(dim=(1, 2)) + share.sum(dim=(1, 2))
+        one = 1 - (2 * both + 1) / (total + 1)
+        losses.append(one[share.amax(dim=(1, 2)) > 0])
+    joined = torch.cat(losses)
+    return joined.mean() if len(joined) else joined.sum()
 
 
 def _two_classes(logits: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.feed import Part, feed
 from cisdl_bench.training.kinds import find_kinds
-from cisdl_bench.training.log import read_log
+from cisdl_bench.training.log import Log, read_log
 from cisdl_bench.training.run import train
 
 OF = small("dmac", batch=11, epochs=1)
@@ -121,3 +121,12 @@ def test_epochs_and_kinds_are_drawn_apart() -> None:
     first, second = (drawn.pairs[k:90:3] // 3 for k in (0, 1))
     assert sorted(first) == sorted(second)
     assert (first != second).any()
+
+
+def test_a_log_of_another_version_goes_on_in_our_columns(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text("step,old,loss\n1,a,0.5\n2,b,0.25\n3,c,0.1\n")
+    log = Log(path, ("step", "loss", "new"))
+    log.cut(2)
+    log.add({"step": 3, "loss": 0.2, "new": 7})
+    assert path.read_text() == "step,loss,new\n1,0.5,\n2,0.25,\n3,0.2,7\n"

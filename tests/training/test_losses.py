@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -81,3 +82,32 @@ def test_a_certain_answer_costs_no_infinity() -> None:
     sure = torch.full((2, 1, 1), 200.0)
     assert losses.generator_bce_loss(-sure).item() == pytest.approx(400)
     assert losses.discriminator_bce_loss(sure, -sure).item() == 0
+
+
+def test_soft_dice_is_that_of_the_masks_that_have_a_region() -> None:
+    numbers = np.random.default_rng(0)
+    logits = [torch.from_numpy(numbers.normal(size=(3, 2, 4, 4))) for _ in range(2)]
+    masks = [torch.from_numpy(numbers.integers(0, 2, (3, 16, 16), dtype=np.uint8)) for _ in "ab"]
+    masks[0][1] = 0
+    expected = []
+    for logit, mask in zip(logits, masks, strict=True):
+        difference = (logit[:, 1] - logit[:, 0]).numpy()
+        for one, true in zip(difference, mask.numpy(), strict=True):
+            if not true.any():
+                continue
+            share = true.reshape(8, 2, 8, 2).mean(axis=(1, 3))
+            at = np.linspace(0, 3, 8)  # align_corners: corners stay, straight lines between
+            rows = np.array([np.interp(at, range(4), column) for column in one.T]).T
+            fine = np.array([np.interp(at, range(4), row) for row in rows])
+            p = 1 / (1 + np.exp(-fine))
+            expected.append(1 - (2 * (p * share).sum() + 1) / (p.sum() + share.sum() + 1))
+    assert len(expected) == 5
+    assert float(losses.soft_dice(logits, masks)) == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_soft_dice_of_no_region_is_0_and_has_a_gradient() -> None:
+    logit = torch.zeros(2, 1, 2, 2, requires_grad=True)
+    loss = losses.soft_dice([logit], [torch.zeros(2, 4, 4, dtype=torch.uint8)])
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert torch.equal(logit.grad, torch.zeros_like(logit))
