@@ -216,7 +216,8 @@ class Job:
         spent = float(read_record(run / RECORD).get("seconds", 0)) if _step(run) else 0.0
         own, over = minutes * 60 - spent, False
         seconds = min(own, self.left())
-        if own > options.least and self.left() < self._least():
+        compiles = self.compile and start is None  # a short second stage would not earn it back
+        if own > options.least and self.left() < self._least(compiles):
             self.log.say(f"{name}: {self.left():.0f} s are too few to begin; run again")
         elif own > options.least and not self._is_complete(run):
             if _step(run):
@@ -258,11 +259,11 @@ class Job:
         self._finish(stage, run)
         return True
 
-    def _least(self) -> float:
+    def _least(self, compiles: bool) -> float:
         """Return the seconds that a run must have left to train: the first step may compile."""
         path = self.results / "measured.json"
-        compiles = path.exists() and self.compile
-        first = read_json(path, "rates")["first_step_seconds"] if compiles else 0.0
+        known = compiles and path.exists()
+        first = read_json(path, "rates")["first_step_seconds"] if known else 0.0
         return float(self.options.least + first)
 
     def _resume(self, experiment: Experiment, run: Path) -> InitialNetworks:
