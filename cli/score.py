@@ -10,6 +10,7 @@ import click
 from cisdl_bench.cli import options as shared
 from cisdl_bench.cli.progress import Bars
 from cisdl_bench.models.classical.registry import REFERENCES, untrained_methods
+from cisdl_bench.packaged import packaged_names
 from cisdl_bench.strict_json import json_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _HELP = f"""Score a network or another detector on generated sets, or on other people's pairs.
 
 MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
-file, module:factory of your own, a method that needs no training
+file, module:factory of your own, a network of the package after `fetch hed`
+({", ".join(packaged_names("checkpoints", ".safetensors"))}), a method that needs no training
 ({", ".join(untrained_methods())}),
 or one of {", ".join(REFERENCES)}.
 
@@ -27,6 +29,7 @@ or one of {", ".join(REFERENCES)}.
 Examples:
   cisdl-bench score model.pt
   cisdl-bench score sift-ransac --set rotation --set raw-easy
+  cisdl-bench score consensus-frozen --set combination
   cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
   cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
   cisdl-bench score DMAC-adv.pth --data release --set combination

@@ -17,11 +17,12 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.checkpoint import Run, finish, restore, save
+from cisdl_bench.training.describer import RememberingDetector
 from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.evaluation import Evaluate, evaluate_now
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.feed import Part, feed
-from cisdl_bench.training.frozen import RememberingDetector, freeze
+from cisdl_bench.training.frozen import freeze
 from cisdl_bench.training.initial_weights import InitialNetworks, make_networks, seed_step
 from cisdl_bench.training.interrupt import note_signals
 from cisdl_bench.training.kinds import Kinds, check_learnable

@@ -107,7 +107,7 @@ def test_a_step_on_maps_has_the_loss_of_the_whole_network(
         (torch.nn.functional.adaptive_avg_pool2d(pictures[f"{s}_mask"].float(), side) >= 0.5).long()
         for s in ("probe", "donor")
     ]
-    stage = HeadStage({"network": network}, head(), OPTIONS)
+    stage = HeadStage({"network": network}, head(losses={"ce": 1.0}), OPTIONS)
     losses = stage.step({"pairs": iter([batch])})
     expected = spatial_cross_entropy(logits, targets)
     torch.testing.assert_close(losses["loss"], expected.detach(), atol=2e-3, rtol=0)
