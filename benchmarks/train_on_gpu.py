@@ -158,7 +158,7 @@ class Job:
     def measure(self) -> None:
         """Measure scoring, and training's loader and step, once."""
         path, options = self.results / "measured.json", self.options
-        if path.exists() or not options.profile_seconds:
+        if path.exists() or not options.profile_seconds or self.left() < 4 * options.least:
             return
         experiment, precision = options.stages[0].experiment, options.precision
         network = make_networks(experiment, 0, None, None).networks["network"]
@@ -216,8 +216,9 @@ class Job:
         spent = float(read_record(run / RECORD).get("seconds", 0)) if _step(run) else 0.0
         own, over = minutes * 60 - spent, False
         seconds = min(own, self.left())
-        if own > options.least and self.left() < self._least():
-            self.log.say(f"{name}: {self.left():.0f} s are too few to begin; run again")
+        compiles = self.compile and start is None  # a short second stage would not earn it back
+        if own > options.least and self.left() < self._least(compiles):
+            self.log.say(f"{name}: {max(self.left(), 0):.0f} s are too few to begin; run again")
         elif own > options.least and not self._is_complete(run):
             if _step(run):
                 initial = self._resume(experiment, run)
@@ -258,11 +259,11 @@ class Job:
         self._finish(stage, run)
         return True
 
-    def _least(self) -> float:
+    def _least(self, compiles: bool) -> float:
         """Return the seconds that a run must have left to train: the first step may compile."""
         path = self.results / "measured.json"
-        compiles = path.exists() and self.compile
-        first = read_json(path, "rates")["first_step_seconds"] if compiles else 0.0
+        known = compiles and path.exists()
+        first = read_json(path, "rates")["first_step_seconds"] if known else 0.0
         return float(self.options.least + first)
 
     def _resume(self, experiment: Experiment, run: Path) -> InitialNetworks:
@@ -479,6 +480,13 @@ def parse_options() -> argparse.Namespace:
     stages = [_make_stage(options.experiment, options.dmac_minutes, options)]
     if options.adversarial:
         stages.append(_make_stage(options.adversarial, options.adv_minutes, options))
+    networks = {stage.experiment.network for stage in stages}
+    if len(networks) > 1:
+        parser.error(
+            f"stages of {' and '.join(sorted(networks))}: give --adversarial '' or another"
+        )
+    if any(stage.experiment.freeze for stage in stages):
+        parser.error("a head on frozen features needs no card: `cisdl-bench train` trains it")
     options.stages = stages
     return options
 

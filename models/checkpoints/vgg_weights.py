@@ -76,13 +76,15 @@ class WeightsKind:
     Attributes:
         title: What the weights are, in words: goes into checkpoints and records.
         keys: Names of weight and bias of each convolution in the file.
-        adapt: Turns the first convolution's weight and bias, float32, into one for BGR in 0 to 255
-            less ``BGR_MEAN``.
+        adapt: Turns the first convolution's weight, (out, in, rows, columns), and bias, float32,
+            into one for BGR in 0 to 255 less ``BGR_MEAN``.
+        rows_first: Whether kernels are (rows, columns, in, out), as Keras has them.
     """
 
     title: str
     keys: Keys
     adapt: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    rows_first: bool = False
 
 
 def adapt_torchvision(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,6 +131,7 @@ KINDS: dict[str, WeightsKind] = {
         "photographs)",
         tuple((f"{_hed_layer(name)}/0", f"{_hed_layer(name)}/1") for name in NAMES),
         adapt_hed,
+        rows_first=True,
     ),
 }
 _HALF_KEYS = tuple((f"{name}.weight", f"{name}.bias") for name in NAMES)
@@ -158,7 +161,7 @@ def read_convolutions(path: Path) -> Convolutions:
             path, f"the convolutions of {' or '.join(KINDS)}", f"the key {first!r:.99}", _GIVE
         )
     kind = KINDS[name]
-    state = _take(content, kind.keys, path)
+    state = _take(content, kind.keys, path, kind.rows_first)
     first = NAMES[0]
     state[f"{first}.weight"], state[f"{first}.bias"] = kind.adapt(
         state[f"{first}.weight"], state[f"{first}.bias"]
@@ -248,26 +251,33 @@ def _read_content(path: Path) -> tuple[Mapping[str, Any], About | None]:
     return state, about
 
 
-def _take(content: Mapping[str, Any], keys: Keys, path: Path) -> dict[str, Tensor]:
+def _take(
+    content: Mapping[str, Any], keys: Keys, path: Path, rows_first: bool = False
+) -> dict[str, Tensor]:
     """Return the convolutions by our names, each of VGG-16's shape, in float32."""
     state: dict[str, Tensor] = {}
     channels = [3, *(count for block in BLOCKS for count in block)]
     for number, (name, pair) in enumerate(zip(NAMES, keys, strict=True)):
         before, after = channels[number : number + 2]
-        shapes = {"weight": (after, before, 3, 3), "bias": (after,)}
+        kernel = (3, 3, before, after) if rows_first else (after, before, 3, 3)
+        shapes = {"weight": kernel, "bias": (after,)}
         for key, (part, shape) in zip(pair, shapes.items(), strict=True):
             where = f"{path}: {key}"
             if key not in content:
                 raise ModelError.expected(where, f"{name} of VGG-16", "none", _GIVE)
-            state[f"{name}.{part}"] = check_tensor(content[key], torch.empty(shape), where, _GIVE)
+            value = check_tensor(content[key], torch.empty(shape), where, _GIVE)
+            if rows_first and part == "weight":
+                value = value.permute(3, 2, 0, 1).contiguous()
+            state[f"{name}.{part}"] = value
     return state
 
 
 def _read_hdf5(path: Path) -> dict[str, Tensor]:
-    """Return the datasets of HED's convolutions that a Keras 3 file has."""
+    """Return the datasets of an HDF5 file that are a convolution's of any kind."""
+    known = (key for kind in KINDS.values() for pair in kind.keys for key in pair)
     try:
         with h5py.File(path, "r") as file:
-            keys = [key for pair in KINDS["HED"].keys for key in pair if key in file]
+            keys = [key for key in known if key in file]
             return {key: torch.from_numpy(_read_dataset(file, key, path)) for key in keys}
     except ModelError:
         raise
@@ -277,7 +287,7 @@ def _read_hdf5(path: Path) -> dict[str, Tensor]:
 
 
 def _read_dataset(file: h5py.File, key: str, path: Path) -> np.ndarray:
-    """Return numbers that lie in the file itself; kernels come out as (out, in, rows, columns)."""
+    """Return numbers that lie in the file itself."""
     parts = key.split("/")
     links = [file.get("/".join(parts[:n]), getlink=True) for n in range(1, len(parts) + 1)]
     dataset = file[key]
@@ -289,5 +299,4 @@ def _read_dataset(file: h5py.File, key: str, path: Path) -> np.ndarray:
     if dataset.dtype.kind != "f" or not dataset.shape or dataset.nbytes > _MOST_BYTES:
         got = f"{dataset.dtype} {dataset.shape}"
         raise ModelError.expected(f"{path}: {key}", "a weight of VGG-16", got, _GIVE)
-    values = np.asarray(dataset[()], dtype=np.float32)
-    return np.ascontiguousarray(values.transpose(3, 2, 0, 1) if values.ndim == 4 else values)
+    return np.asarray(dataset[()], dtype=np.float32)

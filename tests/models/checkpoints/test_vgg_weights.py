@@ -195,6 +195,19 @@ def test_numbers_that_float16_cannot_hold_are_refused(vgg: Path, tmp_path: Path)
     assert not (tmp_path / "half.safetensors").exists()
 
 
+def test_another_kind_of_hdf5_is_one_entry(hed: Path, tmp_path: Path, monkeypatch) -> None:
+    keys = tuple((f"all/{name}/w", f"all/{name}/b") for name in NAMES)
+    exact = read_convolutions(hed).state
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        for name, (weight, bias) in zip(NAMES, keys, strict=True):
+            file[weight], file[bias] = exact[f"{name}.weight"], exact[f"{name}.bias"]
+    kind = WeightsKind("made up", keys, lambda weight, bias: (weight, bias))
+    monkeypatch.setitem(vgg_weights.KINDS, "made-up", kind)
+    read = read_convolutions(tmp_path / "other.h5")
+    assert read.kind == "made-up"
+    assert all(torch.equal(read.state[name], value) for name, value in exact.items())
+
+
 def test_another_kind_is_one_entry(vgg: Path, tmp_path: Path, monkeypatch) -> None:
     state = torch.load(vgg, weights_only=True)
     keys = tuple((f"{name}/w", f"{name}/b") for name in NAMES)
