@@ -1,5 +1,6 @@
 """Frozen features: maps computed once give what pictures give, are kept, and are not believed."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.quick import quick_scores
 from cisdl_bench.store.torch_view import PairDataset
 from cisdl_bench.training import frozen as module
+from cisdl_bench.training.describer import RememberingDetector
 from cisdl_bench.training.epoch_order import Draw
 from cisdl_bench.training.experiments import check_experiment, load_experiment
 from cisdl_bench.training.feed import augment
@@ -96,7 +98,11 @@ def test_a_step_on_maps_has_the_loss_of_the_whole_network(
     dataset = PairDataset([pairs64])
     frozen = freeze(network, dataset, tmp_path, OPTIONS, Heard())
     assert frozen is not None
-    batch, pictures = frozen.__getitems__(range(6)), dataset.__getitems__(range(6))
+    foreground = range(0, 18, 3)  # their two masks differ
+    batch, pictures = frozen.__getitems__(foreground), dataset.__getitems__(foreground)
+    with torch.no_grad():  # so that it matters which logits meet which mask
+        for branch in network.aspp.branches:
+            branch[-1].weight *= 50
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with torch.no_grad():
         network.train()
@@ -110,7 +116,9 @@ def test_a_step_on_maps_has_the_loss_of_the_whole_network(
     stage = HeadStage({"network": network}, head(losses={"ce": 1.0}), OPTIONS)
     losses = stage.step({"pairs": iter([batch])})
     expected = spatial_cross_entropy(logits, targets)
-    torch.testing.assert_close(losses["loss"], expected.detach(), atol=2e-3, rtol=0)
+    torch.testing.assert_close(losses["loss"], expected.detach(), atol=0, rtol=1e-3)
+    changed = spatial_cross_entropy(logits[::-1], targets)
+    assert abs(float(changed / expected) - 1) > 3e-3
     moved = {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
     assert moved
     assert all(name.startswith("aspp.") for name in moved)
@@ -221,6 +229,9 @@ def test_a_run_learns_its_head_alone_and_resumes_bit_for_bit(pairs64: Path, tmp_
     )
     for name, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[name]), name
+    state, steps = torch.load(whole / "state.torch"), record["steps"]
+    rate = 1e-3 * (1 + math.cos(math.pi * (steps - 1) / steps)) / 2  # of the last step
+    assert state["optimizers"]["head"]["param_groups"][0]["lr"] == pytest.approx(rate)
     torch.manual_seed(0)
     begun = train(
         replace(experiment, epochs=1, batch=33), [pairs64], tmp_path / "short", OPTIONS, Heard()
@@ -246,6 +257,24 @@ def test_the_growth_curve_is_of_the_whole_network(pairs64: Path, tmp_path: Path)
     (again,) = quick_scores(network, [pairs64], 6, ScoreOptions())
     assert len(scored) == 2
     assert again["iou"] == scored[-1]
+
+
+def test_pictures_are_described_once_however_often_they_are_scored(
+    network: torch.nn.Module, pairs64: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, described = PairDataset([pairs64]), []
+    first, second = (dataset.__getitems__(numbers) for numbers in ([0, 1], [2, 3]))
+    with torch.inference_mode():
+        expected = [network.detect(batch["probe"], batch["donor"]) for batch in (first, second)]
+        describe = network.describe
+        monkeypatch.setattr(network, "describe", lambda x: described.append(len(x)) or describe(x))
+        detector = RememberingDetector(network)
+        for _ in range(3):
+            for batch, answer in zip((first, second), expected, strict=True):
+                again = detector.detect(batch["probe"], batch["donor"])
+                assert torch.equal(again.probe, answer.probe)
+                assert torch.equal(again.donor, answer.donor)
+    assert described == [4, 4]
 
 
 def test_what_cannot_be_frozen_is_refused(pairs64: Path, tmp_path: Path) -> None:
