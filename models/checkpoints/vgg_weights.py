@@ -127,8 +127,8 @@ KINDS: dict[str, WeightsKind] = {
         adapt_torchvision,
     ),
     "HED": WeightsKind(
-        "HED's weights (VGG-16 from ImageNet, fine-tuned on the edges of BSDS500's training "
-        "photographs)",
+        "HED's weights (VGG-16 from ImageNet, fine-tuned on the edges of BSDS500's training and "
+        "validation photographs)",
         tuple((f"{_hed_layer(name)}/0", f"{_hed_layer(name)}/1") for name in NAMES),
         adapt_hed,
         rows_first=True,

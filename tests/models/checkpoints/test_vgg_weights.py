@@ -90,7 +90,7 @@ def test_heds_file_gives_heds_features(hed: Path) -> None:
     with h5py.File(hed) as file:
         assert np.array_equal(last.transpose(2, 3, 1, 0), file["block5/layers/conv2d_2/vars/0"])
     assert read.kind == "HED"
-    assert "BSDS500's training photographs" in read.origin
+    assert "BSDS500's training and validation photographs" in read.origin
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".pt"])
