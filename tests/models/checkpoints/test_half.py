@@ -27,8 +27,6 @@ def test_a_weight_beyond_float16_is_refused(tmp_path: Path) -> None:
     network = build("dmac", configuration={"width": 0.125})
     with torch.no_grad():
         network.features.conv1_1.weight[0, 0, 0, 0] = 1e5
-    with pytest.raises(
-        ModelError, match=r"conv1_1.weight: expected numbers of float16, got 100000"
-    ):
+    with pytest.raises(ModelError, match=r"conv1_1.weight: expected .* float16, got 100000"):
         save_checkpoint(tmp_path / "half.pt", network, {}, half=True)
     assert not (tmp_path / "half.pt").exists()
