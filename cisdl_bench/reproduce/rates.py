@@ -18,8 +18,8 @@ from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.options import ScoreOptions, inference
 from cisdl_bench.store.atomic import read_json, write_json
 from cisdl_bench.store.torch_view import Batch
+from cisdl_bench.training.describer import Describer
 from cisdl_bench.training.experiments import Experiment
-from cisdl_bench.training.frozen import Describer
 from cisdl_bench.training.initial_weights import make_networks
 from cisdl_bench.training.loss_terms import find_opponents
 from cisdl_bench.training.options import TrainOptions

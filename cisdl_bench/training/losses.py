@@ -70,7 +70,7 @@ def soft_dice(logits: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
     losses = []
     for logit, mask in zip(logits, masks, strict=True):
         classes = _two_classes(logit.float())
-        side = tuple(2 * n for n in logit.shape[-2:])
+        side = 2 * logit.shape[-2], 2 * logit.shape[-1]
         probability = upsample(classes[:, 1:] - classes[:, :1], side).sigmoid().squeeze(1)
         share = functional.adaptive_avg_pool2d(mask.float().unsqueeze(1), side).squeeze(1)
         both = (probability * share).sum(dim=(1, 2))

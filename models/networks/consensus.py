@@ -150,8 +150,10 @@ class Consensus(nn.Module):
         for similarity in (*similarities[:2], coarse):
             for of_side, agreement in zip(maps, find_agreement(similarity, h, w), strict=True):
                 of_side.append(agreement)
-        both = torch.cat([torch.cat(of_side, dim=1) for of_side in maps]).unflatten(2, (h, w))
-        return torch.cat((both, torch.cat((probe[-1], donor[-1]))), dim=1)
+        both = torch.cat([torch.cat(of_side, dim=1) for of_side in maps])
+        return torch.cat(
+            (both.reshape(*both.shape[:2], h, w), torch.cat((probe[-1], donor[-1]))), dim=1
+        )
 
     @staticmethod
     def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -200,7 +202,7 @@ def _compare_with_itself(descriptors: Tensor) -> Tensor:
     maps = _summarise(compare_phases(alone, alone), (total + opposite(total)) / 2)
     largest = 1 + TOP  # of each position with itself: 1
     kept = torch.cat((maps[:, :largest], maps[:, largest + 1 :]), dim=1)
-    return kept.unflatten(2, alone.shape[-2:])
+    return kept.reshape(*kept.shape[:2], *alone.shape[-2:])
 
 
 def _summarise(similarity: Tensor, totals: Tensor) -> Tensor:

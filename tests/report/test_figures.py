@@ -180,6 +180,14 @@ def test_growth_shows_negative_mcc(tmp_path: Path) -> None:
         assert axis.get_ylim()[0] < y == float(values.get(metric, "0.5"))
 
 
+def test_growth_tells_two_families_of_one_difficulty_apart(tmp_path: Path) -> None:
+    lines = [f"{k},{24 * k},{name}-easy,0.5" for k in (1, 2) for name in ("combination", "raw")]
+    (tmp_path / "evaluation.csv").write_text("\n".join(["step,pairs,set,iou", *lines, ""]))
+    first, second = draw_growth([tmp_path]).axes[0].lines
+    assert first.get_color() == second.get_color()
+    assert first.get_marker() != second.get_marker()
+
+
 def test_growth_of_a_run_that_is_older_than_a_metric_lacks_its_curve(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.csv"
     path.write_text("set,pairs,iou\ncombination-easy,100,0.1\n")

@@ -15,6 +15,9 @@ from cisdl_bench.training.record import EVALUATION
 #: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
 COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
 
+#: Of the families of sets, such as Combination and Raw.
+MARKERS = (".", "^", "s", "x")
+
 
 def draw_growth(runs: Sequence[Path], published_methods: Sequence[str] = ()) -> Any:
     """Return a matplotlib figure: the headline metrics against pairs seen, a curve a set and run.
@@ -31,15 +34,19 @@ def draw_growth(runs: Sequence[Path], published_methods: Sequence[str] = ()) -> 
     figure, grid = new_figure(1 + 3 * len(metrics), 3.4, 1, len(metrics))
     axes = grid[0]
     for run, style in zip(runs, STYLES * len(runs), strict=False):
-        for name, lines in _read_sets(run).items():
+        sets = _read_sets(run)
+        families = list(dict.fromkeys(name.rpartition("-")[0] for name in sets))
+        for name, lines in sets.items():
+            family, _, difficulty = name.rpartition("-")
+            marker = MARKERS[families.index(family) % len(MARKERS)]
             label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
-            colour = COLOURS.get(name.rpartition("-")[2])
+            colour = COLOURS.get(difficulty)
             for axis, metric in zip(axes, metrics, strict=True):
                 if metric not in lines[0]:  # the run is older than the metric
                     continue
                 x = [float(line["pairs"]) for line in lines]
                 y = [float(line[metric]) for line in lines]
-                axis.plot(x, y, style, color=colour, label=label, marker=".", linewidth=1.5)
+                axis.plot(x, y, style, color=colour, label=label, marker=marker, linewidth=1.5)
     for method, style in zip(published_methods, STYLES * len(published_methods), strict=False):
         _draw_published(axes, method, style)
     for axis, metric in zip(axes, metrics, strict=True):
