@@ -556,6 +556,8 @@ def main() -> None:
         except Exception:
             log.say(traceback.format_exc())
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):  # the end takes seconds
+                signal.signal(number, signal.SIG_IGN)
             for end in (job.report, job.pack_results):
                 try:
                     end()

@@ -38,6 +38,8 @@ def out(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = read_pieces(folder / "out", "dmac.state")
     assert state is not None
     assert state.number >= 10
+    (folder / "second").mkdir()  # the same sets, which would come out the same
+    (folder / "first" / "data").rename(folder / "second" / "data")
     times = ("--dmac-minutes", "0", "--adv-minutes", "0.02")
     with start(folder / "out", folder / "second", coco, *times) as finished:
         lines = finished.communicate()[0].splitlines()
