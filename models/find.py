@@ -88,7 +88,8 @@ def _unknown_error(text: str) -> ModelError:
     """Return the error for what is no file and no name, with similar names."""
     networks = [name for name, spec in NETWORKS.items() if spec.finds_masks]
     word = text.casefold()
-    if any(word == name or word.startswith((f"{name}-", f"{name}_")) for name in networks):
+    of_network = any(word == name or word.startswith((f"{name}-", f"{name}_")) for name in networks)
+    if of_network and not get_close_matches(word, SHIPPED, n=1, cutoff=0.8):
         return ModelError(
             f"{text}: expected a network's checkpoint, got a name alone: a network needs weights. "
             "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "

@@ -103,6 +103,11 @@ def test_a_shipped_name_is_a_detector(folder: Path, monkeypatch: pytest.MonkeyPa
     assert detector.about["architecture"] == "dmac-unit"
     with pytest.raises(ModelError, match="Did you mean mine"):
         find_detector("mine2")
+    monkeypatch.setattr(find, "SHIPPED", ["consensus-frozen"])
+    with pytest.raises(ModelError, match="Did you mean consensus-frozen"):
+        find_detector("consensus-frosen")
+    with pytest.raises(ModelError, match="a network needs weights"):
+        find_detector("consensus")
 
 
 def test_shipped_networks_are_used_where_their_features_are_at_hand(
