@@ -2,7 +2,7 @@
 
     cisdl-bench fetch hed
     python benchmarks/learn.py OUT --coco DIR --hed hed [--pairs 9000] [--test-pairs 150]
-                               [--epochs 6] [--experiments consensus-frozen,dmac-unit-frozen]
+                               [--epochs 8] [--experiments consensus-frozen,dmac-unit-frozen]
 
 Training sets come from DIR's train pictures, a thousand and some pairs a seed; test sets
 (Combination and Raw) from its validation pictures, those of the growth curve with another seed than
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--hed", type=Path, default=Path("hed"))
     parser.add_argument("--pairs", type=int, default=2 * PART)
     parser.add_argument("--test-pairs", type=int, default=150)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--experiments", default="consensus-frozen,dmac-unit-frozen")
     parser.add_argument("--precision", default="bf16")
     options = parser.parse_args()
@@ -54,11 +54,11 @@ def main() -> None:
         for word in ("--evaluate-on", out / "watched" / f"combination-{name}")
     ]
     for name in options.experiments.split(","):
-        steps = options.pairs * options.epochs // 24
+        every = max(1, options.pairs * options.epochs // 24 // 12)
         run(
             *("train", name, *data, "--init", options.hed, "-o", out / "training" / name),
             *("--maps", out / "maps", "--epochs", options.epochs, "--precision", options.precision),
-            *(*watched, "--evaluate-pairs", options.test_pairs, "--evaluate-every", steps // 12),
+            *(*watched, "--evaluate-pairs", options.test_pairs, "--evaluate-every", every),
         )
         run("plot", "growth", out / "training" / name, "-o", out / f"{name}.png")
         checkpoint = out / "training" / name / f"{name}.pt"
