@@ -35,12 +35,7 @@ from cisdl_bench.strict_json import json_text
     metavar="FILE.csv",
     help="Build a set again from the table that `info --parameters` wrote.",
 )
-@click.option(
-    "--coco",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="COCO folder. Default: the variable CISDL_COCO, else built-in pictures.",
-)
+@shared.coco
 @shared.out("DIR", "Where the sets are written.", default=Path("cisdl-data"))
 @click.option("--pairs", type=click.IntRange(min=1), help="Pairs of each set. Default: the set's.")
 @click.option(

@@ -30,6 +30,22 @@ jobs = click.option(
     "process may use.",
 )
 
+seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+precision = click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="bf16: autocast; weights and losses stay float32.",
+)
+compiled = click.option("--compile", "compile", is_flag=True, help="Compile the networks first.")
+coco = click.option(
+    "--coco",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="COCO folder. Default: the variable CISDL_COCO, else built-in pictures.",
+)
+
 canvas = click.option(
     "--size",
     type=click.IntRange(min=32),

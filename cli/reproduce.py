@@ -50,12 +50,7 @@ def _split_models(
 @click.command(help=_HELP)
 @click.argument("target")
 @shared.out("DIR", "Where everything goes.", default=Path("cisdl-reproduce"))
-@click.option(
-    "--coco",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="COCO folder. Default: the variable CISDL_COCO, else built-in pictures.",
-)
+@shared.coco
 @click.option(
     "--rows",
     multiple=True,
@@ -101,16 +96,10 @@ def _split_models(
     metavar="N",
     help="Training pairs instead of the paper's number.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@shared.seed
 @shared.device
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Of training and scoring.",
-)
-@click.option("--compile", "compile", is_flag=True, help="Compile networks first.")
+@shared.precision
+@shared.compiled
 @shared.jobs
 @click.option("--dry-run", is_flag=True, help="Say what is done, what is left, hours and GB.")
 @click.pass_obj

@@ -70,16 +70,10 @@ OUT = Path("cisdl-training")
 @click.option(
     "--batch-size", type=click.IntRange(min=1), metavar="N", help="Instead of the experiment's."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@shared.seed
 @shared.device
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="bf16: autocast; weights and losses stay float32.",
-)
-@click.option("--compile", "compile", is_flag=True, help="Compile the networks first.")
+@shared.precision
+@shared.compiled
 @click.option(
     "--pieces",
     type=click.IntRange(min=1),

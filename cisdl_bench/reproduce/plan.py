@@ -38,13 +38,13 @@ class Plan:
     Attributes:
         target: Table or figure.
         rows: Chosen rows by name.
-        subjects: What each row is measured on.
+        subjects: Experiment, detector or checkpoint that each row is measured on, by row.
         sets: Names of the sets, or of the list, that rows are measured on.
         out: Folder that everything goes to.
-        settings: What decides the numbers.
+        settings: Pairs, seed, photographs and initial weights, which decide the numbers.
         steps: Steps in order, the table left out.
-        lacking: What must be given before the steps can run, one sentence each.
-        departures: How the run departs from the paper's protocol, for captions.
+        lacking: Sentences, one for each file or option that must be given before the steps run.
+        departures: Sentences for captions, one for each departure from the paper's protocol.
     """
 
     target: Target
@@ -85,7 +85,7 @@ def make_plan(
         target: Table or figure.
         rows: Chosen rows by name.
         out: Folder that everything goes to.
-        choices: What the user chose beside the target.
+        choices: Options of the command, such as pairs, device and initial weights.
         progress: Receives progress updates and messages.
 
     Raises:

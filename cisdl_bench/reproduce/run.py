@@ -36,7 +36,7 @@ class Stage:
     Attributes:
         step: The step.
         done: Whether nothing is left of it.
-        cost: What is left of it.
+        cost: Seconds and bytes that the rest of the step takes.
     """
 
     step: Step
@@ -58,7 +58,7 @@ def show_plan(plan: Plan, choices: Choices, stages: list[Stage]) -> Iterator[str
 
     Args:
         plan: Reproduction.
-        choices: What the user chose beside the target.
+        choices: Options of the command, such as pairs, device and initial weights.
         stages: Steps as they stand.
     """
     of_all = f"{len(plan.rows)} of {len(plan.target.rows)} rows"

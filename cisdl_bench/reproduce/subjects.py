@@ -84,7 +84,7 @@ def order_experiments(
     """Return the experiments to be trained, each after the one that it builds on.
 
     Args:
-        subjects: What each row is measured on.
+        subjects: Experiment, detector or checkpoint that each row is measured on, by row.
         models: Files that a user gave: what builds on one of these is trained from it.
 
     Raises:

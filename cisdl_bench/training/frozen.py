@@ -157,10 +157,17 @@ class _Maps:
         return [_name_part(self._place, k) for k in range(len(self._record["parts"]))]
 
     def complete(self, received: Callable[[], bool], late: Callable[[], bool]) -> bool:
-        """Compute the maps that are missing; return whether all are there."""
+        """Compute the maps that are missing; return whether all are there.
+
+        Raises:
+            RunError: There are more than pairs, or a map is beyond half precision.
+        """
         total, done = len(self._dataset), sum(part["pairs"] for part in self._record["parts"])
         if done == total:
             return True
+        if done > total:
+            where = self._place / _RECORD
+            raise RunError.expected(where, f"maps of {total:,} pairs", f"{done:,}", _AGAIN)
         self._progress.start("pairs", total, done, f"maps of {self._dataset.sets[0].name}")
         try:
             while done < total:
@@ -252,11 +259,11 @@ def _read_record(place: Path, request: dict[str, Any]) -> Any:
     if record["format"] != _FORMAT or record["request"] != request:
         raise RunError.expected(path, "the maps of this run", "other ones", _AGAIN)
     for number, part in enumerate(record["parts"]):
-        sha256 = "no such file"
+        file, sha256 = _name_part(place, number), "no such file"
         with suppress(OSError):
-            sha256 = hash_file(_name_part(place, number))
+            sha256 = hash_file(file)
         if sha256 != part["sha256"]:
-            raise RunError.expected(
-                _name_part(place, number), f"SHA-256 {part['sha256']}", sha256, _AGAIN
-            )
+            raise RunError.expected(file, f"SHA-256 {part['sha256']}", sha256, _AGAIN)
+        if len(np.load(file, mmap_mode="r")) != part["pairs"]:
+            raise RunError.expected(path, f"the number of pairs in {file}", part["pairs"], _AGAIN)
     return record

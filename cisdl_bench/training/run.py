@@ -113,6 +113,8 @@ def train(
         notes = list(dict.fromkeys(n for pairs in dataset.sets for n in pairs.facts["notes"]))
         if left_out:
             notes.append(f"{left_out:,} of {len(dataset):,} pairs left out: no label or true mask")
+        if experiment.freeze and initial.identity.startswith("He "):
+            notes.append("the frozen features are random numbers; give VGG-16's or HED's by --init")
         record = {**record, "notes": notes, "initial_weights": initial.origin}
         with float32_rule(options.precision == "fp32", benchmark=True):
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)

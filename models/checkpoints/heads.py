@@ -19,7 +19,7 @@ from cisdl_bench.models.checkpoints.checkpoint import (
     round_to_half,
 )
 from cisdl_bench.models.checkpoints.content import FeaturesRecord, read_content
-from cisdl_bench.models.checkpoints.vgg_weights import Convolutions, load_vgg, read_convolutions
+from cisdl_bench.models.checkpoints.vgg_weights import Convolutions, load_vgg
 from cisdl_bench.store.atomic import write_whole
 
 #: Folders that `cisdl-bench fetch` makes, by the kind of the weights in them.
@@ -107,12 +107,11 @@ def add_features(network: nn.Module, record: FeaturesRecord, where: Path) -> dic
             "none",
             f"Run `cisdl-bench fetch {folder}`, or name them in the variable {VARIABLE}",
         )
-    identity = read_convolutions(path).identity
+    identity = load_vgg(network, path).identity
     if identity != record["identity"]:
         raise ModelError.expected(
             path, record["identity"], identity, f"Give the file of `cisdl-bench fetch {folder}`"
         )
-    load_vgg(network, path)
     return {
         name: value for name, value in network.state_dict().items() if name.startswith(_FEATURES)
     }

@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.correlation import (
     TOP,
     opposite,
     strongest_translations,
     translation_totals,
 )
-from cisdl_bench.models.networks.dmac import Dmac
+from cisdl_bench.models.networks.matching import MatchingNetwork
 from cisdl_bench.models.networks.vgg import AtrousFeatures, Prepare
 
 #: Which of a position's similarities are kept, the largest is 1.
@@ -71,7 +70,7 @@ class ResidualHead(nn.Module):
         return logits
 
 
-class Consensus(nn.Module):
+class Consensus(MatchingNetwork):
     """A residual head on similarities and on their agreement with their neighbours.
 
     Args:
@@ -79,7 +78,7 @@ class Consensus(nn.Module):
     """
 
     architecture = "consensus"
-    #: Raised when ``describe`` or ``compare`` give other numbers: maps that are kept are void.
+    head_name = "residual"
     maps_version = 1
 
     def __init__(self, width: float = 1.0) -> None:
@@ -87,21 +86,7 @@ class Consensus(nn.Module):
         self.configuration = {} if width == 1 else {"width": width}
         self.prepare = Prepare()
         self.features = AtrousFeatures(width)
-        self.head = ResidualHead(MAPS)
-
-    def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of both masks at 1/8 of the resolution; class 1 is 'tampered'.
-
-        Args:
-            probe: Probe pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
-            donor: Donor pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
-
-        Returns:
-            Logits of the probe and of the donor, (N, 2, H/8, W/8), rounded up.
-        """
-        both = self.describe(torch.cat((probe, donor)))
-        n = len(probe)
-        return self.match([level[:n] for level in both], [level[n:] for level in both])
+        self.residual = ResidualHead(MAPS)
 
     def describe(self, pictures: Tensor) -> list[Tensor]:
         """Return four levels of descriptors of unit length.
@@ -123,12 +108,6 @@ class Consensus(nn.Module):
         levels = (stacks, phases, [fourth], [fifth])
         descriptors = [_scale_to_unit(torch.stack(level, dim=1)) for level in levels]
         return [*descriptors, torch.cat([_compare_with_itself(x) for x in descriptors], dim=1)]
-
-    def match(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the logits of both masks from the descriptors."""
-        logits: Tensor = self.head(self.compare(probe, donor))
-        first, second = logits.chunk(2)
-        return first, second
 
     def compare(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> Tensor:
         """Return the maps of both pictures, float32, (2 N, ``MAPS``, h, w), the probes' first.
@@ -154,16 +133,6 @@ class Consensus(nn.Module):
         return torch.cat(
             (both.reshape(*both.shape[:2], h, w), torch.cat((probe[-1], donor[-1]))), dim=1
         )
-
-    @staticmethod
-    def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:
-        """Return a mask's probabilities (N, H, W) from its logits, see ``Dmac``."""
-        return Dmac.probability(logits, size)
-
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
-        """Return both masks' probabilities at the pictures' own size."""
-        size = probe.shape[-2:]
-        return Detection(*(self.probability(logits, size) for logits in self(probe, donor)))
 
 
 def _reach(level: Tensor, height: int, width: int) -> Tensor:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.correlation import MAPS, correlate
-from cisdl_bench.models.networks.upsample import upsample
+from cisdl_bench.models.networks.matching import MatchingNetwork
 from cisdl_bench.models.networks.vgg import AtrousFeatures, Prepare
 
 RATES = (6, 12, 18, 24)
@@ -47,7 +46,7 @@ class Aspp(nn.Module):
         return total
 
 
-class Dmac(nn.Module):
+class Dmac(MatchingNetwork):
     """DMAC: 14,920,520 trainable parameters.
 
     Args:
@@ -58,7 +57,7 @@ class Dmac(nn.Module):
     """
 
     architecture = "dmac"
-    #: Raised when ``describe`` or ``compare`` give other numbers: maps that are kept are void.
+    head_name = "aspp"
     maps_version = 1
 
     def __init__(self, width: float = 1.0) -> None:
@@ -68,32 +67,10 @@ class Dmac(nn.Module):
         self.features = AtrousFeatures(width)
         self.aspp = Aspp(3 * 2 * MAPS)
 
-    def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of both masks at 1/8 of the resolution; class 1 is 'tampered'.
-
-        Args:
-            probe: Probe pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
-            donor: Donor pictures, RGB, 0 to 255, uint8 or float, (N, 3, H, W).
-
-        Returns:
-            Logits of the probe and of the donor, float32, (N, 2, H/8, W/8), rounded up.
-        """
-        both = self.describe(torch.cat((probe, donor)))
-        n = len(probe)
-        return self.match([level[:n] for level in both], [level[n:] for level in both])
-
     def describe(self, pictures: Tensor) -> Sequence[Tensor]:
         """Return F3, F4 and F5 of pictures: Algorithm 1, lines 1 and 2."""
         levels: tuple[Tensor, ...] = self.features(self.prepare(pictures))
         return levels
-
-    def match(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the logits of both masks from the features: Algorithm 1 from line 3, and ASPP."""
-        # In one batch, so that both pictures have the statistics that inference has; the release
-        # normalises each apart while training (README, Train).
-        logits: Tensor = self.head(self.compare(probe, donor))
-        first, second = logits.chunk(2)
-        return first, second
 
     def compare(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> Tensor:
         """Return the correlation maps of the features: Algorithm 1 from line 3.
@@ -105,22 +82,3 @@ class Dmac(nn.Module):
         of_probe = torch.cat([maps for c in levels for maps in (c.ab, c.aa)], dim=1)
         of_donor = torch.cat([maps for c in levels for maps in (c.ba, c.bb)], dim=1)
         return torch.cat((of_probe, of_donor))
-
-    @property
-    def head(self) -> nn.Module:
-        """The part that learns where the features are frozen: from correlation maps to logits."""
-        return self.aspp
-
-    @staticmethod
-    def probability(logits: Tensor, size: tuple[int, ...]) -> Tensor:
-        """Return a mask's probabilities (N, H, W) from its logits.
-
-        Softmax over two classes is the sigmoid of their difference; the logits are upsampled,
-        as in the release.
-        """
-        return upsample(logits[:, 1:] - logits[:, :1], size).sigmoid().squeeze(1)
-
-    def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
-        """Return both masks' probabilities at the pictures' own size."""
-        size = probe.shape[-2:]
-        return Detection(*(self.probability(logits, size) for logits in self(probe, donor)))

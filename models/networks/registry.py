@@ -35,8 +35,7 @@ class NetworkSpec:
         vgg_blocks: Whether its ``features`` take VGG-16's convolutions.
         with_detection: Network that holds it together with its detection network; empty where
             there is none, so that it cannot be trained adversarially.
-        freezable: Whether its features can be frozen: it has ``describe``, ``compare``, ``head``
-            and ``maps_version``, as ``Dmac`` has.
+        freezable: Whether its features can be frozen: it is a ``MatchingNetwork``.
     """
 
     path: str

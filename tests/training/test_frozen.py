@@ -1,6 +1,8 @@
 """Frozen features: maps computed once give what pictures give, are kept, and are not believed."""
 
+import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +171,7 @@ def test_minutes_that_are_over_keep_what_is_done(
     assert len(list((out / "maps").rglob("*.npy"))) == 1
     record = train(head(), [pairs64], out, OPTIONS, ears)
     assert record["complete"]
+    assert any("random numbers" in note for note in record["notes"])
 
 
 def test_other_weights_pictures_or_precision_have_maps_of_their_own(
@@ -200,6 +203,18 @@ def test_broken_maps_are_refused(
     path.unlink()
     with pytest.raises(RunError, match="no such file"):
         freeze(network, dataset, tmp_path, OPTIONS, Heard())
+    freeze(network, dataset, tmp_path / "whole", OPTIONS, Heard())
+    (record,) = (tmp_path / "whole").glob("*/maps.json")
+    text = record.read_text()
+    record.write_text(text.replace('"pairs": 8\n', '"pairs": 7\n', 1))
+    with pytest.raises(RunError, match=r"maps\.json.*Remove the folder"):
+        freeze(network, dataset, tmp_path / "whole", OPTIONS, Heard())
+    content = json.loads(text)
+    content["parts"].append(content["parts"][0])
+    record.write_text(json.dumps(content))
+    shutil.copy(record.parent / "maps-00000.npy", record.parent / "maps-00005.npy")
+    with pytest.raises(RunError, match=r"maps of 33 pairs, got 41"):
+        freeze(network, dataset, tmp_path / "whole", OPTIONS, Heard())
     (place / "maps.json").write_text('{"format": "cisdl-bench maps", "request": {}, "parts": 3}')
     with pytest.raises(RunError, match=r"maps\.json.*Remove the folder"):
         freeze(network, dataset, tmp_path, OPTIONS, Heard())
