@@ -82,8 +82,8 @@ def generate(
       cisdl-bench generate --set training --backend dask --scheduler tcp://node1:8786
     """
     from cisdl_bench.engine import engine
-    from cisdl_bench.generate.jobs import make_recipe_job, make_set_jobs
-    from cisdl_bench.generate.run import make_sets
+    from cisdl_bench.generation.jobs import make_recipe_job, make_set_jobs
+    from cisdl_bench.generation.run import make_sets
     from cisdl_bench.sources.find import find_source
     from cisdl_bench.store.folder import DataFolder
 
@@ -146,7 +146,7 @@ def _show_estimate(set_jobs: Any, jobs: int, out: Path, as_json: bool) -> None:
     import shutil
     from dataclasses import asdict
 
-    from cisdl_bench.generate.estimate import estimate
+    from cisdl_bench.generation.estimate import estimate
 
     total = estimate(set_jobs, jobs)
     if as_json:

@@ -17,7 +17,7 @@ ROWS = [
     {"sources", "metrics"},
     {"store", "adapters"},
     {"pair_sources"},
-    {"generate", "models"},
+    {"generation", "models"},
     {"scoring", "training"},
     {"results", "nist"},
     {"report"},
@@ -115,7 +115,7 @@ def test_the_command_imports_nothing_heavy() -> None:
 
 def test_generating_imports_nothing_heavy() -> None:
     code = (
-        "import sys, cisdl_bench.generate.run, cisdl_bench.store.folder, cisdl_bench.sources.find\n"
+        "import sys, cisdl_bench.generation.run, cisdl_bench.store.folder, cisdl_bench.sources.find\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
