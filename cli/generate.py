@@ -1,13 +1,12 @@
 """``cisdl-bench generate``."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.strict_json import json_text
 
@@ -84,20 +83,13 @@ def generate(
     from cisdl_bench.engine import engine
     from cisdl_bench.generation.jobs import make_recipe_job, make_set_jobs
     from cisdl_bench.generation.run import make_sets
-    from cisdl_bench.sources.find import find_source
+    from cisdl_bench.sources.find import split_opener
     from cisdl_bench.store.folder import DataFolder
 
     if bool(sets) == (recipe is not None):
         raise click.UsageError("give --set NAME (see `cisdl-bench specs`) or --recipe FILE.csv")
     bars = Bars(settings["quiet"])
-
-    @lru_cache(maxsize=2)
-    def open_split(split: str) -> Any:
-        source = find_source(coco, split, out)
-        for note in source.notes:
-            bars.say(f"note: {note}")
-        return source
-
+    open_split = split_opener(coco, out, bars)
     fingerprint = None
     if recipe is not None:
         set_job, fingerprint = make_recipe_job(recipe, open_split)

@@ -88,7 +88,7 @@ def _make_card(result: Result, method: str, pairs: Pairs, number: int, value: fl
     Raises:
         CisdlError: A picture or a saved mask cannot be read.
     """
-    pair, masks = pairs[number], find_masks(result, pairs, number)
+    pair, masks = pairs.pair(number), find_masks(result, pairs, number)
     pictures, truths = (pair.probe, pair.donor), (pair.probe_mask, pair.donor_mask)
     images = {}
     for side, name in enumerate(SIDES):
