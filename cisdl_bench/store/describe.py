@@ -57,7 +57,7 @@ def describe_set(
     """
     lines = composite_lines(np.concatenate(tables), manifest["parameters"])
     table = "".join(f"{line}\n" for line in lines).encode()
-    files = [
+    files: list[File | FileGroup] = [
         list_content(MANIFEST, JSON, json_bytes(manifest)),
         list_content(COMPOSITES, CSV, table),
         *(File(e["name"], HDF5, e["bytes"], e["sha256"]) for e in manifest["shards"]),
