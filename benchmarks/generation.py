@@ -18,10 +18,10 @@ import joblib
 from memory import Peak
 from photographs import write_photographs
 
-from cisdl_bench.generate import compose as compose_module
-from cisdl_bench.generate import shards as shards_module
-from cisdl_bench.generate.jobs import make_set_jobs
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation import compose as compose_module
+from cisdl_bench.generation import shards as shards_module
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
 from cisdl_bench.store.pictures import PictureFolder, PictureReader

@@ -37,8 +37,8 @@ from training import measure
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.devices import choose_device, device_name
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.generate.jobs import make_set_jobs
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, load_tensors, save_checkpoint
 from cisdl_bench.models.checkpoints.vgg_weights import write_half
 from cisdl_bench.models.find import find_detector

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cisdl_bench.adapters.options import ListOptions
-from cisdl_bench.generate.jobs import make_set_jobs
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.metrics.intervals import mean_defined
 from cisdl_bench.models.find import find_detector, find_ready
 from cisdl_bench.progress import Progress

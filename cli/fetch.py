@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.bars import Bars
 
 
 @click.command()

@@ -1,13 +1,12 @@
 """``cisdl-bench generate``."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.strict_json import json_text
 
@@ -82,22 +81,15 @@ def generate(
       cisdl-bench generate --set training --backend dask --scheduler tcp://node1:8786
     """
     from cisdl_bench.engine import engine
-    from cisdl_bench.generate.jobs import make_recipe_job, make_set_jobs
-    from cisdl_bench.generate.run import make_sets
-    from cisdl_bench.sources.find import find_source
+    from cisdl_bench.generation.jobs import make_recipe_job, make_set_jobs
+    from cisdl_bench.generation.run import make_sets
+    from cisdl_bench.sources.find import split_opener
     from cisdl_bench.store.folder import DataFolder
 
     if bool(sets) == (recipe is not None):
         raise click.UsageError("give --set NAME (see `cisdl-bench specs`) or --recipe FILE.csv")
     bars = Bars(settings["quiet"])
-
-    @lru_cache(maxsize=2)
-    def open_split(split: str) -> Any:
-        source = find_source(coco, split, out)
-        for note in source.notes:
-            bars.say(f"note: {note}")
-        return source
-
+    open_split = split_opener(coco, out, bars)
     fingerprint = None
     if recipe is not None:
         set_job, fingerprint = make_recipe_job(recipe, open_split)
@@ -146,7 +138,7 @@ def _show_estimate(set_jobs: Any, jobs: int, out: Path, as_json: bool) -> None:
     import shutil
     from dataclasses import asdict
 
-    from cisdl_bench.generate.estimate import estimate
+    from cisdl_bench.generation.estimate import estimate
 
     total = estimate(set_jobs, jobs)
     if as_json:

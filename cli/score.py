@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.models.classical.registry import REFERENCES, untrained_methods
 from cisdl_bench.packaged import packaged_names
 from cisdl_bench.strict_json import json_text

@@ -1,10 +1,14 @@
 """From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
 
 import ast
+import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,6 +19,9 @@ from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method, u
 from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.packaged import packaged_names, packaged_path
+
+if TYPE_CHECKING:
+    from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
 
 #: Names of the checkpoints that come with the package.
 SHIPPED = packaged_names("checkpoints", ".safetensors")
@@ -43,8 +50,21 @@ def find_ready() -> list[str]:
     """
     from cisdl_bench.models.checkpoints.heads import has_features
 
-    paths = {name: packaged_path(f"checkpoints/{name}.safetensors") for name in SHIPPED}
-    return [*untrained_methods(), *(name for name, path in paths.items() if has_features(path))]
+    at_hand = [name for name in SHIPPED if has_features(_shipped_path(name))]
+    return [*untrained_methods(), *at_hand]
+
+
+def find_checkpoint(text: str) -> "Checkpoint":
+    """Return the checkpoint of a file, or of a name out of ``SHIPPED``.
+
+    Raises:
+        ModelError: It is none, or cannot be used.
+    """
+    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+
+    return load_checkpoint(
+        packaged_path(f"checkpoints/{text}.safetensors") if text in SHIPPED else Path(text)
+    )
 
 
 def find_network(text: str, device: str = "cpu") -> NetworkDetector:
@@ -54,8 +74,7 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
         ModelError: It is none, or cannot be used.
     """
     if text in SHIPPED:
-        shipped = _load_file(packaged_path(f"checkpoints/{text}.safetensors"), device)
-        return replace(shipped, name=text)
+        return replace(_load_file(_shipped_path(text), device), name=text)
     path = Path(text)
     if path.suffix == ".py":
         raise _program_error(path)
@@ -64,6 +83,10 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
     if ":" in text and not path.suffix.startswith(".pt"):
         return _call_factory(text)
     raise _unknown_error(text)
+
+
+def _shipped_path(name: str) -> Path:
+    return packaged_path(f"checkpoints/{name}.safetensors")
 
 
 def _program_error(path: Path) -> ModelError:
@@ -126,9 +149,35 @@ def _load_file(path: Path, device: str) -> NetworkDetector:
 
 def _call_factory(text: str) -> NetworkDetector:
     from cisdl_bench.models.checkpoints.program import from_factory
-    from cisdl_bench.models.checkpoints.program_identity import hash_program
 
     network, module = from_factory(text)
+    return _identify_program(text, network, module)
+
+
+def wrap_network(network: "Checkpoint | Callable[..., Any]", name: str = "") -> NetworkDetector:
+    """Return a network at hand, or another callable, as a detector.
+
+    Args:
+        network: What ``load_checkpoint`` returned, a network of ``models.networks``, or any
+            callable of ``ForeignNetwork``'s interface.
+        name: Name that results are filed under; empty takes the class's or function's name.
+    """
+    from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
+    from cisdl_bench.models.checkpoints.program import ForeignNetwork
+
+    if isinstance(network, Checkpoint):
+        name = name or str(network.about.get("architecture", "network"))
+        return NetworkDetector(name, network.sha256, network.network, network.about, network.note)
+    kind = network if hasattr(network, "__qualname__") else type(network)
+    name = name or str(kind.__name__)
+    own = isinstance(network, nn.Module) and hasattr(network, "detect")
+    module = sys.modules[kind.__module__]
+    return _identify_program(name, network if own else ForeignNetwork(network, name), module)
+
+
+def _identify_program(text: str, network: Any, module: ModuleType) -> NetworkDetector:
+    from cisdl_bench.models.checkpoints.program_identity import hash_program
+
     identity, note = hash_program(text, module, network), ""
     if identity is None:
         identity = f"source unknown {uuid.uuid4().hex}"

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cisdl_bench.generate.jobs import make_set_jobs
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.store.folder import DataFolder
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from cisdl_bench.generate.draw import Placement, composed_matrix
-from cisdl_bench.generate.outline import find_outline, transformed_extent
+from cisdl_bench.generation.draw import Placement, composed_matrix
+from cisdl_bench.generation.outline import find_outline, transformed_extent
 from cisdl_bench.records import cut_region
 from cisdl_bench.specs import SetSpec, load_spec
 from cisdl_bench.transforms.matrix import Matrix

@@ -140,7 +140,7 @@ def _make_card(
     Raises:
         CisdlError: A picture or a saved mask cannot be read.
     """
-    pair, masks = pairs[number], find_masks(result, pairs, number)
+    pair, masks = pairs.pair(number), find_masks(result, pairs, number)
     pictures, truths = (pair.probe, pair.donor), (pair.probe_mask, pair.donor_mask)
     views, left_out = [], 0
     for side, name in enumerate(SIDES):

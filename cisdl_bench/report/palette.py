@@ -2,13 +2,15 @@
 
 from markupsafe import Markup
 
+from cisdl_bench.pair_picture import OUTLINE
+
 #: Okabe and Ito's colours, which the colour-blind can tell apart; one for each method, in order.
 #: The black of theirs is the ink, so that it shows on a dark page.
 INK = "#1d1d1b"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", INK, "#8c8c86")
 
 #: Outlines on pictures, over a halo: sky blue is the truth, orange what a method found.
-TRUTH, FOUND, HALO = "#56b4e9", "#e69f00", "#000000"
+TRUTH, FOUND, HALO = "#" + bytes(OUTLINE).hex(), "#e69f00", "#000000"
 
 SOFT, LINE, PAPER = "#64645f", "#d6d5d0", "#ffffff"
 
@@ -20,16 +22,6 @@ _LIGHT = {"ink": INK, "soft": SOFT, "line": LINE, "paper": PAPER}
 _LIGHT |= {"panel": "#f6f6f3", "link": "#005a8c"}
 _DARK = {"ink": "#e9e8e4", "soft": "#a5a49e", "line": "#3d3f43", "paper": "#16181b"}
 _DARK |= {"panel": "#202327", "link": "#7cc4f0"}
-
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Return a colour's red, green and blue.
-
-    >>> rgb("#56b4e9")
-    (86, 180, 233)
-    """
-    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
-    return red, green, blue
 
 
 def style_variables() -> Markup:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cisdl_bench.generate.estimate import estimate
-from cisdl_bench.generate.jobs import SetJob
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.estimate import estimate
+from cisdl_bench.generation.jobs import SetJob
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import count_pairs
 from cisdl_bench.reproduce.rates import Rates

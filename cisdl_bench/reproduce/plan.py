@@ -10,7 +10,7 @@ from cisdl_bench.adapters.formats import list_formats
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, SourceError
-from cisdl_bench.generate.jobs import SetJob, make_set_jobs
+from cisdl_bench.generation.jobs import SetJob, make_set_jobs
 from cisdl_bench.models.checkpoints.vgg_weights import Convolutions, read_convolutions
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.pairs import Pairs

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.generate.jobs import SetJob
+from cisdl_bench.generation.jobs import SetJob
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.detectors import Detector, NetworkDetector
 from cisdl_bench.models.find import find_detector

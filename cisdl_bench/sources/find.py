@@ -1,8 +1,11 @@
 """Which source a command means: the COCO folder that is given, else the built-in pictures."""
 
 import os
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
+from cisdl_bench.progress import Progress
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.sources.demo import write_demo
 
@@ -25,3 +28,16 @@ def find_source(given: Path | None, split: str, out: Path) -> CocoSource:
     named = os.environ.get(ENVIRONMENT)
     root = given or (Path(named) if named else None) or write_demo(out)
     return open_coco(root, split, out / "index")
+
+
+def split_opener(given: Path | None, out: Path, progress: Progress) -> Callable[[str], CocoSource]:
+    """Return a function that opens a split once, as ``find_source`` does, and says its notes."""
+
+    @lru_cache(maxsize=2)
+    def open_split(split: str) -> CocoSource:
+        source = find_source(given, split, out)
+        for note in source.notes:
+            progress.say(f"note: {note}")
+        return source
+
+    return open_split

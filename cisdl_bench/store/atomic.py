@@ -109,7 +109,12 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as readable, strict JSON, whole or not at all; NaN is written as ``null``."""
-    write_whole(path, (json_text(value) + "\n").encode())
+    write_whole(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return the content of the file that ``write_json`` writes."""
+    return (json_text(value) + "\n").encode()
 
 
 def read_json(path: Path, what: str, shape: Any = dict, then: str = "Write it again") -> Any:

@@ -20,6 +20,7 @@ from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.pairs import Pair
 from cisdl_bench.scratch import scratch_folder
+from cisdl_bench.store.describe import CROISSANT, PAIRS, describe_export
 from cisdl_bench.store.layout import allocated
 from cisdl_bench.store.reader import PairSet
 
@@ -52,19 +53,28 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
     Raises:
         StoreError: The target exists or cannot be written.
     """
-    if target.exists():
-        raise StoreError(f"{target} exists. Remove it, or choose another -o.")
+    beside = form == "pairs-h5"
+    names = [target.name]
+    if beside:
+        names = [f"{target.stem}.{PAIRS}", f"{target.stem}.{CROISSANT}", target.name]
+    for name in names:
+        if (target.parent / name).exists():
+            raise StoreError(f"{target.parent / name} exists. Remove it, or choose another -o.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(target) as partial:
-            made = partial / "out"
+            made, described = partial / target.name, {"prefix": f"{target.stem}."}
             if form == "pairs-h5":
                 _write_h5(pairs, made, advance)
             elif form == "release":
-                _write_release(pairs, made, target.name, advance)
+                described = {"table": _write_release(pairs, made, advance)}
             else:
                 _write_tars(pairs, made, advance)
-            made.replace(target)
+                described = {}
+            folder = partial if beside else made
+            describe_export(folder, pairs.manifest, pairs.rows, **described)
+            for name in names:
+                (partial / name).replace(target.parent / name)
     except OSError as error:
         then = next_step(error, "Choose another -o")
         raise StoreError(f"{target} cannot be written: {cause(error)}. {then}.") from error
@@ -111,7 +121,8 @@ def _encode_png(picture: npt.NDArray[Any]) -> bytes:
     return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels), _PNG)[1])
 
 
-def _write_release(pairs: PairSet, root: Path, name: str, advance: Advance) -> None:
+def _write_release(pairs: PairSet, root: Path, advance: Advance) -> str:
+    """Write the folder; return the name of its table."""
     split, size = pairs.manifest["source"]["name"], pairs.size
     folders = (f"{split}resize_{size}", "combine", "gt_combine")
     for folder in folders:
@@ -140,7 +151,9 @@ def _write_release(pairs: PairSet, root: Path, name: str, advance: Advance) -> N
             }
         )
         advance(1)
-    (root / f"{name}.csv").write_text(format_csv(rows), "utf-8")
+    table = root / f"{root.name}.csv"
+    table.write_text(format_csv(rows), "utf-8")
+    return table.name
 
 
 def _release_names(pair: Pair, split: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@
       rotation-difficult/                 a set
         manifest.json                     spec, seed, source, counts, fingerprint, shards
         shard-00000.h5
+        composites.csv                    what ``composites`` of all shards holds, but boxes
+        croissant.json                    the set in Croissant, for other tools
 
 A **picture shard** holds, for n pictures on a canvas of S by S px:
 

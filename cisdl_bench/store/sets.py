@@ -18,6 +18,7 @@ from cisdl_bench.store.atomic import (
     write_json,
     write_shard,
 )
+from cisdl_bench.store.describe import COMPOSITES, CROISSANT, describe_set
 from cisdl_bench.store.flat import AGAIN, open_shard
 from cisdl_bench.store.layout import (
     DIGEST,
@@ -25,6 +26,7 @@ from cisdl_bench.store.layout import (
     MANIFEST,
     SET_FORMAT,
     Bytes,
+    composite_columns,
     composite_digest,
     composite_row,
     h5_header,
@@ -190,7 +192,8 @@ class SetFolder:
     def _clear(self) -> None:
         for path in self.path.glob("shard-*.h5"):
             path.unlink()
-        (self.path / MANIFEST).unlink(missing_ok=True)
+        for name in (CROISSANT, COMPOSITES, MANIFEST):
+            (self.path / name).unlink(missing_ok=True)
 
     def save(self, manifest: Manifest) -> None:
         """Write the manifest, whole or not at all."""
@@ -260,23 +263,25 @@ class SetFolder:
             skipped: Lines of ``skipped.csv``: kind, id and reason of what could not be used.
         """
         kept = [entry for entry in manifest["shards"] if entry["rows"]]
-        digest = {"digest": DIGEST}
-        digests = [
-            open_shard(self.path / entry["name"], "bytes", digest).values[0] for entry in kept
-        ]
+        generated = manifest.get("holds") != HOLDS_PAIRS
+        columns = composite_columns(manifest["parameters"]) if generated else {"digest": DIGEST}
+        opened = [open_shard(self.path / e["name"], "bytes", columns).values for e in kept]
+        digests = [values[-1] for values in opened]
         every = np.concatenate(digests)
         repeated = len(every) - len(np.unique(every, axis=0))
         counts = {**manifest["counts"], "repeated": repeated}
         fingerprint = set_fingerprint(digests, kinds, size)
         final = {**manifest, "shards": kept, "complete": True, "fingerprint": fingerprint}
         final["counts"] = counts
-        columns = ("what", "id", "reason")
-        rows = [dict(zip(columns, row, strict=True)) for row in skipped]
-        write_csv(self.path / SKIPPED, rows, columns)
+        names = ("what", "id", "reason")
+        lines = [dict(zip(names, line, strict=True)) for line in skipped]
+        write_csv(self.path / SKIPPED, lines, names)
+        if generated:
+            describe_set(self.path, final, [values[0] for values in opened])
         self.save(final)
-        names = {entry["name"] for entry in kept}
+        shards = {entry["name"] for entry in kept}
         for path in self.path.glob("shard-*.h5"):
-            if path.name not in names:
+            if path.name not in shards:
                 path.unlink()
         if self.replaces:
             self._replace(self.replaces)

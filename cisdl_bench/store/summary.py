@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.store.composite_table import composite_lines
 from cisdl_bench.store.opening import open_pairs, open_set
 
 _BINS = 12
 RECIPE_MARK = "# cisdl-bench recipe "
-_BEFORE = ("index", "donor_id", "annotation_id", "background_id", "difficulty")
-_AFTER = ("donor_area_px", "probe_area_px")
 
 
 def summarise(folder: Path) -> dict[str, Any]:
@@ -60,9 +58,4 @@ def parameter_lines(folder: Path) -> Iterator[str]:
         "versions": pairs.manifest["versions"],
     }
     yield RECIPE_MARK + json.dumps(head)
-    columns = (*_BEFORE, *pairs.parameters, *_AFTER)
-    yield ",".join(columns)
-    for row in pairs.rows:
-        values = {name: row[name].item() for name in columns}
-        values["difficulty"] = DIFFICULTIES[values["difficulty"]]
-        yield ",".join(str(values[name]) for name in columns)
+    yield from composite_lines(pairs.rows, tuple(pairs.parameters))

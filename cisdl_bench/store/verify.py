@@ -10,6 +10,7 @@ import numpy as np
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.hashing import hash_file
+from cisdl_bench.store.describe import find_wrong_files
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.pictures import PictureReader, read_store
 from cisdl_bench.store.sets import read_finished
@@ -21,7 +22,7 @@ def verify_set(
     """Return what is wrong with a set, a line each that names the shard; empty if it is sound.
 
     Files first (there, size, SHA-256), then the content: every picture and composite is hashed
-    again, masks are counted, and the fingerprint is computed anew.
+    again, masks are counted, the fingerprint is computed anew, and ``croissant.json`` is compared.
 
     Args:
         folder: Folder of the set.
@@ -61,7 +62,8 @@ def verify_set(
             f"{folder}: expected fingerprint {manifest['fingerprint']}, got {fingerprint}. "
             "The shards are not those of this manifest: generate the set again with --overwrite."
         )
-    return problems
+    hashes = {entry["name"]: entry["sha256"] for entry in manifest["shards"]}
+    return problems + find_wrong_files(folder, hashes)
 
 
 def _check_files(folder: Path, entries: list[dict[str, Any]]) -> list[str]:

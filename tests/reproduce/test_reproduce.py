@@ -10,7 +10,7 @@ from lists import write_casia
 from reproduce.conftest import QUICK, rows_of, typed, write_target
 from training.test_run import same
 
-from cisdl_bench.generate.set_run import SetRun
+from cisdl_bench.generation.set_run import SetRun
 from cisdl_bench.reproduce import generate_step, score_step, train_step
 from cisdl_bench.scoring import run as scoring
 from cisdl_bench.training import run as training

@@ -59,7 +59,7 @@ def test_the_authors_header(pairs: PairSet, tmp_path: Path) -> None:
 def test_tar_files(pairs: PairSet, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("cisdl_bench.store.export._PAIRS_A_TAR", 25)
     export(pairs, tmp_path / "tars", "webdataset", lambda _: None)
-    names = sorted(path.name for path in (tmp_path / "tars").iterdir())
+    names = sorted(path.name for path in (tmp_path / "tars").glob("*.tar"))
     assert names == ["pairs-00000.tar", "pairs-00001.tar", "pairs-00002.tar"]
     with tarfile.open(tmp_path / "tars" / "pairs-00001.tar") as tar:
         first = {n: tar.extractfile(n).read() for n in tar.getnames()[:5]}
@@ -87,6 +87,13 @@ def test_nothing_is_replaced_and_nothing_half_made_is_left(pairs, tmp_path, form
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
+def test_what_lies_beside_a_file_is_not_replaced_either(pairs, tmp_path: Path) -> None:
+    (tmp_path / "out.pairs.csv").write_text("mine")
+    with pytest.raises(StoreError, match="out.pairs.csv exists. Remove it"):
+        export(pairs, tmp_path / "out.h5", "pairs-h5", lambda _: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.pairs.csv"]
+
+
 def test_whole_pairs_on_a_full_disk_end_in_a_line(made: Path, tmp_path: Path, monkeypatch) -> None:
     pairs, target = open_pairs(made / "combination-normal"), tmp_path / "out.h5"
     usage = shutil.disk_usage(tmp_path)
@@ -102,3 +109,23 @@ def test_whole_pairs_on_a_full_disk_end_in_a_line(made: Path, tmp_path: Path, mo
     with pytest.raises(StoreError, match="out.h5 .*Free some space"):
         export(pairs, target, "pairs-h5", lambda _: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_hugging_faces_datasets_reads_the_file(pairs, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets  # reads the variable when it is imported
+
+    export(pairs, tmp_path / "out.h5", "pairs-h5", lambda _: None)
+    loaded = datasets.load_dataset(
+        "hdf5",
+        data_files=str(tmp_path / "out.h5"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    ).with_format("numpy")
+    assert len(loaded) == len(pairs)
+    for k in (0, 1, 59):
+        row, pair = loaded[k], pairs[k]
+        for name in ("probe", "donor", "probe_mask", "donor_mask"):
+            assert np.array_equal(row[name], getattr(pair, name))
+        assert (row["label"], row["kind"]) == (pair.label, pair.kind)
+        assert row["numbers"]["rotation_deg"] == pair.numbers["rotation_deg"]

@@ -14,9 +14,9 @@ import pytest
 from conftest import make
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.generate.compose import compose_range
-from cisdl_bench.generate.plan import DrawnPlan
-from cisdl_bench.generate.shards import StoredCanvas
+from cisdl_bench.generation.compose import compose_range
+from cisdl_bench.generation.plan import DrawnPlan
+from cisdl_bench.generation.shards import StoredCanvas
 from cisdl_bench.pairs import Pair
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import load_spec

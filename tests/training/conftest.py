@@ -8,8 +8,8 @@ import torch
 from conftest import Heard
 from torch import nn
 
-from cisdl_bench.generate.jobs import make_set_jobs
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.models.networks.vgg import BLOCKS
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import spec_text

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from placing import matrix_by, place, spec_for
 
-from cisdl_bench.generate.outline import find_outline, transformed_extent
-from cisdl_bench.generate.render import cut_out, framed, plan_warp, render
+from cisdl_bench.generation.outline import find_outline, transformed_extent
+from cisdl_bench.generation.render import cut_out, framed, plan_warp, render
 from cisdl_bench.records import cut_region
 from cisdl_bench.transforms.matrix import IDENTITY, is_affine, product
 from cisdl_bench.transforms.perspective import Perspective

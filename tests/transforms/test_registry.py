@@ -8,9 +8,9 @@ import pytest
 from conftest import make
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.generate.compose import compose_range
-from cisdl_bench.generate.plan import DrawnPlan
-from cisdl_bench.generate.shards import StoredCanvas
+from cisdl_bench.generation.compose import compose_range
+from cisdl_bench.generation.plan import DrawnPlan
+from cisdl_bench.generation.shards import StoredCanvas
 from cisdl_bench.records import FIXED_COLUMNS
 from cisdl_bench.scoring.rows import row_columns
 from cisdl_bench.specs import load_spec, parse_spec

@@ -55,7 +55,7 @@ def draw_pairs(runs: Sequence[Path], options: FigureOptions, progress: Progress)
     for k, number in enumerate(numbers):
         block, row = divmod(k, rows)
         tiles = axes[2 * row : 2 * row + 2, block * columns : (block + 1) * columns]
-        pair = pairs[number]
+        pair = pairs.pair(number)
         _draw_pictures(tiles, pair, f"{words[k]} pair {number}".strip())
         for column, result in enumerate(shown, start=2):
             masks = _read_masks(result, pairs, number)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import CisdlError
-from cisdl_bench.generate.outline import Extent, Outline, transformed_extent
+from cisdl_bench.generation.outline import Extent, Outline, transformed_extent
 from cisdl_bench.seeding import uniform_block
 from cisdl_bench.specs import SetSpec
 from cisdl_bench.transforms.base import Transformation

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conftest import Heard, change_coco, make, write_coco
 
-from cisdl_bench.generate import compose
-from cisdl_bench.generate.compose import compose_range
-from cisdl_bench.generate.plan import DrawnPlan
+from cisdl_bench.generation import compose
+from cisdl_bench.generation.compose import compose_range
+from cisdl_bench.generation.plan import DrawnPlan
 from cisdl_bench.records import Region, cut_region
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.specs import load_spec, spec_text
@@ -35,8 +35,8 @@ def test_several_instances_of_one_donor_are_each_cut_out_by_their_own_mask(coco,
         ("by_difficulty = true", "by_difficulty = false"),
     )
     of = {split: open_coco(coco, split, tmp_path / "index") for split in ("train", "val")}
-    from cisdl_bench.generate.jobs import make_set_jobs
-    from cisdl_bench.generate.run import make_sets
+    from cisdl_bench.generation.jobs import make_set_jobs
+    from cisdl_bench.generation.run import make_sets
     from cisdl_bench.store.folder import DataFolder
 
     set_jobs = make_set_jobs([spec], [], of.__getitem__, seed=0, pairs=60)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.generate.plan import DrawnPlan, Plan
-from cisdl_bench.generate.recipe import RecipePlan, read_recipe
+from cisdl_bench.generation.plan import DrawnPlan, Plan
+from cisdl_bench.generation.recipe import RecipePlan, read_recipe
 from cisdl_bench.records import DIFFICULTIES, count_pairs
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import (

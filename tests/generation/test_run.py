@@ -16,8 +16,8 @@ from conftest import Heard, change_coco, content, make, write_coco
 from PIL import Image
 
 from cisdl_bench.errors import SourceError, StoreError
-from cisdl_bench.generate.jobs import make_recipe_job
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.jobs import make_recipe_job
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import load_spec, spec_text
@@ -325,7 +325,7 @@ def test_a_folder_that_cannot_be_written(coco: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     of = open_coco(coco, "val", tmp_path / "index")
-    from cisdl_bench.generate.jobs import make_set_jobs
+    from cisdl_bench.generation.jobs import make_set_jobs
 
     set_jobs = make_set_jobs(["raw"], ["easy"], lambda _: of, seed=0, pairs=10)
     with pytest.raises(StoreError, match="out: expected a place to write to, got 'Not a"):
@@ -367,7 +367,7 @@ def test_bad_pictures_are_skipped_counted_and_listed(tmp_path: Path) -> None:
 
 def make_test(root: Path, out: Path, told: Heard, **settings: bool) -> dict:
     of = open_coco(root, "val", out / "index")
-    from cisdl_bench.generate.jobs import make_set_jobs
+    from cisdl_bench.generation.jobs import make_set_jobs
 
     set_jobs = make_set_jobs(["raw"], ["normal"], lambda _: of, seed=0, pairs=120)
     return make_sets(set_jobs, DataFolder(out), told, **settings)[0]

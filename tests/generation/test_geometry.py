@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from placing import matrix_by, place, spec_for
 
-from cisdl_bench.generate.draw import composed_matrix
-from cisdl_bench.generate.outline import find_outline, transformed_extent
+from cisdl_bench.generation.draw import composed_matrix
+from cisdl_bench.generation.outline import find_outline, transformed_extent
 from cisdl_bench.records import cut_region
 from cisdl_bench.transforms.matrix import inverse, one
 

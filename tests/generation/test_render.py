@@ -12,8 +12,8 @@ import pytest
 from placing import matrix_by, place, spec_for
 from skimage.transform import AffineTransform, warp
 
-from cisdl_bench.generate.compose import _changed
-from cisdl_bench.generate.render import cut_out, framed, plan_warp, render, saved_as_jpeg
+from cisdl_bench.generation.compose import _changed
+from cisdl_bench.generation.render import cut_out, framed, plan_warp, render, saved_as_jpeg
 from cisdl_bench.records import Region, cut_region
 from cisdl_bench.transforms.matrix import inverse
 
@@ -165,7 +165,7 @@ import hashlib, sys
 import cv2, numpy as np
 sys.path.insert(0, {tests!r})
 from placing import place
-from cisdl_bench.generate.render import cut_out, framed, plan_warp, render
+from cisdl_bench.generation.render import cut_out, framed, plan_warp, render
 from cisdl_bench.records import cut_region
 rng = np.random.default_rng(0)
 picture = cv2.blur(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8), (3, 3))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cisdl_bench.generate.compose import compose_range
-from cisdl_bench.generate.jobs import SetJob
+from cisdl_bench.generation.compose import compose_range
+from cisdl_bench.generation.jobs import SetJob
 from cisdl_bench.records import Pixels, count_pairs
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError

@@ -8,8 +8,8 @@ import pytest
 from placing import place
 from scipy import stats
 
-from cisdl_bench.generate.draw import PlacementRequest, area_class, draw_placements
-from cisdl_bench.generate.outline import find_outline
+from cisdl_bench.generation.draw import PlacementRequest, area_class, draw_placements
+from cisdl_bench.generation.outline import find_outline
 from cisdl_bench.records import cut_region
 from cisdl_bench.specs import SetSpec, load_spec
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.generate.jobs import SetJob
-from cisdl_bench.generate.refusals import no_candidates, no_pairs, reasons_in_words
-from cisdl_bench.generate.shards import CompositeShard
+from cisdl_bench.generation.jobs import SetJob
+from cisdl_bench.generation.refusals import no_candidates, no_pairs, reasons_in_words
+from cisdl_bench.generation.shards import CompositeShard
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import DIFFICULTIES, count_pairs
 from cisdl_bench.sources.picture import PictureError

@@ -7,7 +7,7 @@ from conftest import change_coco, write_coco
 from scipy import stats
 
 from cisdl_bench.errors import SourceError
-from cisdl_bench.generate.plan import DrawnPlan
+from cisdl_bench.generation.plan import DrawnPlan
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.specs import load_spec
 

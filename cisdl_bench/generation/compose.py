@@ -7,16 +7,16 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from cisdl_bench.generate.draw import (
+from cisdl_bench.generation.draw import (
     Placement,
     PlacementRequest,
     area_class,
     draw_placements,
     split_parameters,
 )
-from cisdl_bench.generate.outline import Outline, find_outline
-from cisdl_bench.generate.plan import Candidate, Plan
-from cisdl_bench.generate.render import cut_out, framed, plan_warp, render, saved_as_jpeg
+from cisdl_bench.generation.outline import Outline, find_outline
+from cisdl_bench.generation.plan import Candidate, Plan
+from cisdl_bench.generation.render import cut_out, framed, plan_warp, render, saved_as_jpeg
 from cisdl_bench.records import Box, Composite, Pixels, Region
 from cisdl_bench.specs import SetSpec
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Heard
 
-from cisdl_bench.generate.jobs import make_set_jobs
-from cisdl_bench.generate.run import make_sets
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
 from cisdl_bench.sources.find import find_source
 from cisdl_bench.store.folder import DataFolder
 

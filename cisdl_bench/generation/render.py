@@ -1,7 +1,7 @@
 """Rendering a transformed region: one fixed-point warp for every set, the same bytes everywhere.
 
 OpenCV's own affine warp rounds differently with different processors' instructions; its remap
-with integer coordinates does not (``tests/generate/test_render.py`` holds both facts).
+with integer coordinates does not (``tests/generation/test_render.py`` holds both facts).
 """
 
 import math

@@ -7,9 +7,9 @@ import joblib
 import numpy as np
 
 from cisdl_bench.engine import workers
-from cisdl_bench.generate.jobs import SetJob
-from cisdl_bench.generate.set_run import SetRun, begin_set
-from cisdl_bench.generate.shards import PictureShard, make_shard
+from cisdl_bench.generation.jobs import SetJob
+from cisdl_bench.generation.set_run import SetRun, begin_set
+from cisdl_bench.generation.shards import PictureShard, make_shard
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import count_pairs
 from cisdl_bench.store.folder import DataFolder

@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cisdl_bench.generate.compose import compose_range
-from cisdl_bench.generate.plan import Ints, Plan
-from cisdl_bench.generate.render import saved_as_jpeg
+from cisdl_bench.generation.compose import compose_range
+from cisdl_bench.generation.plan import Ints, Plan
+from cisdl_bench.generation.render import saved_as_jpeg
 from cisdl_bench.records import Pixels
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from cisdl_bench.errors import SourceError, cause, next_step
-from cisdl_bench.generate.plan import Candidate, Ints, Plan
+from cisdl_bench.generation.plan import Candidate, Ints, Plan
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.specs import SetSpec, parse_spec
 from cisdl_bench.store.summary import RECIPE_MARK
