@@ -75,7 +75,7 @@ def draw_curves(kind: str, runs: Sequence[Path], options: FigureOptions) -> Any:
     }
     columns = min(options.columns or len(panels), len(panels))
     rows = -(-len(panels) // columns)
-    height = 4.3 + 0.17 * max(map(len, lines.values()))
+    height = 4.8 + 0.2 * max(map(len, lines.values()))
     figure, axes = new_figure(4.6 * columns, height * rows, rows, columns)
     for axis, (name, curves) in zip(axes.ravel(), lines.items(), strict=False):
         earlier: dict[str, detection.Roc] = {}

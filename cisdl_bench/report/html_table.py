@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
@@ -32,6 +32,8 @@ def shape_table(table: Table, digits: int) -> dict[str, Any]:
         lines = table.frame.index[table.frame["source"] == source]
         rows = [_shape_row(table, int(line), columns, digits, best) for line in lines]
         rows = [row for row in rows if any(cell["text"] != "-" for cell in row["cells"])]
+        for before, row in pairwise(rows):
+            row["starts"] = row["labels"][1:] != before["labels"][1:]
         if rows:
             blocks.append({"source": source, "rows": rows})
     cells = [cell for block in blocks for row in block["rows"] for cell in row["cells"]]
@@ -130,7 +132,7 @@ def _shape_row(
                 "best": (line, column) in best,
             }
         )
-    return {"labels": labels, "cells": cells}
+    return {"labels": labels, "cells": cells, "starts": False}
 
 
 def _to_number(value: Any) -> float | None:

@@ -65,7 +65,8 @@ def list_provenance(
         lines += [f"# {name}, {describe_days(own)}", *(f"#   {fact}" for fact in facts)]
         lines += [*list_commands(own), ""]
     lines += ["# this page, by cisdl-bench " + __version__]
-    lines += [" ".join(["cisdl-bench report", *_quote(*runs), "-o", *_quote(target)]), ""]
+    words = ["cisdl-bench", "report", *map(_name_path, runs), "-o", _name_path(target)]
+    lines += [" ".join(_quote(*words)), ""]
     lines += ["# pairs: set, number, fingerprint of pixels, masks and labels"]
     for name, number, fingerprint in sorted({_describe_pairs(result) for result in results}):
         lines.append(f"#   {name}  {number:,}  {fingerprint}")
@@ -111,9 +112,9 @@ def _find_words(result: Result) -> tuple[tuple[str, ...], str]:
     in_folder = path.name == result.set
     made_elsewhere = origin.get("pictures") is False
     words = ["--predictions", result.detector] if made_elsewhere else [result.detector]
-    words += ["--data", str(path.parent if in_folder else path)]
+    words += ["--data", _name_path(path.parent if in_folder else path)]
     for key in ("images", "reference"):
-        words += [f"--{key}", str(origin[key])] if origin.get(key) else []
+        words += [f"--{key}", _name_path(Path(str(origin[key])))] if origin.get(key) else []
     plain = ScoreOptions()
     for key, option in _VALUES.items():
         value = settings.get(key)
@@ -147,6 +148,12 @@ def _join_families(names: Sequence[str]) -> list[str]:
     for family, members in families.items():
         joined += [family] if len(members) == len(DIFFICULTIES) else members
     return joined
+
+
+def _name_path(path: Path) -> str:
+    """Return a path as one types it: from the current folder where it lies below that."""
+    below = path.is_absolute() and path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd()) if below else path)
 
 
 def _quote(*words: object) -> list[str]:
