@@ -24,14 +24,14 @@ def shape_table(table: Table, digits: int) -> dict[str, Any]:
     Measured rows stand before published ones. Parameters are part of the method's name. Rows and
     columns without any value are left out.
     """
-    blocks = []
+    blocks: list[dict[str, Any]] = []
     columns = [column for column in table.values if column[-1] not in PARAMETERS]
     columns = [column for column in columns if _has_values(table, column)]
     best = table.best()
     for source in (MEASURED, PUBLISHED):
         lines = table.frame.index[table.frame["source"] == source]
-        rows = [_shape_row(table, int(line), columns, digits, best) for line in lines]
-        rows = [row for row in rows if any(cell["text"] != "-" for cell in row["cells"])]
+        shaped = [_shape_row(table, int(line), columns, digits, best) for line in lines]
+        rows = [row for row in shaped if any(cell["text"] != "-" for cell in row["cells"])]
         for before, row in pairwise(rows):
             row["starts"] = row["labels"][1:] != before["labels"][1:]
         if rows:

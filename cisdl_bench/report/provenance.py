@@ -90,17 +90,19 @@ def list_commands(results: Sequence[Result]) -> list[str]:
     groups: dict[tuple[str, ...], dict[str, dict[str, None]]] = {}
     for result in results:
         words, name = _find_words(result)
-        sets = groups.setdefault(words, {}).setdefault(name, {})
-        sets[_name_steps(result.perturbation)] = None
+        steps = groups.setdefault(words, {}).setdefault(name, {})
+        steps[_name_steps(result.perturbation)] = None
     commands: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for words, by_set in groups.items():
         for name, steps in by_set.items():
             commands.setdefault((words, tuple(steps)), []).append(name)
     lines = []
-    for (words, steps), names in commands.items():
-        sets = [word for name in _join_families(names) if name for word in ("--set", name)]
-        perturb = ["--perturb", ",".join(steps)] if steps != ("none",) else []
-        lines.append(" ".join(_quote("cisdl-bench", "score", *words, *sets, *perturb)))
+    for (words, perturbations), names in commands.items():
+        families = [name for name in _join_families(names) if name]
+        chosen = [word for name in families for word in ("--set", name)]
+        if perturbations != ("none",):
+            chosen += ["--perturb", ",".join(perturbations)]
+        lines.append(" ".join(_quote("cisdl-bench", "score", *words, *chosen)))
     return lines
 
 

@@ -14,6 +14,7 @@ from conftest import Heard
 from lists import write_plain
 
 from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.errors import RunError
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.page import page
 from cisdl_bench.results.result import find_results
@@ -38,7 +39,13 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def report(scored: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    text = page(scored, path, Heard(), title="Mine & <theirs>", worst=8)
+    trained = path.parent / "trained"
+    trained.mkdir()
+    lines = [f"{k},{24 * k},raw-easy,{k / 4},{k / 5},{k / 6}" for k in (1, 2, 3)]
+    header = "step,pairs,set,iou,mcc,nmm"
+    (trained / "evaluation.csv").write_text("\n".join([header, *lines, ""]))
+    runs = [*scored, trained]
+    text = page(runs, path, Heard(), title="Mine & <theirs>", worst=8)
     path.write_text(text, "utf-8")
     return path
 
@@ -60,7 +67,8 @@ def test_the_page_needs_no_network_and_links_to_what_is_there(report: Path) -> N
     links = Links()
     links.feed(report.read_text("utf-8"))
     assert {"verdict", "failures", "definitions", "files"} <= set(links.ids)
-    assert {"figure-glance", "figure-heatmap", "figure-roc", "figure-det"} <= set(links.ids)
+    figures = ("glance", "heatmap", "parameters", "roc", "det", "robustness", "growth")
+    assert {f"figure-{name}" for name in figures} <= set(links.ids)
     assert len(set(links.ids)) == len(links.ids)
     for tag, target in links.found:
         if tag == "img":
@@ -101,7 +109,13 @@ def test_where_numbers_come_from_can_be_copied(report: Path, scored: list[Path])
     assert shared in commands
     perturbed = ["--set", "combination-normal", "--perturb", "none,blur:2,jpeg:40,jpeg:80"]
     assert ["cisdl-bench", "score", "random", "--data", data, *perturbed] in commands
-    assert [*map(str, ["cisdl-bench", "report", *scored, "-o", report])] in commands
+    runs = [*scored, report.parent / "trained"]
+    assert [*map(str, ["cisdl-bench", "report", *runs, "-o", report])] in commands
+
+
+def test_training_runs_alone_are_refused(report: Path) -> None:
+    with pytest.raises(RunError, match=r"trained: expected results .* Name the folder of a scor"):
+        page([report.parent / "trained"], report, Heard())
 
 
 def test_own_rows_come_first_and_parameters_are_in_names(report: Path) -> None:
