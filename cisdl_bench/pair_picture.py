@@ -9,7 +9,8 @@ from PIL import Image
 
 from cisdl_bench.records import Mask, Pixels
 
-OUTLINE = (0, 255, 90)
+#: Of a true region: Okabe and Ito's sky blue, which the colour-blind see on any photograph.
+OUTLINE = (86, 180, 233)
 _GAP, _PAPER = 10, (250, 250, 250)
 
 

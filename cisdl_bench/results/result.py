@@ -1,9 +1,12 @@
 """Finished results on disk: finding and reading them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION
@@ -66,6 +69,14 @@ class Result:
     def perturbation(self) -> str:
         """Return the perturbation's name; empty where there is none."""
         return str(self.record["request"]["perturbation"])
+
+    @property
+    def finished(self) -> datetime:
+        """Return when it was scored, in UTC; of results that do not say so, their file's time."""
+        written = self.record.get("finished")
+        if written:
+            return msgspec.convert(written, datetime)
+        return datetime.fromtimestamp((self.path / RESULT).stat().st_mtime, UTC)
 
     @property
     def notes(self) -> list[str]:
