@@ -16,6 +16,7 @@ from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.picture import read_picture
 from cisdl_bench.bars import Bars
 from cisdl_bench.errors import SourceError
+from cisdl_bench.folders import data_folder, find_named, scores_folder
 from cisdl_bench.generation.jobs import make_set_jobs
 from cisdl_bench.generation.run import make_sets
 from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
@@ -57,7 +58,8 @@ def open_pairs(
     used. Pairs pickle as their path.
 
     Args:
-        path: Folder of a set, generated or imported; or a list, see the guide's other-pairs page.
+        path: Folder of a set, or its name in the folder of CISDL_DATA or ``cisdl-data``; or a list
+            of other people's pairs.
         images: Folder of the pictures, for a list; None is where its format has them.
         size: Side of the canvas in px that the pictures of a list are resized to; a set has its
             own.
@@ -68,7 +70,7 @@ def open_pairs(
         CisdlError: There is no such set or list, or it is broken.
     """
     options = ListOptions(_path(images), None, size, skip_unusable)
-    return open_one(Path(path), options, Bars(not progress))
+    return open_one(find_named(Path(path), data_folder()), options, Bars(not progress))
 
 
 def generate(
@@ -76,7 +78,7 @@ def generate(
     difficulties: str | Sequence[str] = (),
     *,
     coco: PathLike | None = None,
-    out: PathLike = "cisdl-data",
+    out: PathLike | None = None,
     pairs: int | None = None,
     seed: int = 0,
     jobs: int | None = None,
@@ -94,7 +96,7 @@ def generate(
         difficulties: ``difficult`` (or ``hard``), ``normal``, ``easy``; none given: all.
         coco: Folder of COCO 2014; None takes the one that CISDL_COCO names, else the built-in
             pictures.
-        out: Folder that the sets are written to.
+        out: Folder that the sets are written to; None is that of CISDL_DATA, or ``cisdl-data``.
         pairs: Number of pairs of each set; None takes the set's.
         seed: Seed of the random parameters.
         jobs: Number of worker processes; None is one a core.
@@ -104,7 +106,7 @@ def generate(
     Raises:
         CisdlError: A name is unknown, the pictures cannot be used, or the folder not written.
     """
-    bars, folder = Bars(not progress), Path(out)
+    bars, folder = Bars(not progress), _path(out) or data_folder()
     open_split = split_opener(_path(coco), folder, bars)
     set_jobs = make_set_jobs(
         _several(sets), _several(difficulties), open_split, seed=seed, pairs=pairs
@@ -116,7 +118,7 @@ def generate(
 
 def score(
     model: Model,
-    data: Data | Sequence[Data] = "cisdl-data",
+    data: Data | Sequence[Data] | None = None,
     sets: str | Sequence[str] = (),
     *,
     out: PathLike | None = None,
@@ -134,10 +136,12 @@ def score(
 
     Args:
         model: Detector, see ``Model``.
-        data: Sets or lists, folders of them, or pairs that are open already.
+        data: Sets or lists, folders of them, or pairs that are open already; None is the folder
+            of CISDL_DATA, or ``cisdl-data``.
         sets: Names of the sets to take from folders, such as ``rotation``; none given: all but
             training sets.
-        out: Folder of the results; None is ``cisdl-scores`` and the detector's name.
+        out: Folder of the results; None is the detector's name in the folder of CISDL_SCORES, or
+            in ``cisdl-scores``.
         name: Name that results are filed under; empty is the detector's own.
         limit: Number of pairs of each set, from the first on; None: all.
         perturb: Perturbations such as ``none,jpeg:70``; None leaves pictures as they are.
@@ -155,6 +159,7 @@ def score(
         CisdlError: The detector or the data cannot be used, or ``out`` holds results of others.
     """
     bars, detector = Bars(not progress), _find(model, name)
+    data = data_folder() if data is None else data
     given = [data] if isinstance(data, (str, Path, Pairs)) else list(data)
     folders = [Path(one) for one in given if not isinstance(one, Pairs)]
     opened = [one for one in given if isinstance(one, Pairs)]
@@ -162,7 +167,7 @@ def score(
         opened += open_chosen(folders, _several(sets), ListOptions(), bars)
     perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
     jobs = [ScoreJob(pairs[:limit], each) for pairs in opened for each in perturbations]
-    target = Path(out) if out is not None else Path("cisdl-scores") / detector.name
+    target = _path(out) or scores_folder() / detector.name
     with _evaluating(detector):
         chosen = make_options(detector, device, bars, **options)
         records = run_scoring(detector, jobs, target, chosen, bars, overwrite=overwrite)
@@ -174,12 +179,12 @@ def load_results(run: PathLike) -> list[Result]:
     """Return the finished results of a scoring run, or of one of its sets, by set.
 
     Args:
-        run: Folder such as ``cisdl-scores/sift-ransac``.
+        run: Folder such as ``cisdl-scores/sift-ransac``, or its name in the folder of scores.
 
     Raises:
         CisdlError: There is none, or one cannot be read.
     """
-    return find_results(Path(run))
+    return find_results(find_named(Path(run), scores_folder()))
 
 
 def load_checkpoint(path: PathLike) -> Checkpoint:

@@ -10,7 +10,7 @@ from cisdl_bench.cli import options as shared
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@shared.folder("DIR")
 @click.option(
     "--format",
     "form",

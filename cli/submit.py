@@ -38,6 +38,7 @@ from cisdl_bench.strict_json import json_text
 @shared.device
 @click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Pairs a batch.")
 @click.option(
+    "-j",
     "--jobs",
     "--workers",
     "jobs",

@@ -2,7 +2,6 @@
 
 import ast
 import sys
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
@@ -32,7 +31,8 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
 
     Args:
         text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a
-            TorchScript or ``torch.export`` file, or ``module:factory``.
+            TorchScript or ``torch.export`` file, or ``module:factory``, perhaps with the
+            checkpoint of `cisdl-bench train` behind an ``@``.
         device: Torch device that a TorchScript file is loaded to.
 
     Raises:
@@ -50,7 +50,7 @@ def find_ready() -> list[str]:
     """
     from cisdl_bench.models.checkpoints.heads import has_features
 
-    at_hand = [name for name in SHIPPED if has_features(_shipped_path(name))]
+    at_hand = [name for name in SHIPPED if has_features(shipped_path(name))]
     return [*untrained_methods(), *at_hand]
 
 
@@ -74,18 +74,19 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
         ModelError: It is none, or cannot be used.
     """
     if text in SHIPPED:
-        return replace(_load_file(_shipped_path(text), device), name=text)
+        return replace(_load_file(shipped_path(text), device), name=text)
     path = Path(text)
     if path.suffix == ".py":
         raise _program_error(path)
     if path.is_file():
         return _load_file(path, device)
-    if ":" in text and not path.suffix.startswith(".pt"):
+    if ":" in text and ("@" in text or not path.suffix.startswith(".pt")):
         return _call_factory(text)
     raise _unknown_error(text)
 
 
-def _shipped_path(name: str) -> Path:
+def shipped_path(name: str) -> Path:
+    """Return the file of a network of the package, one of ``SHIPPED``."""
     return packaged_path(f"checkpoints/{name}.safetensors")
 
 
@@ -148,10 +149,19 @@ def _load_file(path: Path, device: str) -> NetworkDetector:
 
 
 def _call_factory(text: str) -> NetworkDetector:
+    """Return the network of ``module:factory``, or of ``module:factory@FILE`` with its weights."""
     from cisdl_bench.models.checkpoints.program import from_factory
 
-    network, module = from_factory(text)
-    return _identify_program(text, network, module)
+    factory, at, file = text.partition("@")
+    network, module = from_factory(factory)
+    if not at:
+        return _identify_program(text, network, module)
+    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(Path(file), network)
+    detector = _identify_program(factory, network, module)
+    about = {**loaded.about, **detector.about}
+    return replace(detector, name=Path(file).stem, about=about)
 
 
 def wrap_network(network: "Checkpoint | Callable[..., Any]", name: str = "") -> NetworkDetector:
@@ -176,15 +186,9 @@ def wrap_network(network: "Checkpoint | Callable[..., Any]", name: str = "") -> 
 
 
 def _identify_program(text: str, network: Any, module: ModuleType) -> NetworkDetector:
-    from cisdl_bench.models.checkpoints.program_identity import hash_program
+    from cisdl_bench.models.checkpoints.program_identity import identify_program
 
-    identity, note = hash_program(text, module, network), ""
-    if identity is None:
-        identity = f"source unknown {uuid.uuid4().hex}"
-        note = (
-            f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
-            "from this one: its results are never resumed; score it again with --overwrite"
-        )
+    identity, note = identify_program(text, module, network)
     about = {"architecture": text, **({"notes": [note]} if note else {})}
     return NetworkDetector(text.replace(":", "."), identity, network, about, note)
 

@@ -13,6 +13,7 @@ ROWS = [
     {
         "bars",
         "errors",
+        "folders",
         "records",
         "progress",
         "scratch",

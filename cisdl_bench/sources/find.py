@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from cisdl_bench.folders import cache_folder
 from cisdl_bench.progress import Progress
 from cisdl_bench.sources.coco import CocoSource, open_coco
 from cisdl_bench.sources.demo import write_demo
@@ -20,14 +21,15 @@ def find_source(given: Path | None, split: str, out: Path) -> CocoSource:
     Args:
         given: Folder given by ``--coco``; None where the option is absent.
         split: ``train`` or ``val``.
-        out: Folder of the data sets, where the array index and the built-in pictures are kept.
+        out: Folder of the data sets; the array index and the built-in pictures are kept there,
+            or in the folder that CISDL_CACHE names.
 
     Raises:
         SourceError: As ``open_coco`` and ``write_demo``.
     """
-    named = os.environ.get(ENVIRONMENT)
-    root = given or (Path(named) if named else None) or write_demo(out)
-    return open_coco(root, split, out / "index")
+    named, cache = os.environ.get(ENVIRONMENT), cache_folder(out)
+    root = given or (Path(named) if named else None) or write_demo(cache)
+    return open_coco(root, split, cache / "index")
 
 
 def split_opener(given: Path | None, out: Path, progress: Progress) -> Callable[[str], CocoSource]:
