@@ -11,7 +11,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
 from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.gallery import Card, choose_size, make_cards
+from cisdl_bench.report.gallery import OTHERS, Card, choose_size, make_cards
 from cisdl_bench.report.methods import gathered, name_method
 from cisdl_bench.report.page_figures import draw_page_figures, find_breaks
 from cisdl_bench.report.page_tables import Cell, make_page_tables
@@ -71,7 +71,7 @@ def page(
         **{_key(group): _headings(group) for group in before},
         **{key: table["title"] for key, table in tables.items()},
         **{_key(group): _headings(group) for group in after},
-        **({"failures": "Worst answers"} if cards or problems else {}),
+        **({"failures": "Answers"} if cards or problems else {}),
         "definitions": "Definitions",
         "files": "Files",
     }
@@ -166,8 +166,9 @@ def _make_cards(
         methods.setdefault((name_method(result, names), number), []).append(result)
     cards: list[Card] = []
     problems: list[str] = []
-    size = choose_size(2 * worst * len(methods))
-    progress.start("failures", worst * len(methods))
+    count = (worst + sum(OTHERS.values())) * len(methods) if worst else 0
+    size = choose_size(2 * count)
+    progress.start("answers", count)
     for method, group in methods.items():
         more_cards, more_problems = make_cards(group, method, worst, progress, data, size)
         cards += more_cards
