@@ -21,8 +21,8 @@ from cisdl_bench.report.templating import render_html
 def shape_table(table: Table, digits: int) -> dict[str, Any]:
     """Return a table as ``macros.html`` takes it.
 
-    Measured rows stand before published ones. Parameters are part of the method's name. Rows and
-    columns without any value are left out.
+    Measured rows stand before published ones. Parameters are part of the method's name. Columns
+    without a measured value, and rows without any, are left out.
     """
     blocks: list[dict[str, Any]] = []
     columns = [column for column in table.values if column[-1] not in PARAMETERS]
@@ -50,7 +50,8 @@ def shape_table(table: Table, digits: int) -> dict[str, Any]:
 
 
 def _has_values(table: Table, column: tuple[str, ...]) -> bool:
-    return not all(map(is_missing, table.frame["/".join(column)]))
+    measured = table.frame[table.frame["source"] == MEASURED]
+    return not all(map(is_missing, measured["/".join(column)]))
 
 
 def _shape_heads(table: Table, columns: Sequence[tuple[str, ...]]) -> list[list[dict[str, Any]]]:

@@ -38,6 +38,7 @@ def test_a_pair_is_described_in_words() -> None:
     )
     words = "foreground, difficult: region 1.5% of the probe, width factor 0.54, shift x -125 px"
     assert describe_pair(pair) == words
+    assert describe_pair(replace(pair, label=0, kind="negative")).startswith("negative: ")
     listed = make_pair(probe="a/b.jpg", donor="c.png")
     assert describe_pair(listed) == "foreground: b.jpg and c.png"
 
