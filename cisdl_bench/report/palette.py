@@ -24,6 +24,16 @@ _DARK = {"ink": "#e9e8e4", "soft": "#a5a49e", "line": "#3d3f43", "paper": "#1618
 _DARK |= {"panel": "#202327", "link": "#7cc4f0", "method-0": "#3f9fdc"}
 
 
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return a colour's red, green and blue.
+
+    >>> rgb("#56b4e9")
+    (86, 180, 233)
+    """
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
 def style_variables() -> Markup:
     """Return the variables of the page's style sheet."""
     families = ", ".join(f'"{name}"' for name in FONTS)
