@@ -1,5 +1,6 @@
 """What the report says in words: pairs, commands, hashes, outlines, definitions."""
 
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,12 @@ from cisdl_bench.report.html_table import define
 from cisdl_bench.report.methods import gathered
 from cisdl_bench.report.outline import trace_outline
 from cisdl_bench.report.page import list_definitions
-from cisdl_bench.report.provenance import list_commands, list_provenance, shorten_hash
+from cisdl_bench.report.provenance import (
+    describe_days,
+    list_commands,
+    list_provenance,
+    shorten_hash,
+)
 from cisdl_bench.results.result import Result, find_results
 
 
@@ -119,3 +125,13 @@ def test_every_metric_is_defined_once() -> None:
         for name, metric in metrics.items():
             assert define(name) == terms[metric.title]
             assert len(terms[metric.title]) > 20
+
+
+def test_the_day_is_the_results_own_or_its_files(tmp_path: Path) -> None:
+    result = make_result(tmp_path)
+    assert describe_days([result]) == "2026-11-26"
+    other = replace(result, record={**result.record, "finished": "2026-12-01T00:00:00+00:00"})
+    assert describe_days([other, result]) == "2026-11-26 to 2026-12-01"
+    older = {key: value for key, value in result.record.items() if key != "finished"}
+    os.utime(result.path / "result.json", (1_700_000_000, 1_700_000_000))
+    assert describe_days([replace(result, record=older)]) == "2023-11-14"
