@@ -34,8 +34,11 @@ _PREAMBLE = (
     "\\documentclass{article}",
     "\\usepackage[utf8]{inputenc}",
     "\\usepackage{booktabs,graphicx}",
-    "\\usepackage[a4paper,landscape,margin=1.5cm]{geometry}",
 )
+#: A page as large as the table needs, A4 on its side at least.
+_PAGE = r"\usepackage[paperwidth={width:.1f}cm,paperheight={height:.1f}cm,margin=1.5cm]{{geometry}}"
+_A4_CM = (29.7, 21.0)
+_LABEL_CM, _VALUE_CM, _ROW_CM, _MARGINS_CM = 3.2, 2.3, 0.46, (3.0, 7.0)
 #: Air between a caption and the rule below it, which LaTeX's own classes leave out.
 _AIR = r"\setlength{\belowcaptionskip}{6pt}"
 #: A table wider than the page is scaled down to it.
@@ -67,7 +70,11 @@ def to_latex(table: Table, digits: int, standalone: bool = False) -> str:
     head = ["\\begin{table}", "\\centering", _AIR, f"\\caption{{{caption}}}", *label]
     body = [*head, *fitted, "\\end{table}"]
     if standalone:
-        body = [*_PREAMBLE, "\\begin{document}", *body, "\\end{document}"]
+        across = _LABEL_CM * len(table.labels) + _VALUE_CM * len(table.values)
+        needed = across + _MARGINS_CM[0], _ROW_CM * len(rows) + _MARGINS_CM[1]
+        width, height = (max(pair) for pair in zip(needed, _A4_CM, strict=True))
+        page = _PAGE.format(width=width, height=height)
+        body = [*_PREAMBLE, page, "\\begin{document}", *body, "\\end{document}"]
     return "\n".join(body) + "\n"
 
 
