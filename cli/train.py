@@ -105,6 +105,13 @@ OUT = Path("cisdl-training")
     default=True,
     help="Resume an interrupted run (default), or remove what it left, its network too.",
 )
+@click.option(
+    "--push-to-hub",
+    "repository",
+    metavar="OWNER/NAME",
+    help="Put the finished network, its card and logs on the Hugging Face hub (needs the extra "
+    "`hub` and `hf auth login`).",
+)
 @shared.as_json
 @click.pass_obj
 def train(
@@ -119,6 +126,7 @@ def train(
     maps: Path,
     out: Path | None,
     resume: bool,
+    repository: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -141,6 +149,10 @@ def train(
         return
     if (name is None) == (experiment is None):
         raise click.UsageError("give the NAME of an experiment (see `cisdl-bench train --list`)")
+    if repository is not None:
+        from cisdl_bench.models.checkpoints.hub import check_push
+
+        check_push(repository)
     from dataclasses import replace
     from functools import partial
 
@@ -195,3 +207,8 @@ def train(
             checkpoint = folder / record["checkpoint"]
             click.echo(f"{checkpoint}: {record['step']:,} steps, finished")
             bars.say(f"score it: cisdl-bench score {quote(str(checkpoint))}")
+        if repository is not None and record["complete"]:
+            from cisdl_bench.training.push import push_run
+
+            address = push_run(folder, record["checkpoint"], repository)
+            bars.say(f"{address}; score it anywhere: cisdl-bench score hf:{repository}")

@@ -16,6 +16,7 @@ from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
+from cisdl_bench.training.card import keep_card
 from cisdl_bench.training.checkpoint import Run, finish, restore, save
 from cisdl_bench.training.describer import RememberingDetector
 from cisdl_bench.training.epoch_order import EpochOrder
@@ -33,6 +34,7 @@ from cisdl_bench.training.record import (
     HISTORY,
     RECORD,
     STATE,
+    describe_data,
     make_request,
     open_record,
     read_record,
@@ -116,6 +118,7 @@ def train(
         if experiment.freeze and initial.identity.startswith("He "):
             notes.append("the frozen features are random numbers; give VGG-16's or HED's by --init")
         record = {**record, "notes": notes, "initial_weights": initial.origin}
+        record["data"] = describe_data(dataset)
         with float32_rule(options.precision == "fp32", benchmark=True):
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)
             if rank.number == 0:
@@ -251,7 +254,7 @@ class _Loop:
         if run.step:  # what a kill after the state was written may have left undone
             self._evaluate()
         if run.step == run.steps:
-            save(run, rank)
+            self._save()
         stopped, late = rank.any(bool(self.received)), False
         while run.step < run.steps and not (stopped or late):
             seed_step(options.seed, run.step, rank.number)
@@ -271,11 +274,18 @@ class _Loop:
             if saves or run.step % options.log_every == 0:
                 write_history(run, self.dataset, self.progress, rank)
             if saves:
-                save(run, rank)
+                self._save()
             if evaluates and not stopped:
                 self._evaluate(at_once=late)
+                if rank.number == 0:
+                    keep_card(run)
                 stopped = rank.any(bool(self.received))
         return stopped, late
+
+    def _save(self) -> None:
+        save(self.run, self.rank)
+        if self.rank.number == 0:
+            keep_card(self.run)
 
     def _end(self, stopped: bool, late: bool) -> None:
         run = self.run
