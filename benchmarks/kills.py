@@ -145,7 +145,7 @@ def cases(root: Path) -> dict[str, Case]:
 _FETCH = """
 import sys
 from pathlib import Path
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.bars import Bars
 from cisdl_bench.sources.fetch import RemoteFile, fetch_file
 from cisdl_bench.store.atomic import locked
 url, sha256, size, folder = sys.argv[1:]

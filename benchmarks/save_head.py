@@ -26,10 +26,10 @@ def main() -> None:
     loaded = load_checkpoint(options.checkpoint)
     features = read_convolutions(options.features)
     save_head(options.target, loaded.network, loaded.about["training"], features)
-    about = read_safetensors(options.target)
     learnt = [w for key, w in loaded.network.named_parameters() if not key.startswith("features.")]
     parameters = sum(weights.numel() for weights in learnt)
-    write_card(options.target, about, parameters, read_measured(options.checkpoint.parent))
+    measured = read_measured(options.checkpoint.parent) | {"parameters": parameters}
+    write_card(options.target, read_safetensors(options.target), measured)
     print(f"{options.target}: {options.target.stat().st_size:,} bytes")
 
 

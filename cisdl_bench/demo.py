@@ -12,7 +12,7 @@ from cisdl_bench.models.find import find_detector, find_ready
 from cisdl_bench.progress import Progress
 from cisdl_bench.report.draw import draw, save_figure
 from cisdl_bench.report.figure import FigureOptions
-from cisdl_bench.report.page import page
+from cisdl_bench.report.page import WORST, page
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS
 from cisdl_bench.results.run_summary import write_summary
@@ -87,6 +87,6 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
         options = FigureOptions(sets=chosen, choose="best", count=3)
         save_figure(draw(kind, runs, options, progress), out / "figures" / f"{kind}.png")
     yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
-    text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=20)
+    text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=WORST)
     write_whole(out / "report.html", text.encode("utf-8", "backslashreplace"))
     yield f"{out / 'report.html'}: open it in a browser"

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -36,6 +37,8 @@ def workers(jobs: int, **settings: Any) -> joblib.Parallel:
         jobs: Number of processes; -1 is one for each core that this process may use.
         settings: Of ``joblib.Parallel``.
     """
+    # Loky replaces a worker that has grown, and no work is lost: nothing to warn of.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     return joblib.Parallel(n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),), **settings)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 
 from cisdl_bench.errors import cause
+from cisdl_bench.folders import CACHE, DATA, SCORES, cache_folder
 from cisdl_bench.sources.find import ENVIRONMENT
 from cisdl_bench.versions import read_versions
 
@@ -57,13 +58,17 @@ def _machine() -> dict[str, Any]:
 
 def _data() -> dict[str, Any]:
     named = os.environ.get(ENVIRONMENT)
-    root = Path(named) if named else _COCO
-    places: dict[str, Any] = {ENVIRONMENT: named}
+    cache = cache_folder(Path())
+    root = Path(named) if named else cache / _COCO
+    places: dict[str, Any] = {
+        ENVIRONMENT: named,
+        **{name: os.environ.get(name) for name in (DATA, SCORES, CACHE)},
+    }
     for split in _SPLITS:
         files = (root / split, root / "annotations" / f"instances_{split}.json")
         places[f"COCO {split}"] = _place(files)
     for name, path in _WEIGHTS.items():
-        places[name] = _place((path,))
+        places[name] = _place((cache / path,))
     return places
 
 

@@ -61,15 +61,20 @@ def open_chosen(
     Args:
         data: Sets, folders of sets, lists of pairs, or folders of lists.
         names: Chosen names; a source is chosen when it has one of these names, or begins with it
-            and a hyphen. None given: all but sets named training.
+            and a hyphen. None given: all but sets named training in a folder of sets.
         options: Canvas, folders and rules for reading lists.
         progress: Receives progress updates and messages.
 
     Raises:
         CisdlError: Nothing is there, nothing is chosen, or a list cannot be used.
     """
-    sources = [source for path in data for source in find_sources(path, options)]
-    chosen = [source for source in sources if _is_chosen(source.name, names)]
+    sources, chosen = [], []
+    for path in data:
+        for source in find_sources(path, options):
+            sources.append(source)
+            named_by_path = not names and source.path == path
+            if named_by_path or _is_chosen(source.name, names):
+                chosen.append(source)
     if not chosen:
         known = ", ".join(source.name for source in sources[:6])
         missing = f"{data[0]}: there is no test set"

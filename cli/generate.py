@@ -1,58 +1,73 @@
 """``cisdl-bench generate``."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.cli.run_log import echo, keep_log
+from cisdl_bench.cli.sections import command, option
 from cisdl_bench.errors import CisdlError
+from cisdl_bench.folders import DATA, data_folder
 from cisdl_bench.strict_json import json_text
 
 
-@click.command()
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="A set that `cisdl-bench specs` lists, one of its difficulties such as rotation-hard, or "
+@command()
+@shared.sets(
+    "A set that `cisdl-bench specs` lists, one of its difficulties such as rotation-hard, or "
     "a .toml file of your own; "
     "`all` means the paper's seven test sets. May be repeated.",
+    metavar="NAME|FILE",
 )
-@click.option(
+@option(
     "--difficulty",
     "difficulties",
     multiple=True,
     metavar="WORD",
+    section=shared.PICKS,
     help="difficult (or hard), normal, easy or all. May be repeated. Default: all.",
 )
-@click.option(
-    "--recipe",
-    type=click.Path(path_type=Path),
-    metavar="FILE.csv",
-    help="Build a set again from the table that `info --parameters` wrote.",
+@option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    section=shared.PICKS,
+    help="Pairs of each set. Default: the set's.",
 )
-@shared.coco
-@shared.out("DIR", "Where the sets are written.", default=Path("cisdl-data"))
-@click.option("--pairs", type=click.IntRange(min=1), help="Pairs of each set. Default: the set's.")
-@click.option(
+@option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
+    section=shared.PICKS,
     help="Another seed gives another set of the same kind.",
+)
+@shared.coco
+@option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    section=shared.PICKS,
+    help="Build a set again from the table that `info --parameters` wrote.",
 )
 @shared.jobs
 @shared.engine
-@click.option(
+@shared.out(
+    "DIR", f"Where the sets are written. Default: {DATA}, or cisdl-data.", default=data_folder
+)
+@option(
     "--resume/--overwrite",
     default=True,
+    section=shared.WRITES,
     help="Resume an interrupted run (default), or make the sets again.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be written, how much, how long.")
+@option(
+    "--dry-run",
+    is_flag=True,
+    section=shared.WRITES,
+    help="Say what would be written, how much, how long.",
+)
 @shared.as_json
 @click.pass_obj
 def generate(
@@ -84,20 +99,13 @@ def generate(
     from cisdl_bench.engine import engine
     from cisdl_bench.generation.jobs import make_recipe_job, make_set_jobs
     from cisdl_bench.generation.run import make_sets
-    from cisdl_bench.sources.find import find_source
+    from cisdl_bench.sources.find import split_opener
     from cisdl_bench.store.folder import DataFolder
 
     if bool(sets) == (recipe is not None):
         raise click.UsageError("give --set NAME (see `cisdl-bench specs`) or --recipe FILE.csv")
     bars = Bars(settings["quiet"])
-
-    @lru_cache(maxsize=2)
-    def open_split(split: str) -> Any:
-        source = find_source(coco, split, out)
-        for note in source.notes:
-            bars.say(f"note: {note}")
-        return source
-
+    open_split = split_opener(coco, out, bars)
     fingerprint = None
     if recipe is not None:
         set_job, fingerprint = make_recipe_job(recipe, open_split)
@@ -107,6 +115,7 @@ def generate(
     if dry_run:
         _show_estimate(set_jobs, jobs, out, as_json)
         return
+    keep_log(out, "generate")
     with engine(backend, scheduler, bars.say):
         manifests = make_sets(set_jobs, DataFolder(out), bars, jobs=jobs, overwrite=not resume)
     _say_skipped(manifests, bars, settings["verbose"])
@@ -115,9 +124,7 @@ def generate(
     else:
         for set_job, manifest in zip(set_jobs, manifests, strict=True):
             n = manifest["counts"]["pairs"]
-            click.echo(
-                f"{out / set_job.folder}: {n:,} pairs, fingerprint {manifest['fingerprint']}"
-            )
+            echo(f"{out / set_job.folder}: {n:,} pairs, fingerprint {manifest['fingerprint']}")
     if fingerprint is not None and manifests[0]["fingerprint"] != fingerprint:
         raise CisdlError.expected(
             out / set_jobs[0].folder,

@@ -5,15 +5,20 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.folders import DATA, data_folder
 from cisdl_bench.strict_json import json_text
 
 
 @click.command("import")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LIST...")
-@shared.out("DIR", "The folder of sets; each list becomes one there.", default=Path("cisdl-data"))
-@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only lists of this name.")
+@shared.out(
+    "DIR",
+    f"The folder of sets; each list becomes one there. Default: {DATA}, or cisdl-data.",
+    default=data_folder,
+)
+@shared.sets("Only lists of this name.")
 @shared.lists
 @shared.jobs
 @shared.engine

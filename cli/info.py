@@ -13,7 +13,7 @@ from cisdl_bench.strict_json import json_text
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@shared.folder("DIR")
 @click.option(
     "--parameters",
     is_flag=True,

@@ -6,31 +6,46 @@ from typing import Any
 import click
 
 from cisdl_bench import __version__
+from cisdl_bench.bars import LOGGER
 from cisdl_bench.cli import door
+from cisdl_bench.cli.run_log import close_logs
 
-_COMMANDS = {
-    "demo": "See everything once, small: sets, scores, tables, figures, the report.",
-    "specs": "List the sets, or print one's description.",
-    "fetch": "Download COCO 2014, VGG-16's weights or HED's.",
-    "generate": "Make test sets or the training set from photographs.",
-    "info": "Count and describe a set, or write its parameters as CSV.",
-    "preview": "Draw a contact sheet of pairs with their masks outlined.",
-    "verify": "Check sets on disk: structure, hashes, fingerprint.",
-    "export": "Write a set in another format.",
-    "import": "Turn other people's pairs into a set of shards.",
-    "train": "Train DMAC or DMVN-BN as the paper does.",
-    "score": "Score a network or another detector on sets.",
-    "detect": "Look at one pair of pictures: two masks, an overlay, a probability.",
-    "submit": "Write a submission to NIST's splice task, and check it.",
-    "profile": "Count a network's parameters and time it.",
-    "table": "Write tables of results: CSV, LaTeX or Markdown.",
-    "plot": "Draw figures: pair sheets, curves, where a method breaks, training.",
-    "report": "Write one page about scoring runs: tables, figures, the worst failures.",
-    "compare": "Compare two detectors on the same pairs.",
-    "reproduce": "Reproduce a table or figure of the paper, with a verdict row by row.",
-    "env": "Say what this machine has: versions, devices, data.",
-    "completion": "Print a shell's completion script.",
+#: Commands with a line each, under the headings of the help.
+_SECTIONS = {
+    "Data": {
+        "fetch": "Download COCO 2014, VGG-16's weights or HED's.",
+        "specs": "List the sets, or print one's description.",
+        "generate": "Make test sets or the training set from photographs.",
+        "import": "Turn other people's pairs into a set of shards.",
+        "info": "Count and describe a set, or write its parameters as CSV.",
+        "verify": "Check sets on disk: structure, hashes, fingerprint.",
+        "export": "Write a set in another format.",
+    },
+    "Models": {
+        "models": "List what can be scored, and where to get it.",
+        "train": "Train DMAC or DMVN-BN as the paper does.",
+        "profile": "Count a network's parameters and time it.",
+    },
+    "Scores": {
+        "score": "Score a network or another detector on sets.",
+        "table": "Write tables of results: CSV, LaTeX or Markdown.",
+        "compare": "Compare two detectors on the same pairs.",
+        "submit": "Write a submission to NIST's splice task, and check it.",
+        "reproduce": "Reproduce a table or figure of the paper, with a verdict row by row.",
+    },
+    "Looking": {
+        "demo": "See everything once, small: sets, scores, tables, figures, the report.",
+        "preview": "Draw a contact sheet of pairs with their masks outlined.",
+        "detect": "Look at one pair of pictures: two masks, an overlay, a probability.",
+        "plot": "Draw figures: pair sheets, curves, where a method breaks, training.",
+        "report": "Write one page about scoring runs: tables, figures, the worst failures.",
+    },
+    "This machine": {
+        "env": "Say what this machine has: versions, devices, data.",
+        "completion": "Print a shell's completion script.",
+    },
 }
+_COMMANDS = {name: line for lines in _SECTIONS.values() for name, line in lines.items()}
 
 
 class _Commands(click.Group):
@@ -59,13 +74,15 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        for title, lines in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(lines.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
             door.flush()
+            LOGGER.info("finished")
             return result
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
@@ -74,6 +91,8 @@ class _Commands(click.Group):
             if code is None:
                 raise
             ctx.exit(code)
+        finally:
+            close_logs()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,7 +108,10 @@ def main(ctx: click.Context, verbose: int, quiet: bool) -> None:
     \b
     Example:
       cisdl-bench generate --set rotation --difficulty hard
-      cisdl-bench preview cisdl-data/rotation-difficult -o sheet.png
+      cisdl-bench preview rotation-difficult -o sheet.png
+
+    CISDL_DATA and CISDL_SCORES name the folders of sets and of results (else cisdl-data and
+    cisdl-scores), CISDL_COCO that of COCO 2014, CISDL_CACHE one for what can be made again.
     """
     door.prepare(verbose)
     ctx.obj = {"quiet": quiet, "verbose": verbose}

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.report.figure import describe_figures
 
 _FIGURES = describe_figures()
@@ -66,10 +66,10 @@ def _check_parameters(
 )
 @click.option(
     "--choose",
-    type=click.Choice(["worst", "best", "random"]),
-    default="worst",
+    type=click.Choice(["spread", "worst", "best", "random"]),
+    default="spread",
     show_default=True,
-    help="pairs: which, by the first RUN's masks.",
+    help="pairs: which, by the first RUN's masks; spread: best, median and worst ones.",
 )
 @click.option("--count", type=click.IntRange(1, 60), default=6, show_default=True, help="pairs.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="pairs: which random ones.")

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DATA")
+@shared.folder("DATA")
 @shared.out("FILE", "The picture to write.", default=Path("sheet.png"))
 @click.option(
     "--count", type=click.IntRange(1, 400), default=24, show_default=True, help="How many pairs."

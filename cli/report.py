@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 
 
 @click.command()
@@ -16,7 +16,7 @@ from cisdl_bench.cli.progress import Bars
 @click.option(
     "--worst",
     type=click.IntRange(0, 500),
-    default=50,
+    default=24,
     show_default=True,
     metavar="N",
     help="How many of the worst answers of each method are shown.",
@@ -39,12 +39,14 @@ def report(
 ) -> None:
     """Write one self-contained page about scoring runs.
 
-    What was scored on what, sortable tables with the paper's rows and intervals, figures, in which
-    ranges a method breaks, and its worst answers with both masks. The page needs no network.
+    The best method on each set, by which commands, versions and hashes; figures and sortable tables
+    with intervals and the paper's rows; in which ranges a method breaks; its worst answers with
+    both masks. A RUN that `train` wrote adds its growth curves. The page needs no network.
 
     \b
-    Example:
+    Examples:
       cisdl-bench report cisdl-scores/sift-ransac cisdl-scores/model -o report.html
+      cisdl-bench report cisdl-scores/dmac cisdl-training/dmac -o dmac.html
     """
     from cisdl_bench.report.page import page
     from cisdl_bench.store.atomic import write_whole

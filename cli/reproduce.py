@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.reproduce.targets import describe_targets
 
 _LINES = "\n".join(f"{name:9} {title}" for name, title in describe_targets().items())

@@ -1,5 +1,6 @@
 """``cisdl-bench score``."""
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.cli.run_log import echo, keep_log
+from cisdl_bench.cli.sections import command, option
+from cisdl_bench.folders import DATA, SCORES, data_folder, scores_folder
 from cisdl_bench.models.classical.registry import REFERENCES, untrained_methods
 from cisdl_bench.packaged import packaged_names
 from cisdl_bench.strict_json import json_text
@@ -29,7 +33,7 @@ or one of {", ".join(REFERENCES)}.
 Examples:
   cisdl-bench score model.pt
   cisdl-bench score sift-ransac --set rotation --set raw-easy
-  cisdl-bench score consensus-frozen --set combination
+  cisdl-bench score consensus-frozen --set combination --limit 100
   cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
   cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50
   cisdl-bench score DMAC-adv.pth --data release --set combination
@@ -39,104 +43,151 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+def _check_name(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    if value is not None and not re.fullmatch(r"[^/\\\0.\s][^/\\\0\n]{0,99}", value):
+        raise click.BadParameter("a folder's name: no slash, no dot or space at its beginning.")
+    return value
+
+
+_WHAT, _HOW = "What is measured", "How masks are read"
+
+
+@command(help=_HELP)
 @click.argument("model", required=False)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
+@shared.data(
+    "A set or a folder of sets; or a list of pairs (plain CSV, the authors' release, paired "
+    f"CASIA, NIST's index), or a folder of lists. May be repeated. Default: {DATA}, or cisdl-data.",
     multiple=True,
-    metavar="DIR",
-    help="A set or a folder of sets; or a list of pairs (plain CSV, the authors' release, paired "
-    "CASIA, NIST's index), or a folder of lists. May be repeated. Default: cisdl-data.",
 )
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="NAME",
-    help="Only sets whose folder has this name or begins with it, such as `rotation`. "
-    "May be repeated. Default: all but training sets.",
+@shared.sets(
+    "Only sets whose folder has this name or begins with it, such as `rotation`. "
+    "May be repeated. Default: all but training sets."
 )
-@shared.out("DIR", "Where results go. Default: cisdl-scores/ and the model's name.")
-@click.option(
+@option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=shared.PICKS,
+    help="The first N pairs of each set, for a first look; the result says so.",
+)
+@option(
     "--predictions",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    section=_WHAT,
     help="In MODEL's place: scores (and masks) of another program, a CSV with the columns "
     "probe,donor,score[,probe_mask,donor_mask] or index,score[,...], or a system output of NIST's.",
 )
-@click.option(
+@option(
+    "--name",
+    metavar="TEXT",
+    callback=_check_name,
+    section=_WHAT,
+    help="Name of the method in tables and of its folder. Default: the file's or method's.",
+)
+@option(
+    "--detector",
+    type=click.Choice(["mask", "det"]),
+    section=_WHAT,
+    help="What says whether a pair is related: mask, the paper's score from both masks; det, the "
+    "detection network of a checkpoint that has one, beside it. Default: det where there is one.",
+)
+@option(
+    "--perturb",
+    metavar="LIST",
+    section=_WHAT,
+    help="Robustness: score each of these apart, such as none,jpeg:70,blur:1.5,noise:5,"
+    "resize:0.5; `+` chains steps.",
+)
+@option(
+    "--perturb-on",
+    type=click.Choice(["probe", "both"]),
+    default="probe",
+    show_default=True,
+    section=_WHAT,
+    help="Which pictures are perturbed.",
+)
+@option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    section=_HOW,
+    help="A pixel of higher probability is tampered.",
+)
+@option(
+    "--window",
+    type=click.IntRange(min=16),
+    metavar="PX",
+    section=_HOW,
+    help="Match window by window, as the release does for 512 px pictures with 256.",
+)
+@option(
+    "--stride",
+    type=click.IntRange(min=1),
+    metavar="PX",
+    section=_HOW,
+    help="Distance of windows. Default: the window.",
+)
+@option(
     "--zones",
     callback=shared.zones,
     default="nist",
     show_default=True,
     metavar="WORD",
+    section=_HOW,
     help="No-score zones of NIST's pairs under --predictions: nist (15,11), none, or two odd "
     "sides in px, to erode and to dilate by.",
 )
 @shared.lists
-@shared.engine
 @shared.device
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Pairs a batch. Default: 64 on a GPU, 8 else.",
-)
-@click.option(
+@option(
     "--precision",
     type=click.Choice(["fp32", "bf16", "fp16"]),
     default="fp32",
     show_default=True,
+    section=shared.WHERE,
     help="What a network computes in; fp32 never means TF32.",
 )
-@click.option(
-    "--detector",
-    type=click.Choice(["mask", "det"]),
-    help="What says whether a pair is related: mask, the paper's score from both masks; det, the "
-    "detection network of a checkpoint that has one, beside it. Default: det where there is one.",
+@option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=shared.WHERE,
+    help="Pairs a batch. Default: 64 on a GPU, 8 else.",
 )
-@click.option("--compile", "compile", is_flag=True, help="Compile the network first.")
-@click.option(
+@option(
+    "--compile",
+    "compile",
+    is_flag=True,
+    section=shared.WHERE,
+    help="Compile the network first.",
+)
+@option(
+    "-j",
     "--jobs",
     "--workers",
     "workers",
     metavar="N",
     type=click.IntRange(min=0),
+    section=shared.WHERE,
     help="Reading processes for a network (default 0: one thread reads ahead); "
     "processes for other detectors (default: all cores).",
 )
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="A pixel of higher probability is tampered.",
+@shared.engine
+@shared.out("DIR", f"Where results go. Default: {SCORES}, or cisdl-scores, and the name in it.")
+@option(
+    "--save-masks",
+    is_flag=True,
+    section=shared.WRITES,
+    help="Write both masks of every pair as 8-bit PNG.",
 )
-@click.option(
-    "--window",
-    type=click.IntRange(min=16),
-    metavar="PX",
-    help="Match window by window, as the release does for 512 px pictures with 256.",
-)
-@click.option("--stride", type=click.IntRange(min=1), metavar="PX", help="Default: the window.")
-@click.option(
-    "--perturb",
-    metavar="LIST",
-    help="Robustness: score each of these apart, such as none,jpeg:70,blur:1.5,noise:5,"
-    "resize:0.5; `+` chains steps.",
-)
-@click.option(
-    "--perturb-on",
-    type=click.Choice(["probe", "both"]),
-    default="probe",
-    show_default=True,
-    help="Which pictures are perturbed.",
-)
-@click.option("--save-masks", is_flag=True, help="Write both masks of every pair as 8-bit PNG.")
-@click.option(
+@option(
     "--overwrite",
     is_flag=True,
+    section=shared.WRITES,
     help="Score again what is finished, and replace results of another checkpoint, data or "
     "setting. Default: what is finished is kept.",
 )
@@ -154,17 +205,21 @@ def score(
     sets: tuple[str, ...],
     out: Path | None,
     as_json: bool,
+    name: str | None,
+    limit: int | None,
     **options: Any,
 ) -> None:
     """Score a detector; see ``_HELP``."""
     if (model is None) == (predictions is None):
         raise click.UsageError("give either MODEL or --predictions FILE.")
-    if predictions is not None and options["perturb"]:
-        raise click.UsageError("--perturb changes what a detector sees; predictions are made.")
+    for option_, value in (("--perturb", options["perturb"]), ("--limit", limit)):
+        if predictions is not None and value:
+            raise click.UsageError(f"{option_} is for a detector that runs; predictions are made.")
     from cisdl_bench.adapters.options import ListOptions
     from cisdl_bench.adapters.predictions import read_predictions
     from cisdl_bench.devices import ranked
     from cisdl_bench.engine import engine
+    from cisdl_bench.models.detectors import rename_detector
     from cisdl_bench.models.find import find_detector, require_detection_network
     from cisdl_bench.results.describe import describe_result
     from cisdl_bench.results.run_summary import write_summary
@@ -186,7 +241,7 @@ def score(
         scorer: Scorer
         if predictions is not None:
             system_output = read_predictions(predictions)
-            scorer = PredictionScorer(system_output)
+            scorer = PredictionScorer(system_output, name or "")
             options |= {"zones": zones, "perturb_donor": False, "save_masks": False}
         else:
             detector = find_detector(str(model))
@@ -196,19 +251,21 @@ def score(
                 raise click.UsageError(
                     "networks run on several machines by torchrun, not --backend."
                 )
-            scorer = DetectorScorer(detector)
+            scorer = DetectorScorer(rename_detector(detector, name) if name else detector)
         chosen = make_options(scorer, options.pop("device"), bars, **options)
-        jobs = make_score_jobs(data or (Path("cisdl-data"),), sets, perturb, lists, bars)
+        jobs = make_score_jobs(data or (data_folder(),), sets, perturb, lists, bars, limit)
         if system_output is not None:
             jobs = [replace(job, pairs=with_predictions(system_output, job.pairs)) for job in jobs]
-        target = out or Path("cisdl-scores") / scorer.name
+        target = out or scores_folder() / scorer.name
+        if rank.number == 0:
+            keep_log(target, "score")
 
         broken: dict[str, None] = {}
 
         def finished(result: dict[str, Any]) -> None:
             broken.update(dict.fromkeys(write_summary(target)))
             if not as_json:
-                click.echo(f"{target / describe_result(result)}")
+                echo(f"{target / describe_result(result)}")
 
         with engine(backend, scheduler, bars.say):
             results = run_jobs(

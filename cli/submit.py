@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.strict_json import json_text
 
 
@@ -38,6 +38,7 @@ from cisdl_bench.strict_json import json_text
 @shared.device
 @click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Pairs a batch.")
 @click.option(
+    "-j",
     "--jobs",
     "--workers",
     "jobs",

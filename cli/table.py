@@ -1,11 +1,22 @@
 """``cisdl-bench table``."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cisdl_bench.cli import options as shared
+
+_CAPTIONED, _LABELLED = ("latex", "html"), ("latex",)
+
+
+def _check_label(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return a label that LaTeX takes as it is."""
+    if value and not re.fullmatch(r"[A-Za-z0-9:._-]+", value):
+        raise click.BadParameter(f"expected letters, digits and :._-, got {value!r}.")
+    return value
 
 
 @click.command()
@@ -25,11 +36,27 @@ from cisdl_bench.cli import options as shared
     type=click.Choice(["csv", "latex", "markdown", "html"]),
     help="Default: by the ending of -o, else markdown.",
 )
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME",
+    help="Only sets of this name, or of which the name begins so, such as `rotation`. May be "
+    "repeated.",
+)
 @shared.out("FILE", "Where to write it: .csv, .tex, .md or .html. Default: print it.")
 @click.option("--published", is_flag=True, help="With the paper's own rows, marked.")
 @click.option("--intervals", is_flag=True, help="With 95% bootstrap intervals over pairs.")
 @click.option("--digits", type=click.IntRange(1, 12), default=4, show_default=True)
 @click.option("--standalone", is_flag=True, help="LaTeX: a document that compiles alone.")
+@click.option("--caption", default="", help="LaTeX, HTML: the caption, in the title's place.")
+@click.option(
+    "--label",
+    default="",
+    callback=_check_label,
+    metavar="WORD",
+    help=r"LaTeX: the label that \\ref names, such as tab:localization.",
+)
 @click.option(
     "--rule",
     "rules",
@@ -54,6 +81,8 @@ def table(
     out: Path | None,
     digits: int,
     standalone: bool,
+    caption: str,
+    label: str,
     **choices: Any,
 ) -> None:
     """Write a table of scoring results; no network is run.
@@ -62,6 +91,7 @@ def table(
     Examples:
       cisdl-bench table cisdl-scores/sift-ransac --layout paper-2 --published
       cisdl-bench table cisdl-scores/* --layout paper-1 -o table1.tex --standalone
+      cisdl-bench table cisdl-scores/* --set raw --set shift --intervals -o table.tex --label tab:us
     """
     from cisdl_bench.errors import CisdlError
     from cisdl_bench.report.tables import TableOptions, make_table
@@ -77,7 +107,10 @@ def table(
             "Rename it, or say the format by -f",
         )
     chosen = form or (endings[out.suffix] if out else "markdown")
-    made = make_table(runs, TableOptions(**choices))
+    for option, value, forms in (("--caption", caption, _CAPTIONED), ("--label", label, _LABELLED)):
+        if value and chosen not in forms:
+            raise click.UsageError(f"{option} is for {' and '.join(forms)}, not for {chosen}.")
+    made = replace(make_table(runs, TableOptions(**choices)), caption=caption, label=label)
     text = FORMATS[chosen](made, digits, standalone)
     if out is None:
         click.echo(text, nl=False)

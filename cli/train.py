@@ -6,109 +6,178 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
+from cisdl_bench.cli.run_log import echo, keep_log
+from cisdl_bench.cli.sections import command, option
+from cisdl_bench.folders import DATA, data_folder
 from cisdl_bench.strict_json import json_text
 
 OUT = Path("cisdl-training")
 
 
-@click.command()
+_WHAT, _HOW, _WATCH = "What is trained", "How", "Watching it"
+
+
+@command()
 @click.argument("name", required=False)
-@click.option("--experiment", metavar="NAME|FILE", help="The same as NAME; or a .toml of your own.")
-@click.option("--list", "listed", is_flag=True, help="Name the experiments: the rows of Table I.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="Set to learn from. May be repeated. Default: cisdl-data/training.",
+@option(
+    "--experiment",
+    metavar="NAME|FILE",
+    section=_WHAT,
+    help="The same as NAME; or a .toml of your own.",
 )
-@click.option(
+@option(
+    "--list",
+    "listed",
+    is_flag=True,
+    section=_WHAT,
+    help="Name the experiments: the rows of Table I, and our own.",
+)
+@option(
+    "--show",
+    is_flag=True,
+    section=_WHAT,
+    help="Print the experiment's TOML, to edit and train: --show dmac > mine.toml.",
+)
+@shared.data(
+    f"Set to learn from. May be repeated. Default: training in {DATA}, or in cisdl-data.",
+    multiple=True,
+)
+@option(
+    "--skip-unlabelled",
+    is_flag=True,
+    section=shared.PICKS,
+    help="Leave out pairs without a label or a true mask, and count them; else they are refused.",
+)
+@option(
     "--init",
     "vgg",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    section=_HOW,
     help="VGG-16's weights or HED's: a file, or the folder that `fetch vgg16` or `fetch hed` made. "
     "Default: He initialisation.",
 )
-@click.option(
+@option(
     "--from",
     "start",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    section=_HOW,
     help="Checkpoint to build on. Default: that of the experiment it builds on, in cisdl-training.",
 )
-@click.option(
-    "--maps",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default=OUT / "maps",
-    show_default=True,
-    help="Where maps of frozen features are kept, for all runs that share them.",
+@option("--epochs", type=click.IntRange(min=1), section=_HOW, help="Instead of the experiment's.")
+@option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_HOW,
+    help="Instead of the experiment's.",
 )
-@shared.out("DIR", "Default: cisdl-training/ and the experiment's name.")
-@click.option(
+@option(
+    "--pieces",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    section=_HOW,
+    help="Number of pieces that each batch is divided into, where memory is short.",
+)
+@option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    section=_HOW,
+    help="Keys the first weights, the order and the mirrored pairs.",
+)
+@option(
+    "--max-minutes",
+    type=click.FloatRange(min=0),
+    section=_HOW,
+    help="Minutes after which the run saves its state and stops.",
+)
+@option(
     "--evaluate-on",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
+    section=_WATCH,
     help="Sets that the growth curve is measured on. May be repeated. Default: the combination "
     "sets beside the data, where there are any.",
 )
-@click.option(
-    "--evaluate-pairs", type=click.IntRange(min=1), default=200, show_default=True, metavar="N"
+@option(
+    "--evaluate-pairs",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    section=_WATCH,
+    help="Pairs of each of them, from the first on.",
 )
-@click.option(
+@option(
     "--evaluate-every",
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
     metavar="STEPS",
+    section=_WATCH,
+    help="Steps from one evaluation to the next.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Instead of the experiment's.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Instead of the experiment's."
+@option(
+    "--log-every",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="STEPS",
+    section=_WATCH,
+    help="Steps from one line of history.csv to the next.",
 )
-@shared.seed
 @shared.device
 @shared.precision
 @shared.compiled
-@click.option(
-    "--pieces",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Number of pieces that each batch is divided into, where memory is short.",
-)
-@click.option(
+@option(
+    "-j",
+    "--jobs",
     "--workers",
+    "workers",
+    metavar="N",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
+    section=shared.WHERE,
     help="Reading processes; 0: one thread reads ahead.",
 )
-@click.option(
-    "--skip-unlabelled",
-    is_flag=True,
-    help="Leave out pairs without a label or a true mask, and count them; else they are refused.",
+@shared.out("DIR", "Default: cisdl-training/ and the experiment's name.")
+@option(
+    "--maps",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=OUT / "maps",
+    show_default=True,
+    section=shared.WRITES,
+    help="Where maps of frozen features are kept, for all runs that share them.",
 )
-@click.option("--log-every", type=click.IntRange(min=1), default=20, show_default=True)
-@click.option("--save-every", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option(
-    "--max-minutes",
-    type=click.FloatRange(min=0),
-    help="Minutes after which the run saves its state and stops.",
+@option(
+    "--save-every",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="STEPS",
+    section=shared.WRITES,
+    help="Steps from one saved state to the next.",
 )
-@click.option(
+@option(
     "--resume/--overwrite",
     default=True,
+    section=shared.WRITES,
     help="Resume an interrupted run (default), or remove what it left, its network too.",
 )
-@click.option(
+@option(
     "--push-to-hub",
     "repository",
     metavar="OWNER/NAME",
+    section=shared.WRITES,
     help="Put the finished network, its card and logs on the Hugging Face hub (needs the extra "
     "`hub` and `hf auth login`).",
 )
@@ -120,6 +189,7 @@ def train(
     name: str | None,
     experiment: str | None,
     listed: bool,
+    show: bool,
     data: tuple[Path, ...],
     vgg: Path | None,
     start: Path | None,
@@ -138,9 +208,16 @@ def train(
       cisdl-bench train dmac-adv --from cisdl-training/dmac/dmac.pt
       cisdl-bench train --experiment adv-hin-0.01-0.01-1e-5 --precision bf16
       cisdl-bench train --list
+      cisdl-bench train --show dmac > mine.toml   # edit it: network = "mine:network" is your own
+      cisdl-bench train mine.toml
       torchrun --nproc-per-node 8 -m cisdl_bench train dmac
     """
-    from cisdl_bench.training.experiments import check_experiment, experiments, load_experiment
+    from cisdl_bench.training.experiments import (
+        check_experiment,
+        experiment_text,
+        experiments,
+        load_experiment,
+    )
 
     if listed:
         for known in experiments().values():
@@ -149,6 +226,10 @@ def train(
         return
     if (name is None) == (experiment is None):
         raise click.UsageError("give the NAME of an experiment (see `cisdl-bench train --list`)")
+    text = name or experiment or ""
+    if show:
+        click.echo(experiment_text(text), nl=False)
+        return
     if repository is not None:
         from cisdl_bench.models.checkpoints.hub import check_push
 
@@ -164,7 +245,6 @@ def train(
     from cisdl_bench.training.options import TrainOptions
     from cisdl_bench.training.run import train as run
 
-    text = name or experiment or ""
     chosen = load_experiment(text)
     called = chosen.name if text.endswith(".toml") else text
     batch, epochs = (
@@ -176,7 +256,7 @@ def train(
     given, pairs = options.pop("evaluate_on"), options.pop("evaluate_pairs")
     options["device"] = choose_device(options["device"])
     trained = TrainOptions(**options)
-    data, folder = data or (Path("cisdl-data/training"),), out or OUT / called
+    data, folder = data or (data_folder() / "training",), out or OUT / called
     with ranked(trained.device) as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
         sets, evaluate = find_evaluation_sets(data[0], given), None
@@ -185,6 +265,8 @@ def train(
             evaluate = partial(quick_scores, sets=sets, pairs=pairs, options=scored)
         else:
             bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
+        if rank.number == 0:
+            keep_log(folder, "train")
         record = run(
             chosen,
             data,
@@ -205,8 +287,9 @@ def train(
             click.echo(json_text(record))
         elif record["complete"]:
             checkpoint = folder / record["checkpoint"]
-            click.echo(f"{checkpoint}: {record['step']:,} steps, finished")
-            bars.say(f"score it: cisdl-bench score {quote(str(checkpoint))}")
+            echo(f"{checkpoint}: {record['step']:,} steps, finished")
+            program = f"{chosen.network}@" if ":" in chosen.network else ""
+            bars.say(f"score it: cisdl-bench score {program}{quote(str(checkpoint))}")
         if repository is not None and record["complete"]:
             from cisdl_bench.training.push import push_run
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
+from cisdl_bench.bars import Bars
 from cisdl_bench.cli import options as shared
-from cisdl_bench.cli.progress import Bars
 from cisdl_bench.strict_json import json_text
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@shared.folder("DIR")
 @click.option(
     "--index",
     type=click.Path(path_type=Path),

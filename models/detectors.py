@@ -233,3 +233,30 @@ class NetworkDetector:
         call: Any = self.call or self.network.detect
         detection: Detection[Tensor] = call(batch.probe, batch.donor)
         return detection
+
+
+@dataclass(frozen=True)
+class _NamedMethod:
+    """A method under another name."""
+
+    method: PairMethod
+    name: str
+
+    @property
+    def identity(self) -> str:
+        return self.method.identity
+
+    @property
+    def sees_truth(self) -> bool:
+        return self.method.sees_truth
+
+    def detect_pair(self, view: View) -> Detection[Probability]:
+        return self.method.detect_pair(view)
+
+
+def rename_detector(detector: Detector, name: str) -> Detector:
+    """Return a detector whose results are filed under another name."""
+    if isinstance(detector, PairDetector):
+        return PairDetector(_NamedMethod(detector.method, name))
+    assert isinstance(detector, NetworkDetector)
+    return replace(detector, name=name)

@@ -1,10 +1,13 @@
 """From what a user types to a detector: a name, a checkpoint, a program of the user's own."""
 
 import ast
-import uuid
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -17,6 +20,9 @@ from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.packaged import packaged_names, packaged_path
 
+if TYPE_CHECKING:
+    from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
+
 #: Names of the checkpoints that come with the package.
 SHIPPED = packaged_names("checkpoints", ".safetensors")
 
@@ -26,7 +32,8 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
 
     Args:
         text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a
-            TorchScript or ``torch.export`` file, ``module:factory``, or ``hf:owner/name``.
+            TorchScript or ``torch.export`` file, ``hf:owner/name``, or ``module:factory``,
+            perhaps with the checkpoint of `cisdl-bench train` behind an ``@``.
         device: Torch device that a TorchScript file is loaded to.
 
     Raises:
@@ -44,8 +51,21 @@ def find_ready() -> list[str]:
     """
     from cisdl_bench.models.checkpoints.heads import has_features
 
-    paths = {name: packaged_path(f"checkpoints/{name}.safetensors") for name in SHIPPED}
-    return [*untrained_methods(), *(name for name, path in paths.items() if has_features(path))]
+    at_hand = [name for name in SHIPPED if has_features(shipped_path(name))]
+    return [*untrained_methods(), *at_hand]
+
+
+def find_checkpoint(text: str) -> "Checkpoint":
+    """Return the checkpoint of a file, or of a name out of ``SHIPPED``.
+
+    Raises:
+        ModelError: It is none, or cannot be used.
+    """
+    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+
+    return load_checkpoint(
+        packaged_path(f"checkpoints/{text}.safetensors") if text in SHIPPED else Path(text)
+    )
 
 
 def find_network(text: str, device: str = "cpu") -> NetworkDetector:
@@ -55,8 +75,7 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
         ModelError: It is none, or cannot be used.
     """
     if text in SHIPPED:
-        shipped = _load_file(packaged_path(f"checkpoints/{text}.safetensors"), device)
-        return replace(shipped, name=text)
+        return replace(_load_file(shipped_path(text), device), name=text)
     if text.startswith(PREFIX):
         hub = fetch_checkpoint(text)
         loaded = _load_checkpoint(hub.path)
@@ -66,9 +85,14 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
         raise _program_error(path)
     if path.is_file():
         return _load_file(path, device)
-    if ":" in text and not path.suffix.startswith(".pt"):
+    if ":" in text and ("@" in text or not path.suffix.startswith(".pt")):
         return _call_factory(text)
     raise _unknown_error(text)
+
+
+def shipped_path(name: str) -> Path:
+    """Return the file of a network of the package, one of ``SHIPPED``."""
+    return packaged_path(f"checkpoints/{name}.safetensors")
 
 
 def _program_error(path: Path) -> ModelError:
@@ -135,17 +159,46 @@ def _load_file(path: Path, device: str) -> NetworkDetector:
 
 
 def _call_factory(text: str) -> NetworkDetector:
+    """Return the network of ``module:factory``, or of ``module:factory@FILE`` with its weights."""
     from cisdl_bench.models.checkpoints.program import from_factory
-    from cisdl_bench.models.checkpoints.program_identity import hash_program
 
-    network, module = from_factory(text)
-    identity, note = hash_program(text, module, network), ""
-    if identity is None:
-        identity = f"source unknown {uuid.uuid4().hex}"
-        note = (
-            f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
-            "from this one: its results are never resumed; score it again with --overwrite"
-        )
+    factory, at, file = text.partition("@")
+    network, module = from_factory(factory)
+    if not at:
+        return _identify_program(text, network, module)
+    from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(Path(file), network)
+    detector = _identify_program(factory, network, module)
+    about = {**loaded.about, **detector.about}
+    return replace(detector, name=Path(file).stem, about=about)
+
+
+def wrap_network(network: "Checkpoint | Callable[..., Any]", name: str = "") -> NetworkDetector:
+    """Return a network at hand, or another callable, as a detector.
+
+    Args:
+        network: What ``load_checkpoint`` returned, a network of ``models.networks``, or any
+            callable of ``ForeignNetwork``'s interface.
+        name: Name that results are filed under; empty takes the class's or function's name.
+    """
+    from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
+    from cisdl_bench.models.checkpoints.program import ForeignNetwork
+
+    if isinstance(network, Checkpoint):
+        name = name or str(network.about.get("architecture", "network"))
+        return NetworkDetector(name, network.sha256, network.network, network.about, network.note)
+    kind = network if hasattr(network, "__qualname__") else type(network)
+    name = name or str(kind.__name__)
+    own = isinstance(network, nn.Module) and hasattr(network, "detect")
+    module = sys.modules[kind.__module__]
+    return _identify_program(name, network if own else ForeignNetwork(network, name), module)
+
+
+def _identify_program(text: str, network: Any, module: ModuleType) -> NetworkDetector:
+    from cisdl_bench.models.checkpoints.program_identity import identify_program
+
+    identity, note = identify_program(text, module, network)
     about = {"architecture": text, **({"notes": [note]} if note else {})}
     return NetworkDetector(text.replace(":", "."), identity, network, about, note)
 

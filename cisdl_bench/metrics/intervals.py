@@ -4,6 +4,7 @@ A pair is drawn as a whole, with both its masks. Resamples are keyed by a seed a
 ``random()`` alone, so an interval is the same on every machine.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -40,10 +41,13 @@ def weights(n: int, resamples: int = 2000, seed: int = 0) -> Iterator[Floats]:
 
 
 def mean_defined(values: npt.ArrayLike) -> float:
-    """Return the mean of what is not NaN; NaN where nothing is left."""
+    """Return the mean of what is not NaN; NaN where nothing is left.
+
+    The sum is rounded once, so that the order of the values does not matter.
+    """
     array = np.asarray(values, dtype=np.float64)
-    defined = ~np.isnan(array)
-    return float(array[defined].mean()) if defined.any() else float("nan")
+    defined = array[~np.isnan(array)]
+    return math.fsum(defined) / len(defined) if len(defined) else float("nan")
 
 
 def bootstrap_means(

@@ -28,6 +28,7 @@ class Metric:
         form: Format of a value on the command line, such as ``.4f``.
         interval: For detection, its bootstrap interval, a function of ``(labels, scores)`` with
             ``resamples`` and ``level``; None where there is none.
+        definition: What it is and when it is undefined, for readers of a report.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Metric:
     headline: bool = False
     form: str = ".4f"
     interval: Callable[..., Interval] | None = None
+    definition: str = ""
 
     def show(self, value: float) -> str:
         """Return a value as the command line prints it."""
@@ -46,29 +48,69 @@ class Metric:
 
 #: Of a mask, by its counts.
 LOCALIZATION: dict[str, Metric] = {
-    "iou": Metric("IoU", lambda counts, _: localization.iou(counts), headline=True),
-    "mcc": Metric("MCC", localization.mcc, low=-1.0, headline=True),
-    "nmm": Metric("NMM", localization.nmm, low=-1.0, headline=True),
-    "f1": Metric("F1", lambda counts, _: localization.f1(counts)),
+    "iou": Metric(
+        "IoU",
+        lambda counts, _: localization.iou(counts),
+        headline=True,
+        definition="Intersection over union of the found and the true region: TP / (TP + FP + FN) "
+        "over pixels. Undefined where both are empty.",
+    ),
+    "mcc": Metric(
+        "MCC",
+        localization.mcc,
+        low=-1.0,
+        headline=True,
+        definition="Matthews' correlation coefficient over pixels, (TP TN - FP FN) / sqrt((TP + FP)"
+        "(TP + FN)(TN + FP)(TN + FN)): 1 is perfect, 0 no better than chance.",
+    ),
+    "nmm": Metric(
+        "NMM",
+        localization.nmm,
+        low=-1.0,
+        headline=True,
+        definition="NIST's Nimble mask metric, max(-1, (TP - FN - FP) / (TP + FN)) over pixels. "
+        "Undefined where the true region is empty.",
+    ),
+    "f1": Metric(
+        "F1",
+        lambda counts, _: localization.f1(counts),
+        definition="Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN): over pixels "
+        "for masks, over pairs for detection.",
+    ),
 }
 #: Of a set, by the labels and scores of its pairs.
 DETECTION: dict[str, Metric] = {
-    "precision": Metric("Precision", lambda *given: detection.at_threshold(*given).precision),
-    "recall": Metric("Recall", lambda *given: detection.at_threshold(*given).recall),
+    "precision": Metric(
+        "Precision",
+        lambda *given: detection.at_threshold(*given).precision,
+        definition="Share of the pairs called positive that are.",
+    ),
+    "recall": Metric(
+        "Recall",
+        lambda *given: detection.at_threshold(*given).recall,
+        definition="Share of the positive pairs that are called so.",
+    ),
     "f1": Metric("F1", lambda *given: detection.at_threshold(*given).f1),
     "auc": Metric(
         "AUC",
         lambda labels, scores, _: detection.auc(labels, scores),
         headline=True,
         interval=bootstrap_auc,
+        definition="Area under the ROC: how often a positive pair scores above a negative one.",
     ),
     "eer": Metric(
         "EER",
         lambda labels, scores, _: detection.eer(labels, scores),
         higher_is_better=False,
         headline=True,
+        definition="Equal error rate, (FPR + FNR) / 2 at the threshold where the two are nearest "
+        "to each other, without interpolation (NIST). Smaller is better.",
     ),
-    "ap": Metric("AP", lambda labels, scores, _: detection.average_precision(labels, scores)),
+    "ap": Metric(
+        "AP",
+        lambda labels, scores, _: detection.average_precision(labels, scores),
+        definition="Average precision: the sum of precision times the step of recall.",
+    ),
 }
 
 
@@ -79,17 +121,21 @@ class Rule:
     Attributes:
         threshold: Score above which a pair is called positive.
         ending: Ending of a method's name in tables and figures, as in the paper.
+        definition: Where the score comes from, for readers of a report.
     """
 
     threshold: float
     ending: str
+    definition: str = ""
 
 
 #: The paper's score from both masks, DMVN-loc's share of pixels, the detector's own probability.
 RULES: dict[str, Rule] = {
-    "mask": Rule(0.5, ""),
-    "share": Rule(0.0, "-loc"),
-    "own": Rule(0.5, "-det"),
+    "mask": Rule(
+        0.5, "", "The paper's score: mean probability inside each found region, over both masks."
+    ),
+    "share": Rule(0.0, "-loc", "DMVN-loc's score: mean share of pixels found in the two masks."),
+    "own": Rule(0.5, "-det", "The detector's own probability that the pair shares a region."),
 }
 
 

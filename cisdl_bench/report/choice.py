@@ -1,4 +1,4 @@
-"""Which pairs of a set are shown: the worst, the best, random ones, or those that are named."""
+"""Which pairs of a set are shown: a spread, the worst, the best, random ones, or named ones."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.seeding import permutation, stream
 
-CHOICES = ("worst", "best", "random")
+CHOICES = ("spread", "worst", "best", "random")
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,14 @@ class PairChoice:
     """Which pairs are shown.
 
     Attributes:
-        how: Rule of the choice, one of ``CHOICES``; the first method's scores decide.
+        how: Rule of the choice, one of ``CHOICES``; the first method's scores decide. ``spread`` is
+            a third each of the best, those around the median, and the worst.
         count: Number of pairs.
         ids: Numbers of pairs that are shown instead.
         seed: Seed of a random choice.
     """
 
-    how: str = "worst"
+    how: str = "spread"
     count: int = 6
     ids: tuple[int, ...] = ()
     seed: int = 0
@@ -55,10 +56,10 @@ def count_called_px(rows: Rows) -> npt.NDArray[np.int64]:
 def choose_pairs(rows: Rows, choice: PairChoice) -> list[int]:
     """Return the numbers of the pairs that are shown.
 
-    ``worst`` and ``best`` are by ``quality``. Many pairs share one value: a method that finds
-    nothing has IoU 0 on each of them, and is right about each negative pair. Among equal ones come
-    first those of which the answer holds most pixels, so that wrong regions are seen before black
-    squares; misses come after them, and are not hidden.
+    ``spread``, ``worst`` and ``best`` are by ``quality``. Many pairs share one value: a method that
+    finds nothing has IoU 0 on each of them, and is right about each negative pair. Among equal ones
+    come first those of which the answer holds most pixels, so that wrong regions are seen before
+    black squares; misses come after them, and are not hidden.
 
     Raises:
         RunError: There is no pair of a number that was asked for.
@@ -77,10 +78,50 @@ def choose_pairs(rows: Rows, choice: PairChoice) -> list[int]:
     if choice.how == "random":
         order = permutation(stream(choice.seed, "pair sheet"), len(numbers))[: choice.count]
         return [numbers[k] for k in sorted(order.tolist())]
+    if choice.how != "spread":
+        return [numbers[k] for k in _rank(rows, choice.how)[: choice.count]]
+    best, worst = _rank(rows, "best"), _rank(rows, "worst")
+    sizes = spread_sizes(min(choice.count, len(best)))
+    worst = worst[: sizes["worst"]]
+    rest = [k for k in best if k not in worst]
+    between = rest[sizes["best"] :]
+    start = max(0, min((len(best) - sizes["median"]) // 2 - sizes["best"], len(between)))
+    start = min(start, max(0, len(between) - sizes["median"]))
+    middle = between[start : start + sizes["median"]]
+    return [numbers[k] for k in (*rest[: sizes["best"]], *middle, *reversed(worst))]
+
+
+def _rank(rows: Rows, how: str) -> list[int]:
+    """Return the places of the labelled pairs, the worst or the best first."""
     values = quality(rows)
     defined = np.flatnonzero(~np.isnan(values))
-    sign = 1 if choice.how == "worst" else -1
+    sign = 1 if how == "worst" else -1
     # Of equal ones those with something to see first: black squares show nothing.
-    blank = count_called_px(rows)[defined] == 0
-    order = defined[np.lexsort((-count_called_px(rows)[defined], blank, sign * values[defined]))]
-    return [numbers[k] for k in order[: choice.count].tolist()]
+    called = count_called_px(rows)[defined]
+    order = np.lexsort((-called, called == 0, sign * values[defined]))
+    places: list[int] = defined[order].tolist()
+    return places
+
+
+def spread_sizes(count: int) -> dict[str, int]:
+    """Return how many pairs of a spread are the best, around the median, and the worst.
+
+    >>> spread_sizes(6), spread_sizes(4)
+    ({'best': 2, 'median': 2, 'worst': 2}, {'best': 1, 'median': 1, 'worst': 2})
+    """
+    third = count // 3
+    worst = -(-count // 3)
+    return {"best": count - worst - third, "median": third, "worst": worst}
+
+
+def name_choices(choice: PairChoice, count: int) -> list[str]:
+    """Return the word for each chosen pair, such as ``worst``; empty of named and random ones.
+
+    >>> name_choices(PairChoice(), 3), name_choices(PairChoice("worst"), 2)
+    (['best', 'median', 'worst'], ['worst', 'worst'])
+    """
+    if choice.ids or choice.how == "random":
+        return [""] * count
+    if choice.how != "spread":
+        return [choice.how] * count
+    return [word for word, size in spread_sizes(count).items() for _ in range(size)]

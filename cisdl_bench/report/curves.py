@@ -1,8 +1,9 @@
 """ROC and DET curves of detection, AUC and EER marked."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,25 +12,45 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.metrics.registry import RULES
 from cisdl_bench.records import UNLABELLED
-from cisdl_bench.report.drawing import colour, new_figure, plain
+from cisdl_bench.report.drawing import colour, describe_counts, new_figure, plain, style
+from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.methods import gathered, list_sets, name_method
+from cisdl_bench.report.palette import PAPER, SOFT
 from cisdl_bench.results.result import Result
 
 Floats = npt.NDArray[np.float64]
 _STEPS = 33  # points of a slanted piece of a DET curve, twice
 _AGAIN = "Score it again with --overwrite"
+#: What a reader asks of the dots.
+EER_NOTE = (
+    "The dot is the EER as NIST defines it: of the thresholds that occur, the one where FPR and "
+    "FNR are nearest to each other; where scores are tied it lies off the dotted line."
+)
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
-def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Sequence[str]) -> Any:
+class Line(NamedTuple):
+    """How a curve is told apart from others.
+
+    Attributes:
+        label: Method and rule.
+        number: Place of the method, which decides the colour.
+        variant: Place of the curve among those of the method, which decides the dashes.
+    """
+
+    label: str
+    number: int
+    variant: int
+
+
+def draw_curves(kind: str, runs: Sequence[Path], options: FigureOptions) -> Any:
     """Return a matplotlib figure, a panel a set and a curve a method.
 
     Args:
         kind: ``roc``: TPR against FPR; ``det``: FNR against FPR, both as normal deviates.
         runs: Folders of results.
-        sets: Beginnings of the names of sets; none given: all with positive and negative pairs.
-        rules: Detection scores, of ``registry.RULES``; none given: ``mask``, and ``own`` where the
-            detector has one.
+        options: Sets (none given: all with positive and negative pairs), detection scores (none
+            given: ``mask``, and ``own`` where the detector has one), panels in a row.
 
     Raises:
         RunError: No set has positive and negative pairs.
@@ -37,7 +58,7 @@ def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Seq
     results, names = gathered(runs)
     panels: dict[str, list[Result]] = {}
     for result in results:
-        if result.has_both_labels and _is_chosen(result.set, sets):
+        if result.has_both_labels and _is_chosen(result.set, options.sets):
             panels.setdefault(result.set, []).append(result)
     if not panels:
         raise RunError.expected(
@@ -46,14 +67,29 @@ def draw_curves(kind: str, runs: Sequence[Path], sets: Sequence[str], rules: Seq
             list_sets(results),
             "Score paired CASIA, NIST's task, or a set of all three kinds",
         )
-    figure, axes = new_figure(4.6 * len(panels), 4.8, 1, len(panels))
-    for axis, (name, group) in zip(axes[0], panels.items(), strict=True):
-        asked = rules or ("mask", "own")
-        lines = [(r, k) for r in group for k in asked if f"{k}_auc" in r.record["summary"]]
-        for number, (result, rule) in enumerate(lines):
-            label = plain(f"{name_method(result, names)}{RULES[rule].ending}")
-            _draw_curve(axis, kind, result, rule, label, colour(number))
-        _finish_axis(axis, kind, name)
+    numbers = {run: k for k, run in enumerate(names)}
+    rules = options.rules or ("mask", "own")
+    lines = {
+        name: [(r, k) for r in group for k in rules if f"{k}_auc" in r.record["summary"]]
+        for name, group in panels.items()
+    }
+    columns = min(options.columns or len(panels), len(panels))
+    rows = -(-len(panels) // columns)
+    height = 4.3 + 0.17 * max(map(len, lines.values()))
+    figure, axes = new_figure(4.6 * columns, height * rows, rows, columns)
+    for axis, (name, curves) in zip(axes.ravel(), lines.items(), strict=False):
+        earlier: dict[str, detection.Roc] = {}
+        drawn: Counter[Path] = Counter()
+        for result, rule in curves:
+            run = result.path.parent
+            line = Line(
+                f"{name_method(result, names)}{RULES[rule].ending}", numbers[run], drawn[run]
+            )
+            drawn[run] += 1
+            _draw_curve(axis, kind, result, rule, line, earlier)
+        _finish_axis(axis, kind, f"{name}, {_describe_pairs(panels[name])}")
+    for axis in axes.ravel()[len(panels) :]:
+        axis.set_axis_off()
     return figure
 
 
@@ -61,7 +97,21 @@ def _is_chosen(name: str, sets: Sequence[str]) -> bool:
     return not sets or name.startswith(tuple(sets))
 
 
-def _draw_curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink: str) -> None:
+def _describe_pairs(results: Sequence[Result]) -> str:
+    summaries = [result.record["summary"] for result in results]
+    numbers = [summary["positive_pairs"] + summary["negative_pairs"] for summary in summaries]
+    return describe_counts(numbers)
+
+
+def _draw_curve(
+    axis: Any,
+    kind: str,
+    result: Result,
+    rule: str,
+    line: Line,
+    earlier: dict[str, detection.Roc],
+) -> None:
+    """Draw one curve; its label says where it is the same as an earlier one."""
     rows = result.rows()
     rows = rows.where(rows["label"] != UNLABELLED)
     scores, labels = rows.pair_scores(rule), rows["label"]
@@ -77,8 +127,16 @@ def _draw_curve(axis: Any, kind: str, result: Result, rule: str, label: str, ink
     if kind == "det":
         x, y = det_line(roc)
         marked = _deviate(roc.fpr[at]), _deviate(1 - roc.tpr[at])
-    axis.plot(x, y, color=ink, label=f"{label}: AUC {auc:.4f}, EER {eer:.4f}", linewidth=1.4)
-    axis.plot(*marked, "o", color=ink, markersize=4)
+    twins = [name for name, other in earlier.items() if _are_equal(roc, other)]
+    earlier[line.label] = roc
+    same = f" (same curve as {twins[0]})" if twins else ""
+    shown = f"{plain(line.label)}: AUC {auc:.3f}, EER {eer:.3f}{plain(same)}"
+    axis.plot(x, y, label=shown, **style(line.number, line.variant))
+    axis.plot(*marked, "o", color=colour(line.number), markersize=5, markeredgecolor=PAPER)
+
+
+def _are_equal(one: detection.Roc, other: detection.Roc) -> bool:
+    return np.array_equal(one.fpr, other.fpr) and np.array_equal(one.tpr, other.tpr)
 
 
 def det_line(roc: detection.Roc) -> tuple[Floats, Floats]:
@@ -115,17 +173,27 @@ def _deviate(rates: Any) -> Any:
 
 
 def _finish_axis(axis: Any, kind: str, title: str) -> None:
+    """Draw the lines that curves are read against, the labels, and the legend below them."""
     axis.set_title(plain(title))
     axis.set_xlabel("false positive rate")
     axis.set_ylabel("true positive rate" if kind == "roc" else "false negative rate")
+    chance = {"color": SOFT, "linestyle": "--", "linewidth": 0.9, "zorder": 1, "label": "chance"}
+    equal = {**chance, "linestyle": ":", "label": "FPR = FNR"}
     if kind == "roc":
-        axis.plot([0, 1], [1, 0], color="0.7", linewidth=0.6)
+        axis.plot([0, 1], [0, 1], **chance)
+        axis.plot([0, 1], [1, 0], **equal)
         axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     else:
         places = _deviate(np.array(_TICKS))
         words = [f"{100 * tick:g}%" for tick in _TICKS]
         axis.set_xticks(places, words, rotation=60, fontsize=7)
         axis.set_yticks(places, words, fontsize=7)
-        axis.plot(places[[0, -1]], places[[0, -1]], color="0.7", linewidth=0.6)
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=7, loc="lower right" if kind == "roc" else "upper right")
+        ends = places[[0, -1]]
+        axis.plot(ends, ends[::-1], **chance)
+        axis.plot(ends, ends, **equal)
+        margin = 0.1
+        axis.set(xlim=(ends[0] - margin, ends[1] + margin), aspect="equal")
+        axis.set_ylim(axis.get_xlim())
+    axis.grid()
+    below = -0.14 if kind == "roc" else -0.2
+    axis.legend(loc="upper left", bbox_to_anchor=(0, below), borderaxespad=0)

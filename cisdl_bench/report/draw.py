@@ -9,6 +9,7 @@ from typing import Any
 
 from cisdl_bench.errors import CisdlError
 from cisdl_bench.progress import Progress
+from cisdl_bench.report.drawing import styled
 from cisdl_bench.report.figure import FigureOptions, load_figure
 from cisdl_bench.store.atomic import write_whole
 
@@ -23,13 +24,14 @@ def draw(name: str, runs: Sequence[Path], options: FigureOptions, progress: Prog
     Args:
         name: Name of the figure, of ``figure.figure_names``.
         runs: Folders of results, or of training runs for ``growth``.
-        options: TableOptions of the user about the figure.
+        options: Choices of the user about the figure.
         progress: Receives progress updates and messages.
 
     Raises:
         RunError: The runs lack what the figure shows.
     """
-    return load_figure(name).draw(runs, options, progress)
+    with styled():
+        return load_figure(name).draw(runs, options, progress)
 
 
 def render(figure: Any, form: str) -> bytes:
@@ -52,7 +54,7 @@ def render(figure: Any, form: str) -> bytes:
     buffer = io.BytesIO()
     try:
         # Letters that no font has, and labels too long for their axes, are drawn as well as can be.
-        with rc_context(settings), warnings.catch_warnings():
+        with styled(), rc_context(settings), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             figure.savefig(buffer, format=form, dpi=_DPI)
     except Exception as error:

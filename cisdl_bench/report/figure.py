@@ -28,18 +28,20 @@ class FigureOptions:
         ids: Numbers of the pairs that are shown, instead of a choice.
         data: Path of the pairs; None is where they were scored.
         published: Methods of the paper's Table I that are drawn beside the runs.
+        columns: Largest number of panels beside each other; 0 leaves it to the figure.
     """
 
     sets: tuple[str, ...] = ()
     metric: str = "iou"
     by: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
-    choose: str = "worst"
+    choose: str = "spread"
     count: int = 6
     seed: int = 0
     ids: tuple[int, ...] = ()
     data: Path | None = None
     published: tuple[str, ...] = ()
+    columns: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,17 @@ class Figure:
             figure; it raises ``RunError`` where the runs lack what the figure shows.
         heading: Heading in the report.
         place: Place among the figures of the report; 0 leaves the figure out of it.
+        note: Caption in the report: what is drawn, and how it is to be read.
+        half: Whether the report shows it beside another one that is half as wide as the page.
+        of_training: Whether it is drawn of training runs, not of scoring runs.
     """
 
     draw: Callable[[Sequence[Path], FigureOptions, Progress], Any]
     heading: str = ""
     place: int = 0
+    note: str = ""
+    half: bool = False
+    of_training: bool = False
 
 
 def figure_names() -> list[str]:

@@ -1,71 +1,116 @@
-"""The worst answers of each method as cards: both pictures, truth and answer outlined."""
+"""Answers of each method as cards: both pictures, with the outlines of truth and answer."""
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.detection import Probability
-from cisdl_bench.pairs import Pairs
+from cisdl_bench.pairs import Pair, Pairs
 from cisdl_bench.progress import Progress
 from cisdl_bench.records import SIDES, Mask, Pixels
+from cisdl_bench.report.caption import describe_pair
 from cisdl_bench.report.choice import PairChoice, choose_pairs, quality
-from cisdl_bench.report.sheet import caption
+from cisdl_bench.report.outline import trace_outline
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.result import Result
 
-_SIDE = 224  # px of a picture
-_QUALITY = 82  # of its JPEG
-_TRUTH, _FOUND = (0, 200, 140), (235, 60, 40)
+#: Sides in px and qualities of WebP that pictures may have, the best first, and bytes of one.
+_SIZES = ((256, 70, 14_000), (224, 60, 10_000), (192, 50, 7_000), (160, 45, 5_000))
+_BUDGET = 3_000_000  # bytes of all pictures of a page, about, before base64
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a card.
+
+    Attributes:
+        side: ``probe`` or ``donor``.
+        data: WebP in base64.
+        px: Side of the picture.
+        canvas: Side of the canvas that outlines are drawn on.
+        truth: Outline of the true region, an SVG path; empty where there is none.
+        found: Outline of the region that the method found, an SVG path.
+    """
+
+    side: str
+    data: str
+    px: int
+    canvas: int
+    truth: str
+    found: str
 
 
 @dataclass(frozen=True)
 class Card:
-    """One pair that a method answered badly.
+    """One pair and a method's answer to it.
 
     Attributes:
         method: Name of the method.
+        number: Place of the method, which decides its colour.
         set: Name of the set.
         difficulty: Class of the pair; empty where it has none.
-        text: Kind, class and parameters of the pair.
+        pair: Number of the pair.
+        text: Kind, area and parameters of the pair in words.
+        answer: How good the answer is, in words.
         value: Quality of the answer, 0 to 1.
-        images: Probe and donor as JPEG in base64, by side.
-        masked: Whether the method's masks are drawn.
+        views: Probe and donor.
+        masked: Whether the method's masks are known.
+        left_out: Number of small pieces of the found region that are not drawn.
     """
 
     method: str
+    number: int
     set: str
     difficulty: str
+    pair: int
     text: str
+    answer: str
     value: float
-    images: dict[str, str]
+    views: tuple[View, ...]
     masked: bool
+    left_out: int
+
+
+def choose_size(pictures: int) -> tuple[int, int]:
+    """Return the side in px and the quality of pictures, smaller where there are very many.
+
+    >>> choose_size(100), choose_size(384)
+    ((256, 70), (192, 50))
+    """
+    fitting = [(side, quality) for side, quality, size in _SIZES if pictures * size <= _BUDGET]
+    return fitting[0] if fitting else _SIZES[-1][:2]
 
 
 def make_cards(
     results: Sequence[Result],
-    method: str,
+    method: tuple[str, int],
     worst: int,
     progress: Progress,
     data: Path | None = None,
+    size: tuple[int, int] = _SIZES[0][:2],
 ) -> tuple[list[Card], list[str]]:
     """Return the worst answers of one method, the same number of each set, and what went wrong.
 
     Args:
         results: Results of the method, one a set.
-        method: Name of the method.
+        method: Name and place of the method.
         worst: Number of cards, at most.
         progress: Receives progress updates and messages.
         data: Path of the pairs; None is where they were scored.
+        size: Side in px and quality of the pictures.
     """
     cards: list[Card] = []
     problems: list[str] = []
     for place, result in enumerate(results):
         share = worst // len(results) + (place < worst % len(results))
+        if not share:
+            continue
         try:
             pairs = reopen(result, progress, data)
         except RunError as error:
@@ -75,45 +120,71 @@ def make_cards(
         values = dict(zip(rows["index"].tolist(), quality(rows).tolist(), strict=True))
         for number in choose_pairs(rows, PairChoice("worst", share)):
             try:
-                cards.append(_make_card(result, method, pairs, number, values[number]))
+                cards.append(_make_card(result, method, pairs, number, values[number], size))
             except CisdlError as error:
                 problems.append(str(error))
             progress.advance(1)
     return sorted(cards, key=lambda card: card.value), problems
 
 
-def _make_card(result: Result, method: str, pairs: Pairs, number: int, value: float) -> Card:
+def _make_card(
+    result: Result,
+    method: tuple[str, int],
+    pairs: Pairs,
+    number: int,
+    value: float,
+    size: tuple[int, int],
+) -> Card:
     """Return the card of one pair.
 
     Raises:
         CisdlError: A picture or a saved mask cannot be read.
     """
-    pair, masks = pairs[number], find_masks(result, pairs, number)
+    pair, masks = pairs.pair(number), find_masks(result, pairs, number)
     pictures, truths = (pair.probe, pair.donor), (pair.probe_mask, pair.donor_mask)
-    images = {}
+    views, left_out = [], 0
     for side, name in enumerate(SIDES):
-        truth = truths[side] if pair.known[side] else None
-        image = _draw_picture(pictures[side], truth, masks[side] if masks else None)
-        images[name] = base64.b64encode(image).decode()
+        truth, _ = _trace(truths[side] if pair.known[side] else None)
+        found, more = _trace(_threshold(masks, side, result))
+        data = base64.b64encode(_encode(pictures[side], *size)).decode()
+        views.append(View(name, data, size[0], pairs.size, truth, found))
+        left_out += more
     return Card(
-        method,
+        *method,
         result.set,
         str(pair.numbers.get("difficulty", "")),
-        f"pair {number}: {caption(pair)}",
+        number,
+        describe_pair(pair),
+        _describe_answer(pair, value),
         value,
-        images,
+        tuple(views),
         masks is not None,
+        left_out,
     )
 
 
-def _draw_picture(picture: Pixels, truth: Mask | None, mask: Probability | None) -> bytes:
-    size = (_SIDE, _SIDE)
-    image = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    for region, ink in ((truth, _TRUTH), (None if mask is None else mask > 0.5, _FOUND)):
-        if region is None:
-            continue
-        inside = cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(image, lines, -1, ink, 2)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1])
+def _threshold(masks: tuple[Probability, ...] | None, side: int, result: Result) -> Mask | None:
+    return None if masks is None else masks[side] > result.record["request"]["threshold"]
+
+
+def _trace(mask: Mask | None) -> tuple[str, int]:
+    """Return a mask's outline; none of an empty one, of a full one, or of one that is not known."""
+    return ("", 0) if mask is None or not mask.any() else trace_outline(mask)
+
+
+def _describe_answer(pair: Pair, value: float) -> str:
+    known = [
+        mask for mask, k in zip((pair.probe_mask, pair.donor_mask), pair.known, strict=True) if k
+    ]
+    if pair.label == 1 and any(mask.any() for mask in known):
+        return f"mean IoU {value:.3f}"
+    score = value if pair.label == 1 else 1 - value
+    return f"{'positive' if pair.label == 1 else 'negative'} pair, score {score:.3f}"
+
+
+def _encode(picture: Pixels, side: int, quality: int) -> bytes:
+    image = np.asarray(picture, dtype=np.uint8)
+    if image.shape[0] != side:
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    bgr: Any = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".webp", bgr, (cv2.IMWRITE_WEBP_QUALITY, quality))[1])

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION
+from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.results.result import Result, find_results
+from cisdl_bench.specs import spec_names
 
 
 def gathered(runs: Sequence[Path]) -> tuple[list[Result], dict[Path, str]]:
@@ -39,6 +41,29 @@ def list_sets(results: Sequence[Result]) -> str:
     names = list(dict.fromkeys(result.set for result in results))
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return ", ".join(names[:6]) + more
+
+
+def split_set(name: str) -> tuple[str, str]:
+    """Return a set's family and difficulty; the name and nothing of a set that has none.
+
+    >>> split_set("rotation-easy"), split_set("paired-casia")
+    (('rotation', 'easy'), ('paired-casia', ''))
+    """
+    family, _, difficulty = name.rpartition("-")
+    return (family, difficulty) if family and difficulty in DIFFICULTIES else (name, "")
+
+
+def order_sets(results: Sequence[Result]) -> list[str]:
+    """Return the names of the results' sets: families as their specs are ordered, then others."""
+
+    def place(name: str) -> tuple[int, int, str]:
+        family, difficulty = split_set(name)
+        if family not in specs or not difficulty:
+            return len(specs), 0, name
+        return specs.index(family), DIFFICULTIES.index(difficulty), name
+
+    specs = spec_names()
+    return sorted(dict.fromkeys(result.set for result in results), key=place)
 
 
 def undefined_error(runs: Sequence[Path], results: Sequence[Result], metric: str) -> RunError:

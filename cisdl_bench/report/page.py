@@ -1,35 +1,37 @@
-"""The report: one page that needs no network, with tables, figures and the worst failures."""
+"""The report: one page that needs no network, from the verdict to the worst answers."""
 
-import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
 from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.draw import draw, render
-from cisdl_bench.report.figure import FigureOptions, report_figures
-from cisdl_bench.report.figures.parameters import PARAMETERS, breakdowns
-from cisdl_bench.report.gallery import Card, make_cards
+from cisdl_bench.report.gallery import Card, choose_size, make_cards
 from cisdl_bench.report.methods import gathered, name_method
-from cisdl_bench.report.tables import LAYOUTS, Table, TableOptions, collect_notes, make_table
+from cisdl_bench.report.page_figures import draw_page_figures, find_breaks
+from cisdl_bench.report.page_tables import Cell, make_page_tables
+from cisdl_bench.report.page_verdict import shape_verdict
+from cisdl_bench.report.palette import style_variables
+from cisdl_bench.report.provenance import (
+    describe_days,
+    describe_versions,
+    list_provenance,
+    shorten_hash,
+)
+from cisdl_bench.report.tables import collect_notes
 from cisdl_bench.report.templating import read_own_text, render_html
-from cisdl_bench.report.write_table import shape_table
 from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.record import RESULT
 from cisdl_bench.scoring.result_folder import LEFT_OUT
 from cisdl_bench.scoring.rows import ROWS
+from cisdl_bench.training.record import EVALUATION
 
-_DIGITS = 4
-#: Of the detection tables, the format of the pairs that each is published for.
-_DETECTED = {"paper-3": "casia", "paper-4": "mfc"}
-
-#: A cell of a table: its class (``text``, ``n`` or ``hash``) and its text.
-Cell = tuple[str, str]
+WORST = 24
 
 
 def page(
@@ -38,13 +40,13 @@ def page(
     progress: Progress,
     *,
     title: str = "cisdl-bench report",
-    worst: int = 50,
+    worst: int = WORST,
     data: Path | None = None,
 ) -> str:
     """Return the report of runs as one HTML document.
 
     Args:
-        runs: Folders of results, a method each.
+        runs: Folders of results, a method each; folders of training runs add their growth curves.
         target: File of the page; links to CSV files are relative to it.
         progress: Receives progress updates and messages.
         title: Heading of the page.
@@ -52,125 +54,122 @@ def page(
         data: Path of the pairs; None is where they were scored.
 
     Raises:
-        RunError: A folder holds no results.
+        RunError: A folder holds no results, or none does.
     """
-    results, names = gathered(runs)
+    trained = [run for run in runs if (run / EVALUATION).is_file()]
+    scored = [run for run in runs if run not in trained]
+    if not scored:
+        where, then = ", ".join(map(str, runs)), "Name the folder of a scoring run too"
+        raise RunError.expected(where, "results of `cisdl-bench score`", "training runs", then)
+    results, names = gathered(scored)
     cards, problems = _make_cards(results, names, worst, progress, data)
-    tables, figures = _make_tables(runs, results), _draw_figures(runs, progress)
-    breaks = _find_breaks(results, names)
+    tables = make_page_tables(scored, results)
+    before, after = draw_page_figures(scored, trained, progress)
+    groups = [*before, *after]
     contents = {
-        "scored": "What was scored on what",
-        **{key: _title(key, table) for key, table in tables.items()},
-        **{key: report_figures()[key.removeprefix("figure-")].heading for key in figures},
-        **({"breaks": "Ranges in which a method breaks"} if breaks else {}),
-        **({"failures": f"Worst answers, {worst} of each method"} if cards or problems else {}),
+        "verdict": "Verdict",
+        **{_key(group): _headings(group) for group in before},
+        **{key: table["title"] for key, table in tables.items()},
+        **{_key(group): _headings(group) for group in after},
+        **({"failures": "Worst answers"} if cards or problems else {}),
+        "definitions": "Definitions",
         "files": "Files",
     }
+    drawn = {drawing["name"] for group in groups for drawing in group}
+    breaks = find_breaks(results, names) if "parameters" in drawn else []
     return render_html(
         "page.html",
         version=__version__,
         title=title,
+        facts=_list_facts(results, names),
         notes=collect_notes(results),
         contents=contents,
-        methods=_describe_methods(results, names),
-        sets=[_describe_set(result, name_method(result, names)) for result in results],
-        tables={key: shape_table(table, _DIGITS) for key, table in tables.items()},
-        figures=figures,
+        **shape_verdict(results, names),
+        provenance=list_provenance(results, names, runs, target),
+        tables=tables,
+        figures={"before": before, "after": after},
+        break_headings=_headed("Method Parameter Range n IoU Interval", "text text text n n n"),
         breaks=breaks,
+        worst=worst,
         cards=cards,
         problems=list(dict.fromkeys(problems)),
+        definitions=list_definitions(),
+        set_headings=_headed(
+            "Method Set Pairs of Positive Checkpoint Data Device Pairs/s Versions",
+            "text text n n n hash hash text n text",
+        ),
+        set_rows=[_describe_set(result, name_method(result, names)) for result in results],
         links=_link_files(results, names, target),
+        variables=style_variables(),
         css=read_own_text("page.css"),
         script=read_own_text("page.js"),
     )
 
 
-def _by_method(results: Sequence[Result], names: Any) -> dict[str, list[Result]]:
-    methods: dict[str, list[Result]] = {}
-    for result in results:
-        methods.setdefault(name_method(result, names), []).append(result)
-    return methods
+def _key(group: Sequence[Mapping[str, Any]]) -> str:
+    return "-".join(str(drawing["key"]) for drawing in group)
 
 
-def _describe_methods(results: Sequence[Result], names: Any) -> list[list[Cell]]:
-    rows = []
-    for name, group in _by_method(results, names).items():
-        pairs = sum(result.record["summary"]["pairs"] for result in group)
-        devices = dict.fromkeys(str(result.record["device"]) for result in group)
-        identity = str(group[0].record["request"]["identity"])
-        cells = [("text", name), ("n", f"{len(group)}"), ("n", f"{pairs:,}"), ("hash", identity)]
-        rows.append([*cells, ("text", ", ".join(devices))])
-    return rows
+def _headings(group: Sequence[Mapping[str, Any]]) -> str:
+    return " and ".join(str(drawing["heading"]) for drawing in group)
+
+
+def _headed(headings: str, kinds: str) -> list[tuple[str, str]]:
+    return list(zip(kinds.split(), headings.split(), strict=True))
+
+
+def _list_facts(results: Sequence[Result], names: Mapping[Path, str]) -> list[str]:
+    """Return what was compared on what, and when, a few words each."""
+    sets = {(r.set, str(r.record["request"]["fingerprint"])): r for r in results}
+    pairs = sum(result.record["summary"]["pairs"] for result in sets.values())
+    counts = [(len(names), "method"), (len(sets), "set"), (pairs, "pair")]
+    words = [f"{n:,} {word}{'s' if n != 1 else ''}" for n, word in counts]
+    return [*words, f"scored {describe_days(results)}", f"cisdl-bench {__version__}"]
+
+
+def list_definitions() -> list[tuple[str, str]]:
+    """Return the metrics' titles and the detection scores' names with their definitions."""
+    metrics = {**DETECTION, **LOCALIZATION}  # F1 is defined among the latter, for both
+    ordered = {**LOCALIZATION, **DETECTION}
+    lines = [(metrics[name].title, metrics[name].definition) for name in ordered]
+    lines += [(f"Score ({name})", rule.definition) for name, rule in RULES.items()]
+    return [(term, text) for term, text in lines if text]
 
 
 def _describe_set(result: Result, name: str) -> list[Cell]:
     record, summary = result.record, result.record["summary"]
     request, speed = record["request"], record["pairs_per_second"]
-    versions = ", ".join(f"{package} {number}" for package, number in record["versions"].items())
     return [
         ("text", name),
         ("text", result.set),
         ("n", f"{summary['pairs']:,}"),
         ("n", f"{record['data'].get('whole', summary['pairs']):,}"),
         ("n", f"{summary['positive_pairs']:,}"),
-        ("hash", str(request["identity"])),
-        ("hash", str(request["fingerprint"])),
+        ("hash", shorten_hash(str(request["identity"]))),
+        ("hash", shorten_hash(str(request["fingerprint"]))),
         ("text", str(record["device"])),
         ("n", f"{speed:.1f}" if speed else "-"),
-        ("text", versions),
+        ("text", describe_versions(result)),
     ]
 
 
-def _make_tables(runs: Sequence[Path], results: Sequence[Result]) -> dict[str, Table]:
-    formats = {result.record["data"].get("format") for result in results}
-    tables = {}
-    for layout in LAYOUTS:
-        if layout in _DETECTED and _DETECTED[layout] not in formats:
-            continue
-        choices = TableOptions(layout, published=layout != "wide", intervals=True)
-        try:
-            tables[f"table-{layout}"] = make_table(runs, choices)
-        except RunError:
-            continue  # none of the sets that this layout shows
-    return tables
-
-
-def _title(key: str, table: Table) -> str:
-    layout = key.removeprefix("table-")
-    return table.title if layout == "wide" else f"{table.title} ({layout})"
-
-
-def _draw_figures(runs: Sequence[Path], progress: Progress) -> dict[str, str]:
-    """Return the figures as SVG in base64, by the ids of their sections."""
-    images = {}
-    for name in report_figures():
-        try:
-            figure = draw(name, runs, FigureOptions(), progress)
-        except RunError:
-            continue  # the results lack what this figure shows
-        images[f"figure-{name}"] = base64.b64encode(render(figure, "svg")).decode()
-    return images
-
-
-def _find_breaks(results: Sequence[Result], names: Any) -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    for name, label in PARAMETERS.items():
-        for run, means in breakdowns(results, name, "iou").items():
-            ranges = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in means.broken())
-            if ranges:
-                rows.append([("text", names[run]), ("text", label), ("text", ranges)])
-    return rows
-
-
 def _make_cards(
-    results: Sequence[Result], names: Any, worst: int, progress: Progress, data: Path | None
+    results: Sequence[Result],
+    names: Mapping[Path, str],
+    worst: int,
+    progress: Progress,
+    data: Path | None,
 ) -> tuple[list[Card], list[str]]:
-    methods = _by_method(results, names)
+    methods: dict[tuple[str, int], list[Result]] = {}
+    for result in results:
+        number = list(names).index(result.path.parent)
+        methods.setdefault((name_method(result, names), number), []).append(result)
     cards: list[Card] = []
     problems: list[str] = []
+    size = choose_size(2 * worst * len(methods))
     progress.start("failures", worst * len(methods))
-    for name, group in methods.items():
-        more_cards, more_problems = make_cards(group, name, worst, progress, data)
+    for method, group in methods.items():
+        more_cards, more_problems = make_cards(group, method, worst, progress, data, size)
         cards += more_cards
         problems += more_problems
     progress.stop()
@@ -178,7 +177,7 @@ def _make_cards(
 
 
 def _link_files(
-    results: Sequence[Result], names: Any, target: Path
+    results: Sequence[Result], names: Mapping[Path, str], target: Path
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the files of runs and results, by what they are of, and their relative addresses."""
 

@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.pair_picture import outlined
 from cisdl_bench.pairs import Pair, Pairs
-from cisdl_bench.records import Mask, Pixels
 from cisdl_bench.seeding import permutation, stream
 from cisdl_bench.transforms.registry import all_parameters
 
-OUTLINE = (0, 255, 90)
 _TILE, _GAP, _CAPTION = 192, 10, 16
 _PAPER, _INK = (250, 250, 250), (30, 30, 30)
 
@@ -29,7 +27,7 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
         seed: Seed of the random choice.
     """
     order = permutation(stream(seed, "sheet"), len(pairs))[:count]
-    chosen = [pairs[pairs.indices[int(i)]] for i in np.sort(order)]
+    chosen = [pairs[int(i)] for i in np.sort(order)]
     columns = max(1, min(columns, len(chosen)))
     rows = -(-len(chosen) // columns)
     step_x, step_y = 2 * _TILE + 2 + _GAP, _TILE + _CAPTION + _GAP
@@ -39,8 +37,8 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
     font = ImageFont.load_default(11)
     for k, pair in enumerate(chosen):
         x, y = _GAP + k % columns * step_x, _GAP + k // columns * step_y
-        sheet.paste(_tile(pair.probe, pair.probe_mask), (x, y))
-        sheet.paste(_tile(pair.donor, pair.donor_mask), (x + _TILE + 2, y))
+        sheet.paste(outlined(pair.probe, pair.probe_mask, _TILE), (x, y))
+        sheet.paste(outlined(pair.donor, pair.donor_mask, _TILE), (x + _TILE + 2, y))
         pen.text((x, y + _TILE + 1), caption(pair), fill=_INK, font=font)
     return sheet
 
@@ -58,18 +56,6 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
         raise StoreError.expected(
             path, "a picture file to write, such as sheet.png", error, "Choose another -o"
         ) from error
-
-
-def _tile(picture: Pixels, mask: Mask) -> Image.Image:
-    size = (_TILE, _TILE)
-    tile = np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-    if mask.any() and not mask.all():
-        grown = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
-        inside = (grown >= 128).astype(np.uint8)
-        lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(tile, lines, -1, (0, 0, 0), 3)
-        cv2.drawContours(tile, lines, -1, OUTLINE, 1)
-    return Image.fromarray(tile)
 
 
 def caption(pair: Pair) -> str:

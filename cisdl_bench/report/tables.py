@@ -33,6 +33,7 @@ class TableOptions:
         rules: Detection scores, of ``registry.RULES``; none given: ``mask``, and ``own`` where the
             detector has one.
         convention: Definition that holds where NIST and the DMAC release differ.
+        sets: Names of sets, or how they begin; none given: all.
     """
 
     layout: str
@@ -40,6 +41,7 @@ class TableOptions:
     intervals: bool = False
     rules: tuple[str, ...] = ()
     convention: Convention = "nist"
+    sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Table:
         frame: Lines of the table: the labels, ``source``, and the values as float or text; with
             intervals also ``<column>_low`` and ``<column>_high`` under the same path.
         note: Origin of the published rows, and what a reader must know of the data.
+        caption: Caption in the title's place, for LaTeX and HTML; empty: the title.
+        label: Label for references in LaTeX; empty: none.
     """
 
     title: str
@@ -60,6 +64,8 @@ class Table:
     values: tuple[tuple[str, ...], ...]
     frame: pd.DataFrame
     note: str = ""
+    caption: str = ""
+    label: str = ""
 
     def best(self) -> set[tuple[int, tuple[str, ...]]]:
         """Return the (line, column) of each best measured value, where they differ.
@@ -90,6 +96,7 @@ def make_table(runs: Sequence[Path], options: TableOptions) -> Table:
         RunError: A folder holds no results, or none of the sets that the layout shows.
     """
     results, names = gathered(runs)
+    results = choose_sets(runs, results, options.sets)
     notes = collect_notes(results)
     if options.layout == "wide":
         return _wide(results, names, options, notes)
@@ -119,6 +126,26 @@ def make_table(runs: Sequence[Path], options: TableOptions) -> Table:
         if column not in frame:
             frame[column] = None
     return Table(spec["title"], labels, columns, frame.reset_index(drop=True), "; ".join(notes))
+
+
+def choose_sets(
+    runs: Sequence[Path], results: Sequence[Result], sets: Sequence[str]
+) -> list[Result]:
+    """Return the results of sets of which the name is given, or begins so.
+
+    Args:
+        runs: Folders of the results.
+        results: Results of all sets.
+        sets: Names of sets, or how they begin; none given: all.
+
+    Raises:
+        RunError: There is none for one of the names.
+    """
+    for name in sets:
+        if not any(result.set.startswith(name) for result in results):
+            where = f"{', '.join(map(str, runs))}: --set {name}"
+            raise RunError.expected(where, "a set that was scored", list_sets(results), "Name one")
+    return [result for result in results if not sets or result.set.startswith(tuple(sets))]
 
 
 def _layout_columns(

@@ -9,7 +9,7 @@ from typing import Any
 from cisdl_bench.errors import RunError
 from cisdl_bench.generation.jobs import SetJob
 from cisdl_bench.hashing import hash_file
-from cisdl_bench.models.networks.registry import NETWORKS
+from cisdl_bench.models.networks.registry import find_spec
 from cisdl_bench.progress import Progress
 from cisdl_bench.reproduce.generate_step import is_made, job_pairs
 from cisdl_bench.reproduce.rates import Rates, measure_training, name_training
@@ -89,7 +89,7 @@ class TrainStep:
     @property
     def takes_vgg(self) -> bool:
         """Whether the experiment begins with VGG-16's weights in the paper."""
-        network = NETWORKS[self.experiment.network]
+        network = find_spec(self.experiment.network)
         return not self.experiment.start and network.vgg_blocks and self.experiment.width == 1
 
     def done(self) -> bool:

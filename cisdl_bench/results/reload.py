@@ -12,7 +12,7 @@ from cisdl_bench.errors import CisdlError, RunError
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.models.detectors import PairDetector
-from cisdl_bench.pairs import Pairs
+from cisdl_bench.pairs import Pairs, PairSlice
 from cisdl_bench.progress import Progress
 from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.by_pair import score_pair
@@ -56,6 +56,8 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
             pairs = open_list(path, options, progress)
     except (CisdlError, OSError) as error:
         raise RunError.expected(result.path, f"its pairs at {path}", f"'{error}'", then) from error
+    if "slice" in origin:
+        pairs = _take_slice(pairs, origin["slice"], result)
     wanted = result.record["request"]["fingerprint"]
     if pairs.fingerprint != wanted:
         raise RunError.expected(
@@ -73,6 +75,18 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
             "Score it again with --overwrite",
         )
     return pairs
+
+
+def _take_slice(pairs: Pairs, slice_: list[int], result: Result) -> Pairs:
+    """Return the part of the pairs that a result of a slice is of."""
+    start, stop, step = slice_
+    places = range(start, stop, step) if step else range(0)
+    ends = (places[0], places[-1]) if places else (-1,)
+    if not all(0 <= end < len(pairs) for end in ends):
+        raise RunError.expected(
+            result.path, f"a slice of the {len(pairs):,} pairs", slice_, "Score it again"
+        )
+    return PairSlice(pairs, places)
 
 
 def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, Probability] | None:

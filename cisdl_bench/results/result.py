@@ -1,17 +1,26 @@
 """Finished results on disk: finding and reading them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from cisdl_bench.errors import RunError
+from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.metrics.summary import has_both_labels
+from cisdl_bench.records import SIDES
+from cisdl_bench.results.describe import describe_result
 from cisdl_bench.scoring.record import RESULT, read_result
 from cisdl_bench.scoring.rows import ROWS, Rows, read_verified_rows
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """One set's finished result.
 
@@ -22,6 +31,29 @@ class Result:
 
     path: Path
     record: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """Return a line: detector, set, number of pairs, headline metrics."""
+        return f"<Result {self.detector} on {describe_result(self.record)}>"
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return its numbers by name, such as ``iou``; NaN is undefined."""
+        return dict(self.record["summary"])
+
+    def frame(self) -> "pd.DataFrame":
+        """Return its rows as a pandas table, one a pair, with each mask's localization metrics.
+
+        Raises:
+            RunError: They are not those that were scored.
+        """
+        import pandas as pd
+
+        rows = self.rows()
+        frame = pd.DataFrame(rows.columns)
+        for metric in LOCALIZATION:
+            frame[[f"{side}_{metric}" for side in SIDES]] = rows.mask_values(metric)
+        return frame
 
     @property
     def detector(self) -> str:
@@ -37,6 +69,14 @@ class Result:
     def perturbation(self) -> str:
         """Return the perturbation's name; empty where there is none."""
         return str(self.record["request"]["perturbation"])
+
+    @property
+    def finished(self) -> datetime:
+        """Return when it was scored, in UTC; of results that do not say so, their file's time."""
+        written = self.record.get("finished")
+        if written:
+            return msgspec.convert(written, datetime)
+        return datetime.fromtimestamp((self.path / RESULT).stat().st_mtime, UTC)
 
     @property
     def notes(self) -> list[str]:

@@ -18,13 +18,13 @@ from cisdl_bench.store.torch_view import Batch
 #: Columns of ``measure`` for each mask: TP, FP, FN, TN, the sum of probabilities above the
 #: threshold, the smallest and the largest probability (NaN where one is), and sums of the rows and
 #: columns of the true pixels.
-_MASK_COLUMNS = 9
+MASK_COLUMNS = 9
 
 
 def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Tensor:
     """Return a batch's counts as float64 (N, 19), on its device.
 
-    Nine columns of the probe's mask, see ``_MASK_COLUMNS``, nine of the donor's; then the
+    Nine columns of the probe's mask, see ``MASK_COLUMNS``, nine of the donor's; then the
     detector's own score, 0 where it has none.
     """
     columns = []
@@ -66,7 +66,7 @@ def read_measures(
     """
     scored = []
     for index, row in zip(indices, measures.tolist(), strict=True):
-        masks = row[:_MASK_COLUMNS], row[_MASK_COLUMNS : 2 * _MASK_COLUMNS]
+        masks = row[:MASK_COLUMNS], row[MASK_COLUMNS : 2 * MASK_COLUMNS]
         own_score = row[-1]
         ends = [*masks[0][5:7], *masks[1][5:7], *([own_score] if has_score else [])]
         check_ends(names[0], f"{names[1]}/{index}", ends)

@@ -23,7 +23,7 @@ def score_pair(
     detector: Detector, job: ScoreJob, index: int, options: ScoreOptions
 ) -> tuple[Detection[Probability], PairCounts]:
     """Return a detector's masks of one pair, and their counts."""
-    pair = job.pairs[index]
+    pair = job.pairs.pair(index)
     name = f"{job.pairs.name}/{index}"
     probe = job.perturbation.apply(pair.probe, f"{name}/probe")
     donor = pair.donor

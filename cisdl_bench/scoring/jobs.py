@@ -36,6 +36,7 @@ def make_score_jobs(
     perturb: str | None,
     lists: ListOptions,
     progress: Progress,
+    limit: int | None = None,
 ) -> list[ScoreJob]:
     """Return a job for each chosen set under each perturbation, see ``open_chosen``.
 
@@ -45,10 +46,13 @@ def make_score_jobs(
         perturb: Perturbations, such as ``none,jpeg:70``; None leaves pictures as they are.
         lists: Folders, canvas and rules for reading lists.
         progress: Receives progress updates and messages.
+        limit: Number of pairs of each set, from the first on; None: all.
 
     Raises:
         CisdlError: There are no sets, none is chosen, or a list cannot be used.
     """
     perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
     chosen = open_chosen(data, names, lists, progress)
-    return [ScoreJob(pairs, perturbation) for pairs in chosen for perturbation in perturbations]
+    return [
+        ScoreJob(pairs[:limit], perturbation) for pairs in chosen for perturbation in perturbations
+    ]

@@ -70,16 +70,18 @@ class PredictionScorer:
 
     Attributes:
         predictions: Scores and masks of another program.
+        label: Name that results are filed under; empty takes the file's.
     """
 
     predictions: Predictions
+    label: str = ""
     note = ""
     needs_device = False
 
     @property
     def name(self) -> str:
         """Name of the file that holds them."""
-        return self.predictions.name
+        return self.label or self.predictions.name
 
     @property
     def identity(self) -> str:

@@ -1,6 +1,7 @@
 """What ``result.json`` holds, and reading it without believing it."""
 
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -69,10 +70,15 @@ class Origin(TypedDict):
     size: NotRequired[Annotated[int, Meta(ge=1, le=1 << 16)]]
     skip_unusable: NotRequired[bool]
     pictures: NotRequired[bool]
+    slice: NotRequired[Annotated[list[int], Meta(min_length=3, max_length=3)]]
 
 
 #: A number as the paper prints it, such as ``1e-5``.
 Printed = Annotated[str, Meta(pattern=r"^[0-9.e-]+$", max_length=20)]
+
+
+#: A moment with its zone, such as ``2026-11-26T08:30:00+00:00``.
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Training(TypedDict):
@@ -102,6 +108,7 @@ class Finished(Begun):
     processes: Natural
     pairs_per_second: Annotated[float, Meta(ge=0)] | None
     versions: dict[str, str]
+    finished: NotRequired[Moment]
 
 
 _COUNTED = (

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,7 @@ def finish(
         "device": device_name(options.device),
         "processes": rank.total,
         "pairs_per_second": pairs_per_second,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "cisdl-bench": __version__,
             "torch": str(torch.__version__),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import cv2
 import joblib
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.pairs import Pair, read_pair
 from cisdl_bench.records import DIFFICULTIES, Mask, Pixels, count_pairs, kind_label
 from cisdl_bench.store.flat import AGAIN
 from cisdl_bench.store.layout import (
@@ -55,18 +54,6 @@ class PairSet(StoredPairs):
         self._ends = np.cumsum(np.stack(row_lengths(self.rows), axis=1), axis=1)
         self._donor = self.pictures.positions(self.rows["donor_id"])
         self._background = self.pictures.positions(self.rows["background_id"])
-
-    @overload
-    def __getitem__(self, index: int) -> Pair: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Pair]: ...
-
-    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
-        """Return one pair, or a list of them for a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in self.indices[index]]
-        return read_pair(self, self.indices[index])
 
     def numbers(self, composite: int) -> dict[str, float | int | str]:
         """Return a composite's ids, class, areas and parameters by name."""

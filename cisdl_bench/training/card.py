@@ -29,8 +29,7 @@ def keep_card(run: Run) -> None:
     """Write the card of a run's checkpoint, beside it."""
     network = scored_network(run)
     about = make_about(network, describe_training(run.experiment, run.record))
-    parameters = sum(weights.numel() for weights in network.parameters())
-    write_card(run.checkpoint, about, parameters, read_measured(run.out))
+    write_card(run.checkpoint, about, read_measured(run.out))
 
 
 def read_measured(folder: Path) -> dict[str, Any]:
@@ -51,7 +50,6 @@ def read_measured(folder: Path) -> dict[str, Any]:
 def write_card(
     checkpoint: Path,
     about: Mapping[str, Any],
-    parameters: int,
     measured: Mapping[str, Any],
     *,
     used_as: str = "",
@@ -61,7 +59,6 @@ def write_card(
     Args:
         checkpoint: File of the checkpoint.
         about: What the checkpoint says of itself.
-        parameters: Number of the network's parameters.
         measured: Record, losses and evaluation of its run, see ``read_measured``.
         used_as: Name by which `score` gets the checkpoint; empty: its file's.
 
@@ -70,7 +67,7 @@ def write_card(
     """
     path = checkpoint.with_suffix(".md")
     sha256 = hash_file(checkpoint)
-    text = format_card(checkpoint.name, sha256, about, parameters, measured, used_as)
+    text = format_card(checkpoint.name, sha256, about, measured, used_as)
     by_hand = ""
     if path.exists():
         by_hand = path.read_text("utf-8", "replace").partition(f"{KEPT}\n")[2]
@@ -81,7 +78,6 @@ def format_card(
     file: str,
     sha256: str,
     about: Mapping[str, Any],
-    parameters: int,
     measured: Mapping[str, Any],
     used_as: str = "",
 ) -> str:
@@ -91,17 +87,18 @@ def format_card(
         file: Name of the checkpoint's file.
         sha256: Hash of the file.
         about: What the checkpoint says of itself.
-        parameters: Number of the network's parameters.
         measured: Record, losses and evaluation of its run, see ``read_measured``.
         used_as: Name by which `score` gets the checkpoint; empty: its file's.
     """
     name, training = Path(file).stem, about["training"]
+    program = f"{about['architecture']}@" if ":" in about["architecture"] else ""
+    used_as = used_as or f"{program}{file}"
     experiment, request = measured.get("experiment", {}), training.get("request", {})
     title = experiment.get("title", "A network of cisdl-bench")
     evaluation = measured.get("evaluation", [])
     facts = {
         "Network": f"`{about['architecture']}`{_listed(about.get('configuration', {}))}",
-        "Parameters": f"{parameters:,}",
+        "Parameters": f"{measured['parameters']:,}" if "parameters" in measured else "",
         "Experiment": request.get("experiment", ""),
         "Steps": _describe_steps(training, experiment),
         "Precision, seed": f"{request['precision']}, {request['seed']}" if request else "",
@@ -132,8 +129,8 @@ def format_card(
             "## Use",
             "",
             "```sh",
-            f"cisdl-bench score {used_as or file}",
-            f"cisdl-bench detect probe.jpg donor.jpg --model {used_as or file}",
+            f"cisdl-bench score {used_as}",
+            f"cisdl-bench detect probe.jpg donor.jpg --model {used_as}",
             "```",
             "",
             "## Licence and limits",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.models.networks.registry import NETWORKS
+from cisdl_bench.models.networks.registry import NETWORKS, find_spec
 from cisdl_bench.packaged import packaged_names, packaged_text
 from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
@@ -67,7 +67,7 @@ class Experiment:
 
     Attributes:
         stage: Stage of training: ``cross-entropy``, ``adversarial`` or ``detection``.
-        network: Architecture of the network that is trained.
+        network: Network that is trained: one of ``NETWORKS``, or ``module:factory`` of a user's.
         start: Experiment whose checkpoint this one starts from; empty for a first stage.
         place: Position in lists of experiments.
         width: Share of VGG-16's channels; the paper's is 1.
@@ -167,19 +167,30 @@ def load_experiment(name: str) -> Experiment:
     >>> load_experiment("dmac-adv").losses["dis"]
     0.01
     """
-    known: dict[str, Experiment] = {}
+    return parse_experiment(experiment_text(name), name)
+
+
+def experiment_text(name: str) -> str:
+    """Return the TOML text of an experiment, of a name or another name of it, or of a file.
+
+    Raises:
+        SpecError: There is none.
+
+    >>> 'name = "dmac-adv"' in experiment_text("dmac-adv")
+    False
+    """
+    known: dict[str, str] = {}
     for experiment in experiments().values():
-        known |= dict.fromkeys((experiment.name, *experiment.also), experiment)
+        known |= dict.fromkeys((experiment.name, *experiment.also), experiment.name)
     if name in known:
-        check_experiment(known[name], name)
-        return known[name]
+        return packaged_text(f"experiments/{known[name]}.toml")
     if not name.endswith(".toml"):
         near = get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else "`cisdl-bench train --list` names them."
         raise SpecError(
             f"{name}: expected the name of an experiment or a .toml file, got neither. {hint}"
         )
-    return parse_experiment(read_text(name, "experiment"), name)
+    return read_text(name, "experiment")
 
 
 def parse_experiment(text: str, where: str) -> Experiment:
@@ -236,9 +247,10 @@ def _check_network(experiment: Experiment, where: str) -> None:
         SpecError: It cannot.
     """
     trainable = [name for name, spec in NETWORKS.items() if spec.trainable]
-    what = f"one of {', '.join(trainable)}"
-    require(experiment.network in trainable, f"{where}: network", what, repr(experiment.network))
-    network = NETWORKS[experiment.network]
+    known = experiment.network in trainable or ":" in experiment.network
+    what = f"one of {', '.join(trainable)}, or module:factory of your own"
+    require(known, f"{where}: network", what, repr(experiment.network))
+    network = find_spec(experiment.network)
     if experiment.stage != "cross-entropy" and not network.with_detection:
         raise SpecError(
             f'{where}: stage = "{experiment.stage}" needs a network that has a detection network, '

@@ -9,8 +9,10 @@ from torch import nn
 
 from cisdl_bench.errors import ModelError, RunError
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+from cisdl_bench.models.checkpoints.program import from_factory
+from cisdl_bench.models.checkpoints.program_identity import identify_program
 from cisdl_bench.models.checkpoints.vgg_weights import find_weights, load_vgg
-from cisdl_bench.models.networks.registry import NETWORKS, build
+from cisdl_bench.models.networks.registry import build, find_spec
 from cisdl_bench.training.experiments import Experiment
 from cisdl_bench.training.loss_terms import find_opponents
 
@@ -43,7 +45,7 @@ def make_networks(
     Raises:
         ModelError: A file is missing, broken, or of another network.
     """
-    spec = NETWORKS[experiment.network]
+    spec = find_spec(experiment.network)
     if vgg is not None and start is not None:
         raise ModelError(
             f"--init {vgg}: {experiment.name} builds on {start}, which has weights. "
@@ -55,14 +57,19 @@ def make_networks(
         )
     torch.manual_seed(_number(seed, "initial weights"))
     configuration = {} if experiment.width == 1 else {"width": experiment.width}
-    network = build(experiment.network, "network", configuration)
-    spec.draw_weights(network)
+    program = ":" in experiment.network
+    if program:
+        network, module = from_factory(experiment.network)
+        source = identify_program(experiment.network, module, network)[0]
+    else:
+        network = build(experiment.network, "network", configuration)
+        spec.draw_weights(network)
     networks = {"network": network}
     beside = ["detection"] if experiment.stage == "detection" else find_opponents(experiment)
     for name in beside:
         networks[name] = build(name)
     if start is not None:
-        loaded = load_checkpoint(start)
+        loaded = load_checkpoint(start, network if program else None)
         _copy_weights(experiment, networks, loaded.network, start)
         origin = f"{start.name} ({loaded.note})" if loaded.note else start.name
         began = loaded.about.get("training", {}).get("initial_weights")
@@ -73,6 +80,9 @@ def make_networks(
         read = load_vgg(network, vgg)
         origin = f"{read.origin} in {find_weights(vgg).name}, the rest He initialisation"
         return InitialNetworks(networks, origin, f"{read.identity}, He {seed}")
+    if program:
+        origin = f"drawn by {experiment.network}"
+        return InitialNetworks(networks, origin, f"{source}, seed {seed}")
     return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
 
 

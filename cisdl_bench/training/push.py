@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from cisdl_bench.models.checkpoints.checkpoint import load_tensors, write_checkpoint
 from cisdl_bench.models.checkpoints.hub import PREFIX, push_files
 from cisdl_bench.training.card import read_measured, write_card
 from cisdl_bench.training.record import EVALUATION, HISTORY, RECORD
@@ -22,19 +22,16 @@ def push_run(folder: Path, checkpoint: str, repository: str) -> str:
     Raises:
         ModelError: The checkpoint cannot be read, or the hub does not take it.
     """
-    loaded = load_checkpoint(folder / checkpoint)
-    parameters = sum(weights.numel() for weights in loaded.network.parameters())
+    about = load_tensors(folder / checkpoint)
+    state = about.pop("state")
     with TemporaryDirectory(prefix="cisdl-bench-") as place:
         target = (Path(place) / checkpoint).with_suffix(".safetensors")
-        save_checkpoint(target, loaded.network, loaded.about["training"])
-        used_as = f"{PREFIX}{repository}"
-        write_card(target, loaded.about, parameters, read_measured(folder), used_as=used_as)
+        write_checkpoint(target, about, state)
+        write_card(target, about, read_measured(folder), used_as=f"{PREFIX}{repository}")
         files = {
             "README.md": target.with_suffix(".md"),
             target.name: target,
             **{name: folder / name for name in (RECORD, HISTORY, EVALUATION)},
         }
         there = {name: path for name, path in files.items() if path.exists()}
-        return push_files(
-            repository, there, f"{target.stem}, {loaded.about['training']['step']} steps"
-        )
+        return push_files(repository, there, f"{target.stem}, {about['training']['step']:,} steps")

@@ -43,6 +43,7 @@ class Record(TypedDict, total=False):
     request: Required[dict[str, Any]]
     step: Annotated[int, Meta(ge=0, le=2**53)]
     data: list["DataEntry"]
+    parameters: Annotated[int, Meta(ge=0, le=2**53)]
     checkpoint: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^/\\0]*$")]
 
 

@@ -17,7 +17,7 @@ from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
 from cisdl_bench.training.card import keep_card
-from cisdl_bench.training.checkpoint import Run, finish, restore, save
+from cisdl_bench.training.checkpoint import Run, finish, restore, save, scored_network
 from cisdl_bench.training.describer import RememberingDetector
 from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.evaluation import Evaluate, evaluate_now
@@ -179,6 +179,7 @@ def _prepare(
         "steps": steps,
         "device": device_name(options.device),
         "processes": rank.total,
+        "parameters": sum(weights.numel() for weights in scored_network(run).parameters()),
     }
     if (out / STATE).exists():
         restore(run)

@@ -73,14 +73,29 @@ def save_checkpoint(
     }
     if half:
         state = round_to_half(state, path)
+    write_checkpoint(path, about, state)
+
+
+def write_checkpoint(path: Path, about: dict[str, Any], state: Mapping[str, Tensor]) -> None:
+    """Write tensors with what they are, whole or not at all; see ``save_checkpoint``.
+
+    Args:
+        path: File of the checkpoint, ``.pt`` or ``.safetensors``.
+        about: Content of ``make_about``.
+        state: Tensors by name.
+
+    Raises:
+        ModelError: The ending is another one.
+        StoreError: The file cannot be written.
+    """
     if path.suffix == ".pt":
         buffer = io.BytesIO()
-        torch.save({**about, "state": state}, buffer)
+        torch.save({**about, "state": dict(state)}, buffer)
         write_whole(path, buffer.getbuffer())
     elif path.suffix == ".safetensors":
         from safetensors.torch import save
 
-        write_whole(path, save(state, {_KEY: json.dumps(about)}))
+        write_whole(path, save(dict(state), {_KEY: json.dumps(about)}))
     else:
         raise ModelError.expected(
             path, "a name that ends in .pt or .safetensors", path.name, "Rename it"
@@ -130,8 +145,13 @@ def round_to_half(state: Mapping[str, Tensor], where: object) -> dict[str, Tenso
     return rounded
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, program: nn.Module | None = None) -> Checkpoint:
     """Return the network of a checkpoint.
+
+    Args:
+        path: File of the checkpoint.
+        program: Network of the user's own that the tensors are of; a file that names a program
+            does not run it.
 
     Raises:
         ModelError: The file is broken, holds code, or is of no known network.
@@ -148,9 +168,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
     else:
         content = read_content(load_tensors(path), path)
     about = content.about
-    network = build(
-        show_key(about["architecture"]), f"{path}: architecture", about.get("configuration")
-    )
+    architecture = show_key(about["architecture"])
+    if program is not None:
+        network = program
+        if architecture != network.architecture:
+            then = "Name the program that it was trained with"
+            raise ModelError.expected(
+                path, f"tensors of {network.architecture}", architecture, then
+            )
+    elif ":" in architecture:
+        raise ModelError(
+            f"{path}: its network is a program of your own, {architecture}. "
+            f"Name both: {architecture}@{path}"
+        )
+    else:
+        network = build(architecture, f"{path}: architecture", about.get("configuration"))
     state = dict(content.state)
     if "features" in about:  # a head alone
         from cisdl_bench.models.checkpoints.heads import add_features

@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.folders import cache_folder
 from cisdl_bench.models.checkpoints.checkpoint import (
     make_about,
     read_safetensors,
@@ -77,14 +78,17 @@ def has_features(path: Path) -> bool:
 
 def _list_places(kind: str, where: Path) -> list[Path]:
     given, folder = os.environ.get(VARIABLE), FOLDERS[kind]
-    return [Path(given)] if given else [Path(folder), where.parent / folder]
+    if given:
+        return [Path(given)]
+    places = [Path(folder), where.parent / folder, cache_folder(Path()) / folder]
+    return list(dict.fromkeys(places))
 
 
 def add_features(network: nn.Module, record: FeaturesRecord, where: Path) -> dict[str, Any]:
     """Put the features that a checkpoint of a head needs into its network; return their tensors.
 
-    Looked for in the file or folder that the variable CISDL_FEATURES names, in the folder that
-    `cisdl-bench fetch` makes here, and beside the checkpoint.
+    Looked for in the file or folder that the variable CISDL_FEATURES names; else in the folder
+    that `cisdl-bench fetch` makes here, beside the checkpoint, and in CISDL_CACHE.
 
     Args:
         network: Network whose ``features`` are filled.

@@ -38,6 +38,19 @@ class ForeignNetwork(nn.Module):
         self._program = program
         self.architecture = where
 
+    def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both masks, (N, 2, h, w), for training; class 1 is 'tampered'.
+
+        Class 0 has the logit 0, class 1 ln(p / (1 - p)), with p kept 1e-6 away from 0 and 1.
+        """
+        answer = self.call(probe.to(torch.float32) / 255, donor.to(torch.float32) / 255)
+        masks = [mask.unsqueeze(1) if mask.ndim == 3 else mask for mask in answer[:2]]
+        logits = [torch.logit(mask.float(), eps=1e-6) for mask in masks]
+        probe_logits, donor_logits = (
+            torch.cat((torch.zeros_like(tampered), tampered), dim=1) for tampered in logits
+        )
+        return probe_logits, donor_logits
+
     def detect(self, probe: Tensor, donor: Tensor) -> Detection[Tensor]:
         """Return what the callable says of uint8 pictures (N, 3, H, W).
 

@@ -8,6 +8,7 @@ import ast
 import functools
 import hashlib
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
@@ -19,6 +20,23 @@ from torch import Tensor, nn
 
 _PLAIN = (str, bytes, int, float, complex, type(None))
 _OF_TORCH = frozenset(vars(nn.Module())) - {"training"}
+
+
+def identify_program(text: str, module: ModuleType, network: nn.Module) -> tuple[str, str]:
+    """Return a network's hash, and a note for the user where it has none and is always another.
+
+    Args:
+        text: ``module:factory``, as the user names it.
+        module: Module of the factory.
+        network: Network that the factory returned.
+    """
+    identity = hash_program(text, module, network)
+    if identity is not None:
+        return identity, ""
+    return f"source unknown {uuid.uuid4().hex}", (
+        f"{text}: its source or tensors cannot be read, so an edited network cannot be told "
+        "from this one: its results are never resumed; score it again with --overwrite"
+    )
 
 
 def hash_program(text: str, module: ModuleType, network: nn.Module) -> str | None:

@@ -92,6 +92,11 @@ NETWORKS: dict[str, NetworkSpec] = {
 }
 
 
+def find_spec(architecture: str) -> NetworkSpec:
+    """Return what is known of a network, by its name or as ``module:factory`` of a user's own."""
+    return NETWORKS.get(architecture) or NetworkSpec(architecture, trainable=True)
+
+
 def build(
     architecture: str,
     where: object = "architecture",

@@ -122,7 +122,10 @@ def test_wrong_names_are_refused_before_any_work(tmp_path: Path) -> None:
     [
         (["score"], "give either MODEL or --predictions FILE"),
         (["score", "empty", "--predictions", "p.csv"], "give either MODEL or --predictions FILE"),
-        (["score", "--predictions", "p.csv", "--perturb", "jpeg:70"], "--perturb changes what a"),
+        (
+            ["score", "--predictions", "p.csv", "--perturb", "jpeg:70"],
+            "--perturb is for",
+        ),
         (["score", "--predictions", "gone.csv"], "gone.csv: "),
         (["score", "empty", "--data", "gone.csv"], "gone.csv: there is no set"),
         (

@@ -283,7 +283,7 @@ def test_every_figure_is_drawn(scored: list[Path], tmp_path: Path, kind: str) ->
     assert any(texts) or kind not in ("det", "heatmap", "pairs", "parameters", "robustness", "roc")
     if kind == "roc":
         labels = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
-        assert labels[0] == "oracle: AUC 1.0000, EER 0.0000"
+        assert labels[0] == "oracle: AUC 1.000, EER 0.000"
     if kind == "robustness":
         assert len(figure.axes) == 2
 

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from cisdl_bench.errors import StoreError
-from cisdl_bench.report.sheet import OUTLINE, draw_sheet, save_sheet
+from cisdl_bench.pair_picture import OUTLINE
+from cisdl_bench.report.sheet import draw_sheet, save_sheet
 from cisdl_bench.store import open_pairs
 
 

@@ -13,9 +13,10 @@ from conftest import Heard
 from cisdl_bench.report.draw import draw, render
 from cisdl_bench.report.drawing import plain
 from cisdl_bench.report.figure import FigureOptions
+from cisdl_bench.report.latex_table import without_advice
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import TableOptions, make_table
-from cisdl_bench.report.write_table import FORMATS, to_latex, to_markdown, without_advice
+from cisdl_bench.report.write_table import FORMATS, to_latex, to_markdown
 
 NASTY = '=1+1|[x] *b* $\\alpha$ <script>alert("1")</script> & 5% _a_ #{}~^`c`'
 

@@ -63,7 +63,7 @@ def test_numbers_of_pairs_stay_those_of_the_list(tmp_path: Path) -> None:
     found = open_pairs(tmp_path / "sets" / "MFC18_Tiny")
     assert tuple(found.indices) == (1, 2)
     assert (found.label(1), found.known(1)) == (-1, (False, False))
-    assert np.array_equal(found[2].probe, pairs[2].probe)
+    assert np.array_equal(found.pair(2).probe, pairs.pair(2).probe)
     assert found.facts["notes"] == ["MFC18_Tiny: 2 of 3 pairs"]
     skipped = (tmp_path / "sets" / "MFC18_Tiny" / "skipped.csv").read_text()
     assert "pair,0," in skipped

@@ -7,18 +7,19 @@ from typing import Any
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import LOCALIZATION, headline_metrics
 from cisdl_bench.report import published
-from cisdl_bench.report.drawing import STYLES, limits, new_figure, plain
+from cisdl_bench.report.drawing import STYLES, colour, limits, new_figure, plain, styled
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.training.log import read_log
 from cisdl_bench.training.record import EVALUATION
 
-#: Of the classes: one colour each, distinguishable in grey and by the colour-blind.
-COLOURS = {"difficult": "#d55e00", "normal": "#0072b2", "easy": "#009e73"}
+#: Colours of the difficulties, told apart by the colour-blind.
+COLOURS = {"difficult": colour(1), "normal": colour(0), "easy": colour(2)}
 
 #: Of the families of sets, such as Combination and Raw.
 MARKERS = (".", "^", "s", "x")
 
 
+@styled()
 def draw_growth(runs: Sequence[Path], published_methods: Sequence[str] = ()) -> Any:
     """Return a matplotlib figure: the headline metrics against pairs seen, a curve a set and run.
 
@@ -40,21 +41,23 @@ def draw_growth(runs: Sequence[Path], published_methods: Sequence[str] = ()) -> 
             family, _, difficulty = name.rpartition("-")
             marker = MARKERS[families.index(family) % len(MARKERS)]
             label = plain(f"{run.absolute().name}, {name}" if len(runs) > 1 else name)
-            colour = COLOURS.get(difficulty)
+            ink = COLOURS.get(difficulty)
             for axis, metric in zip(axes, metrics, strict=True):
                 if metric not in lines[0]:  # the run is older than the metric
                     continue
                 x = [float(line["pairs"]) for line in lines]
                 y = [float(line[metric]) for line in lines]
-                axis.plot(x, y, style, color=colour, label=label, marker=marker, linewidth=1.5)
+                axis.plot(
+                    x, y, linestyle=style, color=ink, label=label, marker=marker, linewidth=1.5
+                )
     for method, style in zip(published_methods, STYLES * len(published_methods), strict=False):
         _draw_published(axes, method, style)
     for axis, metric in zip(axes, metrics, strict=True):
         axis.set(title=LOCALIZATION[metric].title, xlabel="pairs seen")
-        axis.grid(alpha=0.3)
+        axis.grid()
         axis.set_ylim(limits(metric))
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=7, ncols=3, loc="outside lower center")
+    figure.legend(handles, labels, ncols=3, loc="outside lower center")
     return figure
 
 
@@ -89,11 +92,15 @@ def _draw_published(axes: Any, method: str, style: str) -> None:
         for axis, metric in zip(axes, headline_metrics(), strict=True):
             if metric not in row:  # the paper has none
                 continue
-            colour = COLOURS[row["difficulty"]]
+            ink = COLOURS[row["difficulty"]]
             label = plain(f"{method} (published), {row['difficulty']}")
-            axis.axhline(
-                float(row[metric]), color=colour, linestyle=style, linewidth=0.6, label=label
-            )
+            axis.axhline(float(row[metric]), color=ink, linestyle=style, linewidth=0.6, label=label)
 
 
-FIGURE = Figure(lambda runs, options, _: draw_growth(runs, options.published))
+FIGURE = Figure(
+    lambda runs, options, _: draw_growth(runs, options.published),
+    "Growth during training",
+    place=7,
+    note="Each evaluation of a training run against the pairs it had seen.",
+    of_training=True,
+)

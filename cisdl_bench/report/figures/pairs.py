@@ -10,10 +10,11 @@ from cisdl_bench.metrics.counts import count
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pair, Pairs
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.choice import PairChoice, choose_pairs
+from cisdl_bench.report.choice import PairChoice, choose_pairs, name_choices
 from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.figure import Figure, FigureOptions
 from cisdl_bench.report.methods import gathered, name_method
+from cisdl_bench.report.palette import FOUND, HALO
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.result import Result
 
@@ -36,22 +37,26 @@ def draw_pairs(runs: Sequence[Path], options: FigureOptions, progress: Progress)
     pairs = reopen(shown[0], progress, options.data)
     choice = PairChoice(options.choose, options.count, options.ids, options.seed)
     numbers = choose_pairs(shown[0].rows(), choice)
+    words = name_choices(choice, len(numbers))
     columns = 2 + len(shown)
     blocks = _blocks(len(numbers), columns)
     rows = -(-len(numbers) // blocks)
     figure, axes = new_figure(
-        (_TILE * columns + 0.3) * blocks, _TILE * 1.06 * 2 * rows + 0.3, 2 * rows, columns * blocks
+        (_TILE * columns + 0.3) * blocks, _TILE * 1.06 * 2 * rows + 0.6, 2 * rows, columns * blocks
     )
+    by = f", ordered by {name_method(shown[0], names)}" if any(words) else ""
+    figure.suptitle(plain(f"{shown[0].set}{by}"), x=0.01, ha="left", fontsize=9, weight="bold")
     for axis in axes.ravel():
         axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
     titles = ["", "truth", *(name_method(result, names) for result in shown)]
     for axis, title in zip(axes[0], titles * blocks, strict=True):
-        axis.set_title(plain(title), fontsize=7)
+        axis.set_title(plain(title), fontsize=7, loc="center", weight="normal")
     for k, number in enumerate(numbers):
         block, row = divmod(k, rows)
         tiles = axes[2 * row : 2 * row + 2, block * columns : (block + 1) * columns]
-        pair = pairs[number]
-        _draw_pictures(tiles, pair, number)
+        pair = pairs.pair(number)
+        _draw_pictures(tiles, pair, f"{words[k]} pair {number}".strip())
         for column, result in enumerate(shown, start=2):
             masks = _read_masks(result, pairs, number)
             for side in (0, 1):
@@ -104,10 +109,9 @@ def _truth(pair: Pair, side: int) -> Any:
     return (pair.probe_mask, pair.donor_mask)[side] if pair.known[side] else None
 
 
-def _draw_pictures(axes: Any, pair: Pair, number: int) -> None:
-    label = f"{number} {pair.kind}"
+def _draw_pictures(axes: Any, pair: Pair, label: str) -> None:
     for side, (picture, word) in enumerate(
-        ((pair.probe, f"{label}\nprobe"), (pair.donor, "donor"))
+        ((pair.probe, f"{label}\nprobe"), (pair.donor, f"{pair.kind}\ndonor"))
     ):
         axes[side, 0].imshow(picture)
         axes[side, 0].set_ylabel(word, fontsize=6)
@@ -122,9 +126,12 @@ def _draw_mask(axis: Any, mask: Probability, truth: Any) -> None:
     axis.imshow(mask, cmap="gray", vmin=0, vmax=1)
     if truth is None or not truth.any():
         return
+    from matplotlib.patheffects import withStroke
+
     value = float(localization.iou(count(mask > 0.5, truth)))
-    corner = {"color": "#ffd000", "fontsize": 6, "va": "bottom", "ha": "left"}
-    axis.text(0.03, 0.03, f"IoU {value:.2f}", transform=axis.transAxes, **corner)
+    corner = {"color": FOUND, "fontsize": 7, "weight": "bold", "va": "bottom", "ha": "left"}
+    text = axis.text(0.04, 0.04, f"IoU {value:.2f}", transform=axis.transAxes, **corner)
+    text.set_path_effects([withStroke(linewidth=2.2, foreground=HALO)])
 
 
 FIGURE = Figure(draw_pairs)

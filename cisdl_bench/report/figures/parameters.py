@@ -1,7 +1,7 @@
 """A metric against pasted area, scale, angle, shift: where a method breaks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
-from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
+from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain, style
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, list_sets, undefined_error
 from cisdl_bench.results.result import Result
@@ -61,6 +61,25 @@ def read_parameter(rows: Rows, name: str, size: int) -> Floats:
 
 
 @dataclass(frozen=True)
+class Break:
+    """A range of a parameter in which a method breaks.
+
+    Attributes:
+        low: Lower end of the range.
+        high: Upper end of the range.
+        pairs: Number of pairs.
+        mean: Mean of the metric over their masks.
+        interval: Its 95% bootstrap interval over pairs.
+    """
+
+    low: float
+    high: float
+    pairs: int
+    mean: float
+    interval: intervals.Interval
+
+
+@dataclass(frozen=True)
 class Binned:
     """A metric's mean in bins of a parameter.
 
@@ -71,6 +90,7 @@ class Binned:
         low: Lower ends of the 95% bootstrap intervals over pairs, float64, (n,).
         high: Upper ends of the 95% bootstrap intervals over pairs, float64, (n,).
         pairs: Numbers of pairs, int64, (n,).
+        breaks: Ranges below half of the best bin's mean, with their whole interval.
     """
 
     edges: Floats
@@ -79,6 +99,7 @@ class Binned:
     low: Floats
     high: Floats
     pairs: npt.NDArray[np.int64]
+    breaks: tuple[Break, ...] = ()
 
     def broken(self) -> list[tuple[float, float]]:
         """Return the ranges where the mean is below half of the best bin's, joined."""
@@ -134,7 +155,16 @@ def bin_means(values: Floats, x: Floats, edges: Floats, points: Floats) -> Binne
         span = intervals.bootstrap_means(part[:, None, :], resamples=500)[0]
         rows.append((intervals.mean_defined(part), span.low, span.high, len(part)))
     mean, low, high, pairs = (np.array(column) for column in zip(*rows, strict=True))
-    return Binned(edges, points, mean, low, high, pairs)
+    binned = Binned(edges, points, mean, low, high, pairs)
+    breaks = []
+    for first, last in binned.broken():
+        chosen = (edges[place] >= first) & (edges[place + 1] <= last)
+        part = values[chosen]
+        span = intervals.bootstrap_means(part[:, None, :], resamples=500)[0]
+        if span.high < _HALF * np.nanmax(mean):
+            share = intervals.mean_defined(part)
+            breaks.append(Break(first, last, len(part), share, span))
+    return replace(binned, breaks=tuple(breaks))
 
 
 def breakdowns(results: Sequence[Result], name: str, metric: str) -> dict[Path, Binned]:
@@ -213,21 +243,22 @@ def _draw_panel(
     numbers: Mapping[Path, int],
 ) -> None:
     for run, means in by_run.items():
-        ink = colour(numbers[run])
-        axis.plot(
-            means.points, means.mean, ".-", color=ink, label=plain(methods[run]), linewidth=1.4
-        )
-        axis.fill_between(means.points, means.low, means.high, color=ink, alpha=0.15, linewidth=0)
+        number = numbers[run]
+        axis.plot(means.points, means.mean, marker=".", label=plain(methods[run]), **style(number))
+        band = {"color": colour(number), "alpha": 0.13, "linewidth": 0}
+        axis.fill_between(means.points, means.low, means.high, **band)
     if all(np.isnan(means.mean).all() for means in by_run.values()):
         enough = any((means.pairs >= _LEAST).any() for means in by_run.values())
         why = "undefined" if enough else f"fewer than {_LEAST} pairs a bin"
         axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
     axis.set(xlabel=PARAMETERS[name], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
-    axis.grid(alpha=0.3)
+    axis.grid()
 
 
 FIGURE = Figure(
     lambda runs, options, _: draw_breakdown(runs, options.metric, options.by),
-    "Where it breaks: IoU against what was done to the pasted region",
-    place=2,
+    "Where each method breaks",
+    place=3,
+    note="Mean IoU against what was done to the pasted region. Bands: 95% bootstrap intervals over "
+    f"pairs; bins of fewer than {_LEAST} pairs are left out.",
 )

@@ -78,10 +78,10 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
                 level = _mean(untouched, metric)[0]
                 axis.axhline(level, color=ink, linestyle=":", linewidth=1, label=label)
         axis.set(xlabel=_LABELS[step], ylabel=LOCALIZATION[metric].title, ylim=limits(metric))
-        axis.set_title(plain(list_names(sets)), fontsize=7)
+        axis.set_title(plain(list_names(sets)), fontsize=8)
         if step == "jpeg":
             axis.invert_xaxis()
-        axis.grid(alpha=0.3)
+        axis.grid()
     legend(figure, axes)
     return figure
 
@@ -141,5 +141,9 @@ def _mean(results: Sequence[Result], metric: str) -> tuple[float, float, float]:
 
 
 FIGURE = Figure(
-    lambda runs, options, _: draw_robustness(runs, options.metric), "Robustness", place=3
+    lambda runs, options, _: draw_robustness(runs, options.metric),
+    "Robustness",
+    place=4,
+    note="Mean IoU against the strength of what was done to the pictures, with 95% bootstrap "
+    "intervals over pairs. Dotted: the same sets unperturbed.",
 )

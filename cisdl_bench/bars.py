@@ -1,9 +1,14 @@
 """Progress bars on a terminal, and messages on stderr."""
 
+import logging
 import sys
+import time
 from typing import Any
 
 import click
+
+#: Says what a run says to the user; the command line writes it to a file of the run.
+LOGGER = logging.getLogger("cisdl_bench")
 
 
 class Bars:
@@ -12,12 +17,15 @@ class Bars:
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: Any = None
+        self._stage, self._done, self._begun = "", 0, 0.0
 
     def start(self, what: str, total: int | None, done: int = 0, name: str = "") -> None:
         """Show a bar that counts units; ``B`` is bytes."""
         from tqdm import tqdm
 
         in_bytes = what == "B"
+        self._stage = f"{name}: {what}" if name else what
+        self._done, self._begun = 0, time.monotonic()
         self._bar = tqdm(
             total=total,
             initial=done,
@@ -29,6 +37,7 @@ class Bars:
 
     def advance(self, n: int) -> None:
         """Count more units as done."""
+        self._done += n
         self._bar.update(n)
 
     def note(self, text: str) -> None:
@@ -38,8 +47,11 @@ class Bars:
     def stop(self) -> None:
         """End the bar where it stands."""
         self._bar.close()
+        seconds = time.monotonic() - self._begun
+        LOGGER.info("%s: %s in %.1f s", self._stage, f"{self._done:,}", seconds)
 
     def say(self, message: str) -> None:
         """Write a line to stderr."""
+        LOGGER.info(message)
         if not self._quiet:
             click.echo(message, err=True)

@@ -1,0 +1,279 @@
+"""The public functions; ``cisdl_bench`` itself shows them.
+
+Paths may be text or ``pathlib.Path``. ``progress=False`` shows nothing; else long work has a bar on
+a terminal and says on stderr what the command line says.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import cpu_count
+
+from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.adapters.picture import read_picture
+from cisdl_bench.bars import Bars
+from cisdl_bench.errors import SourceError
+from cisdl_bench.folders import data_folder, find_named, scores_folder
+from cisdl_bench.generation.jobs import make_set_jobs
+from cisdl_bench.generation.run import make_sets
+from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
+from cisdl_bench.models.detection import Detection, Probability
+from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector, rename_detector
+from cisdl_bench.models.find import find_checkpoint, find_detector, wrap_network
+from cisdl_bench.pair_sources import open_chosen, open_one
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.records import Pixels
+from cisdl_bench.results.result import Result, find_results
+from cisdl_bench.results.run_summary import write_summary
+from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.one_pair import detect_one
+from cisdl_bench.scoring.options import make_options
+from cisdl_bench.scoring.perturb import Perturbation, parse_perturbations
+from cisdl_bench.scoring.run import score as run_scoring
+from cisdl_bench.sources.find import split_opener
+from cisdl_bench.store.folder import DataFolder
+from cisdl_bench.store.opening import open_set
+
+PathLike = str | Path
+#: What ``score`` and ``detect`` take: a name, a file, ``module:factory``, what ``load_checkpoint``
+#: returned, a network, or any callable of two float32 pictures (N, 3, H, W), RGB in 0 to 1.
+Model = str | Path | Checkpoint | PairDetector | NetworkDetector | Callable[..., Any]
+Data = PathLike | Pairs
+
+
+def open_pairs(
+    path: PathLike,
+    *,
+    images: PathLike | None = None,
+    size: int = 256,
+    skip_unusable: bool = False,
+    progress: bool = True,
+) -> Pairs:
+    """Return the pairs of a set, or of a list of other people's pairs.
+
+    ``pairs[17]`` is a ``Pair`` of numpy arrays, ``pairs[:100]`` a part that is read when it is
+    used. Pairs pickle as their path.
+
+    Args:
+        path: Folder of a set, or its name in the folder of CISDL_DATA or ``cisdl-data``; or a list
+            of other people's pairs.
+        images: Folder of the pictures, for a list; None is where its format has them.
+        size: Side of the canvas in px that the pictures of a list are resized to; a set has its
+            own.
+        skip_unusable: Whether pairs of a list are left out whose files cannot be read.
+        progress: Whether progress and messages are shown.
+
+    Raises:
+        CisdlError: There is no such set or list, or it is broken.
+    """
+    options = ListOptions(_path(images), None, size, skip_unusable)
+    return open_one(find_named(Path(path), data_folder()), options, Bars(not progress))
+
+
+def generate(
+    sets: PathLike | Sequence[PathLike],
+    difficulties: str | Sequence[str] = (),
+    *,
+    coco: PathLike | None = None,
+    out: PathLike | None = None,
+    pairs: int | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> list[Pairs]:
+    """Make sets, as ``cisdl-bench generate`` does, and open them.
+
+    What is finished is kept, what was interrupted is resumed. The same arguments give the same
+    bytes on every machine.
+
+    Args:
+        sets: Names such as ``rotation``, ``rotation-hard``, ``training`` or ``all``, or files of
+            specs of your own.
+        difficulties: ``difficult`` (or ``hard``), ``normal``, ``easy``; none given: all.
+        coco: Folder of COCO 2014; None takes the one that CISDL_COCO names, else the built-in
+            pictures.
+        out: Folder that the sets are written to; None is that of CISDL_DATA, or ``cisdl-data``.
+        pairs: Number of pairs of each set; None takes the set's.
+        seed: Seed of the random parameters.
+        jobs: Number of worker processes; None is one a core.
+        overwrite: Whether finished sets are made again.
+        progress: Whether progress and messages are shown.
+
+    Raises:
+        CisdlError: A name is unknown, the pictures cannot be used, or the folder not written.
+    """
+    bars, folder = Bars(not progress), _path(out) or data_folder()
+    open_split = split_opener(_path(coco), folder, bars)
+    set_jobs = make_set_jobs(
+        _several(sets), _several(difficulties), open_split, seed=seed, pairs=pairs
+    )
+    workers = jobs or cpu_count()
+    make_sets(set_jobs, DataFolder(folder), bars, jobs=workers, overwrite=overwrite)
+    return [open_set(folder / job.folder) for job in set_jobs]
+
+
+def score(
+    model: Model,
+    data: Data | Sequence[Data] | None = None,
+    sets: str | Sequence[str] = (),
+    *,
+    out: PathLike | None = None,
+    name: str = "",
+    limit: int | None = None,
+    perturb: str | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: bool = True,
+    **options: Any,
+) -> list[Result]:
+    """Score a detector on sets or lists, as ``cisdl-bench score`` does.
+
+    A network at hand is put into evaluation mode, moved to the device, and put back into its mode.
+
+    Args:
+        model: Detector, see ``Model``.
+        data: Sets or lists, folders of them, or pairs that are open already; None is the folder
+            of CISDL_DATA, or ``cisdl-data``.
+        sets: Names of the sets to take from folders, such as ``rotation``; none given: all but
+            training sets.
+        out: Folder of the results; None is the detector's name in the folder of CISDL_SCORES, or
+            in ``cisdl-scores``.
+        name: Name that results are filed under; empty is the detector's own.
+        limit: Number of pairs of each set, from the first on; None: all.
+        perturb: Perturbations such as ``none,jpeg:70``; None leaves pictures as they are.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:0``.
+        overwrite: Score again what is finished, and replace results of something else.
+        progress: Whether progress and messages are shown.
+        options: Fields of ``ScoreOptions``: ``threshold``, ``precision``, ``batch_size``,
+            ``workers``, ``save_masks`` and so on.
+
+    Returns:
+        The results in order; ``result.summary["iou"]`` is a number, ``result.frame()`` a pandas
+        table with a row for each pair.
+
+    Raises:
+        CisdlError: The detector or the data cannot be used, or ``out`` holds results of others.
+    """
+    bars, detector = Bars(not progress), _find(model, name)
+    data = data_folder() if data is None else data
+    given = [data] if isinstance(data, (str, Path, Pairs)) else list(data)
+    folders = [Path(one) for one in given if not isinstance(one, Pairs)]
+    opened = [one for one in given if isinstance(one, Pairs)]
+    if folders:
+        opened += open_chosen(folders, _several(sets), ListOptions(), bars)
+    perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
+    jobs = [ScoreJob(pairs[:limit], each) for pairs in opened for each in perturbations]
+    target = _path(out) or scores_folder() / detector.name
+    with _evaluating(detector):
+        chosen = make_options(detector, device, bars, **options)
+        records = run_scoring(detector, jobs, target, chosen, bars, overwrite=overwrite)
+    write_summary(target)
+    return [Result(target / job.name, record) for job, record in zip(jobs, records, strict=True)]
+
+
+def load_results(run: PathLike) -> list[Result]:
+    """Return the finished results of a scoring run, or of one of its sets, by set.
+
+    Args:
+        run: Folder such as ``cisdl-scores/sift-ransac``, or its name in the folder of scores.
+
+    Raises:
+        CisdlError: There is none, or one cannot be read.
+    """
+    return find_results(find_named(Path(run), scores_folder()))
+
+
+def load_checkpoint(path: PathLike) -> Checkpoint:
+    """Return a checkpoint's network in evaluation mode; no code of the file is executed.
+
+    Args:
+        path: File of the toolkit, the DMAC authors' ``.pth``, DMVN's ``.h5``, or the name of a
+            network of the package, such as ``consensus-frozen``.
+
+    Returns:
+        ``network`` is a torch module whose ``detect(probe, donor)`` takes uint8 pictures
+        (N, 3, H, W) and returns masks (N, H, W), 0 to 1.
+
+    Raises:
+        CisdlError: It is missing, broken, of another network, or asks to run code.
+    """
+    return find_checkpoint(str(path))
+
+
+def detect(
+    model: Model,
+    probe: PathLike | Pixels,
+    donor: PathLike | Pixels,
+    *,
+    size: int = 256,
+    device: str = "auto",
+    progress: bool = False,
+) -> Detection[Probability]:
+    """Say whether a region of the donor was pasted into the probe, and where, in both.
+
+    Args:
+        model: Detector, see ``Model``.
+        probe: Picture file, or uint8 RGB, (H, W, 3).
+        donor: Picture file, or uint8 RGB of any other size.
+        size: Side of the square canvas in px that both are resized to for the detector.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:0``.
+        progress: Whether messages are shown.
+
+    Returns:
+        ``probe`` and ``donor``: probability of each pixel at the picture's own size, float32
+        (H, W), 0 to 1; ``score``: probability that they share a region.
+
+    Raises:
+        CisdlError: A picture or the detector cannot be used.
+    """
+    detector, bars = _find(model, ""), Bars(not progress)
+    pictures = [_read(picture, side) for picture, side in ((probe, "probe"), (donor, "donor"))]
+    with _evaluating(detector):
+        options = make_options(detector, device, bars)
+        return detect_one(detector, pictures[0], pictures[1], size, options)
+
+
+def _find(model: Model, name: str) -> Detector:
+    """Return what a model means as a detector, under another name where one is given."""
+    if isinstance(model, (str, Path)):
+        detector = find_detector(str(model))
+    elif isinstance(model, (PairDetector, NetworkDetector)):
+        detector = model
+    else:
+        return wrap_network(model, name)
+    return rename_detector(detector, name) if name else detector
+
+
+@contextmanager
+def _evaluating(detector: Detector) -> Iterator[None]:
+    """Put a network into evaluation mode, and back into its mode afterwards."""
+    network = detector.network if isinstance(detector, NetworkDetector) else None
+    modes = {part: part.training for part in network.modules()} if network is not None else {}
+    if network is not None:
+        network.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+def _read(picture: PathLike | Pixels, side: str) -> Pixels:
+    if isinstance(picture, (str, Path)):
+        return read_picture(Path(picture))
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        got = f"{picture.dtype} {picture.shape}"
+        raise SourceError.expected(side, "a uint8 RGB picture (H, W, 3)", got, "Convert it")
+    return picture
+
+
+def _path(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _several(names: PathLike | Sequence[PathLike]) -> list[str]:
+    return [str(names)] if isinstance(names, (str, Path)) else [str(name) for name in names]
