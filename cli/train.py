@@ -12,6 +12,7 @@ from cisdl_bench.cli.run_log import echo, keep_log
 from cisdl_bench.cli.sections import command, option
 from cisdl_bench.folders import DATA, data_folder
 from cisdl_bench.strict_json import json_text
+from cisdl_bench.training.loggers import LOGGERS
 
 OUT = Path("cisdl-training")
 
@@ -133,6 +134,14 @@ _WHAT, _HOW, _WATCH = "What is trained", "How", "Watching it"
     section=_WATCH,
     help="Steps from one line of history.csv to the next.",
 )
+@option(
+    "--log-to",
+    type=click.Choice(list(LOGGERS)),
+    multiple=True,
+    section=_WATCH,
+    help="Tell the numbers of both CSV files there too, with a sheet of pairs an evaluation; in "
+    "the run's folder, by the extra `tensorboard`.",
+)
 @shared.device
 @shared.precision
 @shared.compiled
@@ -240,7 +249,7 @@ def train(
     from cisdl_bench.devices import choose_device, ranked
     from cisdl_bench.scoring.options import ScoreOptions
     from cisdl_bench.scoring.quick import quick_scores
-    from cisdl_bench.training.evaluation import find_evaluation_sets
+    from cisdl_bench.training.evaluation import find_evaluation_sets, first_pairs
     from cisdl_bench.training.initial_weights import find_start
     from cisdl_bench.training.options import TrainOptions
     from cisdl_bench.training.run import train as run
@@ -259,10 +268,11 @@ def train(
     data, folder = data or (data_folder() / "training",), out or OUT / called
     with ranked(trained.device) as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
-        sets, evaluate = find_evaluation_sets(data[0], given), None
+        sets, evaluate, shown = find_evaluation_sets(data[0], given), None, ()
         if sets:
             scored = ScoreOptions(device=trained.device, precision=trained.precision)
             evaluate = partial(quick_scores, sets=sets, pairs=pairs, options=scored)
+            shown = first_pairs(sets) if trained.log_to else ()
         else:
             bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
         if rank.number == 0:
@@ -278,6 +288,7 @@ def train(
             start=find_start(chosen, start, OUT),
             maps=maps,
             evaluate=evaluate,
+            shown=shown,
             overwrite=not resume,
             rank=rank,
         )

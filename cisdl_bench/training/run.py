@@ -13,6 +13,7 @@ from torch import nn
 from cisdl_bench.devices import Rank, device_name, float32_rule
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.networks.registry import check_side
+from cisdl_bench.pairs import Pair
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
@@ -28,6 +29,7 @@ from cisdl_bench.training.initial_weights import InitialNetworks, make_networks,
 from cisdl_bench.training.interrupt import note_signals
 from cisdl_bench.training.kinds import Kinds, check_learnable
 from cisdl_bench.training.log import open_log, write_history
+from cisdl_bench.training.loggers import open_loggers
 from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.record import (
     EVALUATION,
@@ -57,6 +59,7 @@ def train(
     initial: InitialNetworks | None = None,
     maps: Path | None = None,
     evaluate: Evaluate | None = None,
+    shown: Sequence[Pair] = (),
     overwrite: bool = False,
     rank: Rank = Rank(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
@@ -77,6 +80,7 @@ def train(
         initial: Networks to begin with, instead of ``vgg`` and ``start``.
         maps: Folder that maps of frozen features are kept in; None: ``maps`` in the run's folder.
         evaluate: Scores the network now and then; None does not.
+        shown: Pairs whose answers loggers are shown after each evaluation.
         overwrite: Remove what another run left, its network too.
         rank: This process among several.
 
@@ -122,6 +126,7 @@ def train(
         with float32_rule(options.precision == "fp32", benchmark=True):
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)
             if rank.number == 0:
+                run.loggers, run.shown = open_loggers(options.log_to, out, run.step), shown
                 _announce(run, dataset, kinds, initial.origin, progress)
             if experiment.freeze:
                 frozen = _freeze(run, dataset, maps or out / "maps", progress)
@@ -245,6 +250,8 @@ class _Loop:
                 self._end(stopped, late)
             finally:
                 self.progress.stop()
+                for logger in self.run.loggers:
+                    logger.close()
         if self.received:
             raise KeyboardInterrupt
 
