@@ -56,8 +56,8 @@ def draw_rows(
     return sheet
 
 
-def encode_png(picture: Image.Image) -> bytes:
-    """Return a picture as the bytes of a PNG file."""
+def encode(picture: Image.Image, form: str) -> bytes:
+    """Return a picture as the bytes of a file, ``PNG`` or ``JPEG``."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, form, optimize=True)
     return buffer.getvalue()

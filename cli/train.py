@@ -12,6 +12,7 @@ from cisdl_bench.cli.run_log import echo, keep_log
 from cisdl_bench.cli.sections import command, option
 from cisdl_bench.folders import DATA, data_folder
 from cisdl_bench.strict_json import json_text
+from cisdl_bench.training.loggers import LOGGERS
 
 OUT = Path("cisdl-training")
 
@@ -133,6 +134,14 @@ _WHAT, _HOW, _WATCH = "What is trained", "How", "Watching it"
     section=_WATCH,
     help="Steps from one line of history.csv to the next.",
 )
+@option(
+    "--log-to",
+    type=click.Choice(list(LOGGERS)),
+    multiple=True,
+    section=_WATCH,
+    help="Tell the numbers of both CSV files there too, with a sheet of pairs an evaluation; in "
+    "the run's folder, by the extra `tensorboard`.",
+)
 @shared.device
 @shared.precision
 @shared.compiled
@@ -173,6 +182,14 @@ _WHAT, _HOW, _WATCH = "What is trained", "How", "Watching it"
     section=shared.WRITES,
     help="Resume an interrupted run (default), or remove what it left, its network too.",
 )
+@option(
+    "--push-to-hub",
+    "repository",
+    metavar="OWNER/NAME",
+    section=shared.WRITES,
+    help="Put the finished network, its card and logs on the Hugging Face hub (needs the extra "
+    "`hub` and `hf auth login`).",
+)
 @shared.as_json
 @click.pass_obj
 def train(
@@ -188,6 +205,7 @@ def train(
     maps: Path,
     out: Path | None,
     resume: bool,
+    repository: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -221,13 +239,17 @@ def train(
     if show:
         click.echo(experiment_text(text), nl=False)
         return
+    if repository is not None:
+        from cisdl_bench.models.checkpoints.hub import check_push
+
+        check_push(repository)
     from dataclasses import replace
     from functools import partial
 
     from cisdl_bench.devices import choose_device, ranked
     from cisdl_bench.scoring.options import ScoreOptions
     from cisdl_bench.scoring.quick import quick_scores
-    from cisdl_bench.training.evaluation import find_evaluation_sets
+    from cisdl_bench.training.evaluation import find_evaluation_sets, first_pairs
     from cisdl_bench.training.initial_weights import find_start
     from cisdl_bench.training.options import TrainOptions
     from cisdl_bench.training.run import train as run
@@ -246,10 +268,11 @@ def train(
     data, folder = data or (data_folder() / "training",), out or OUT / called
     with ranked(trained.device) as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
-        sets, evaluate = find_evaluation_sets(data[0], given), None
+        sets, evaluate, shown = find_evaluation_sets(data[0], given), None, ()
         if sets:
             scored = ScoreOptions(device=trained.device, precision=trained.precision)
             evaluate = partial(quick_scores, sets=sets, pairs=pairs, options=scored)
+            shown = first_pairs(sets) if trained.log_to else ()
         else:
             bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
         if rank.number == 0:
@@ -265,6 +288,7 @@ def train(
             start=find_start(chosen, start, OUT),
             maps=maps,
             evaluate=evaluate,
+            shown=shown,
             overwrite=not resume,
             rank=rank,
         )
@@ -277,3 +301,8 @@ def train(
             echo(f"{checkpoint}: {record['step']:,} steps, finished")
             program = f"{chosen.network}@" if ":" in chosen.network else ""
             bars.say(f"score it: cisdl-bench score {program}{quote(str(checkpoint))}")
+        if repository is not None and record["complete"]:
+            from cisdl_bench.training.push import push_run
+
+            address = push_run(folder, record["checkpoint"], repository)
+            bars.say(f"{address}; score it anywhere: cisdl-bench score hf:{repository}")

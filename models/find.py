@@ -14,6 +14,7 @@ from torch import nn
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
+from cisdl_bench.models.checkpoints.hub import PREFIX, fetch_checkpoint
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method, untrained_methods
 from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
 from cisdl_bench.models.networks.registry import NETWORKS, build
@@ -31,8 +32,8 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
 
     Args:
         text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a
-            TorchScript or ``torch.export`` file, or ``module:factory``, perhaps with the
-            checkpoint of `cisdl-bench train` behind an ``@``.
+            TorchScript or ``torch.export`` file, ``hf:owner/name``, or ``module:factory``,
+            perhaps with the checkpoint of `cisdl-bench train` behind an ``@``.
         device: Torch device that a TorchScript file is loaded to.
 
     Raises:
@@ -75,6 +76,10 @@ def find_network(text: str, device: str = "cpu") -> NetworkDetector:
     """
     if text in SHIPPED:
         return replace(_load_file(shipped_path(text), device), name=text)
+    if text.startswith(PREFIX):
+        hub = fetch_checkpoint(text)
+        loaded = _load_checkpoint(hub.path)
+        return replace(loaded, name=hub.name, about={**loaded.about, "hub": hub.origin})
     path = Path(text)
     if path.suffix == ".py":
         raise _program_error(path)
@@ -130,20 +135,25 @@ def _unknown_error(text: str) -> ModelError:
     )
 
 
-def _load_file(path: Path, device: str) -> NetworkDetector:
+def _load_checkpoint(path: Path) -> NetworkDetector:
     from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(path)
+    if not hasattr(loaded.network, "detect"):
+        name = loaded.about["architecture"]
+        raise ModelError.expected(
+            path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
+        )
+    note = f"{path}: {loaded.note}" if loaded.note else ""
+    return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
+
+
+def _load_file(path: Path, device: str) -> NetworkDetector:
     from cisdl_bench.models.checkpoints.program import file_kind, from_file
 
     kind = file_kind(path)
     if kind == "checkpoint":
-        loaded = load_checkpoint(path)
-        if not hasattr(loaded.network, "detect"):
-            name = loaded.about["architecture"]
-            raise ModelError.expected(
-                path, "a network that finds masks", f"the {name} network", "Score DMAC or DMVN"
-            )
-        note = f"{path}: {loaded.note}" if loaded.note else ""
-        return NetworkDetector(path.stem, loaded.sha256, loaded.network, loaded.about, note)
+        return _load_checkpoint(path)
     network = from_file(path, kind, torch.device(device))
     return NetworkDetector(path.stem, hash_file(path), network, {"architecture": kind})
 

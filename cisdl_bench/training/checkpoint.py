@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from cisdl_bench.errors import CisdlError, ModelError
 from cisdl_bench.models.checkpoints.checkpoint import load_tensors, save_checkpoint
 from cisdl_bench.models.detection import Detection
 from cisdl_bench.models.networks.dmac_det import DmacDet
+from cisdl_bench.pairs import Pair
 from cisdl_bench.store.atomic import write_json, write_whole
 from cisdl_bench.training.experiments import Experiment
+from cisdl_bench.training.loggers import Logger
 from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.record import FORMAT, RECORD, STATE, TRAIN_ANEW
 from cisdl_bench.training.stages import Stage
@@ -51,6 +53,8 @@ class Run:
         begun: Time at which the clock was last started, of ``perf_counter``.
         logged: Seconds spent when ``history.csv`` was last written.
         recent: Pairs and losses of each step since ``history.csv`` was last written.
+        loggers: Loggers that are told the numbers of both logs.
+        shown: Pairs whose answers loggers are shown after each evaluation.
         detect: What evaluations call instead of the network's own ``detect``; None calls that.
     """
 
@@ -67,6 +71,8 @@ class Run:
     begun: float = field(default_factory=time.perf_counter)
     logged: float = 0.0
     recent: list[tuple[list[int], dict[str, Any]]] = field(default_factory=list)
+    loggers: list[Logger] = field(default_factory=list)
+    shown: Sequence[Pair] = ()
     detect: Callable[[Tensor, Tensor], Detection[Tensor]] | None = None
 
     @property

@@ -153,6 +153,9 @@ def write_history(run: Run, dataset: PairDataset, progress: Progress, rank: Rank
                 **mean,
             }
         )
+        scalars = {f"train/{name}": value for name, value in mean.items()}
+        for logger in run.loggers:
+            logger.add_scalars({**scalars, "train/pairs_per_second": rate}, run.step)
     progress.note(" ".join(f"{name} {value:.4f}" for name, value in mean.items()))
     run.recent.clear()
 

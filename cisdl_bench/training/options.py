@@ -18,6 +18,7 @@ class TrainOptions:
         save_every: Number of steps from one saved state to the next.
         evaluate_every: Number of steps from one evaluation to the next.
         max_minutes: Minutes after which this invocation saves and stops.
+        log_to: Names of loggers beside ``history.csv``, out of ``loggers.LOGGERS``.
         skip_unlabelled: Leave out pairs without a label or a true mask; else they are refused.
     """
 
@@ -31,4 +32,5 @@ class TrainOptions:
     save_every: int = 1000
     evaluate_every: int = 1000
     max_minutes: float | None = None
+    log_to: tuple[str, ...] = ()
     skip_unlabelled: bool = False

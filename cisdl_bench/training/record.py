@@ -25,6 +25,16 @@ FORMAT = "cisdl-bench training"
 TRAIN_ANEW = "Use --overwrite to train anew, or choose another --out"
 
 
+class DataEntry(TypedDict):
+    """A set that a run learns from, for its model card."""
+
+    set: str
+    fingerprint: str
+    pairs: int
+    pictures: str
+    licence: str
+
+
 class Record(TypedDict, total=False):
     """What ``training.json`` holds, as far as it is read back."""
 
@@ -32,6 +42,8 @@ class Record(TypedDict, total=False):
     complete: Required[bool]
     request: Required[dict[str, Any]]
     step: Annotated[int, Meta(ge=0, le=2**53)]
+    data: list["DataEntry"]
+    parameters: Annotated[int, Meta(ge=0, le=2**53)]
     checkpoint: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^/\\0]*$")]
 
 
@@ -63,6 +75,24 @@ def make_request(
         "precision": options.precision,
         "parts_of_a_batch": part.pieces * part.ranks,
     }
+
+
+def describe_data(dataset: PairDataset) -> list[dict[str, Any]]:
+    """Return of each set its name, fingerprint, size, pictures and their licence."""
+    described = []
+    for pairs in dataset.sets:
+        source = pairs.facts.get("source", {})
+        words = (source.get("description"), source.get("version"))
+        described.append(
+            {
+                "set": pairs.name,
+                "fingerprint": pairs.fingerprint,
+                "pairs": len(pairs),
+                "pictures": " ".join(str(word) for word in words if word) or "unnamed pictures",
+                "licence": str(source.get("licence") or ""),
+            }
+        )
+    return described
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -100,7 +130,9 @@ def open_record(out: Path, name: str, request: dict[str, Any], overwrite: bool) 
             record = read_record(path)
         if not overwrite:
             return _resume(out, record, request)
-    old = {f"{name}.pt", str(record.get("checkpoint", f"{name}.pt")), STATE, HISTORY, EVALUATION}
+    checkpoint = str(record.get("checkpoint", f"{name}.pt"))
+    cards = (f"{name}.md", f"{Path(checkpoint).stem}.md")
+    old = {f"{name}.pt", checkpoint, *cards, STATE, HISTORY, EVALUATION}
     for file in old:
         (out / file).unlink(missing_ok=True)
     record = {"format": FORMAT, "complete": False, "request": request}

@@ -13,10 +13,12 @@ from torch import nn
 from cisdl_bench.devices import Rank, device_name, float32_rule
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.networks.registry import check_side
+from cisdl_bench.pairs import Pair
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.atomic import locked
 from cisdl_bench.store.torch_view import Batch, PairDataset
-from cisdl_bench.training.checkpoint import Run, finish, restore, save
+from cisdl_bench.training.card import keep_card
+from cisdl_bench.training.checkpoint import Run, finish, restore, save, scored_network
 from cisdl_bench.training.describer import RememberingDetector
 from cisdl_bench.training.epoch_order import EpochOrder
 from cisdl_bench.training.evaluation import Evaluate, evaluate_now
@@ -27,12 +29,14 @@ from cisdl_bench.training.initial_weights import InitialNetworks, make_networks,
 from cisdl_bench.training.interrupt import note_signals
 from cisdl_bench.training.kinds import Kinds, check_learnable
 from cisdl_bench.training.log import open_log, write_history
+from cisdl_bench.training.loggers import open_loggers
 from cisdl_bench.training.options import TrainOptions
 from cisdl_bench.training.record import (
     EVALUATION,
     HISTORY,
     RECORD,
     STATE,
+    describe_data,
     make_request,
     open_record,
     read_record,
@@ -55,6 +59,7 @@ def train(
     initial: InitialNetworks | None = None,
     maps: Path | None = None,
     evaluate: Evaluate | None = None,
+    shown: Sequence[Pair] = (),
     overwrite: bool = False,
     rank: Rank = Rank(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def train(
         initial: Networks to begin with, instead of ``vgg`` and ``start``.
         maps: Folder that maps of frozen features are kept in; None: ``maps`` in the run's folder.
         evaluate: Scores the network now and then; None does not.
+        shown: Pairs whose answers loggers are shown after each evaluation.
         overwrite: Remove what another run left, its network too.
         rank: This process among several.
 
@@ -116,9 +122,11 @@ def train(
         if experiment.freeze and initial.identity.startswith("He "):
             notes.append("the frozen features are random numbers; give VGG-16's or HED's by --init")
         record = {**record, "notes": notes, "initial_weights": initial.origin}
+        record["data"] = describe_data(dataset)
         with float32_rule(options.precision == "fp32", benchmark=True):
             run = _prepare(experiment, options, out, name, record, initial.networks, kinds, rank)
             if rank.number == 0:
+                run.loggers, run.shown = open_loggers(options.log_to, out, run.step), shown
                 _announce(run, dataset, kinds, initial.origin, progress)
             if experiment.freeze:
                 frozen = _freeze(run, dataset, maps or out / "maps", progress)
@@ -176,6 +184,7 @@ def _prepare(
         "steps": steps,
         "device": device_name(options.device),
         "processes": rank.total,
+        "parameters": sum(weights.numel() for weights in scored_network(run).parameters()),
     }
     if (out / STATE).exists():
         restore(run)
@@ -241,6 +250,8 @@ class _Loop:
                 self._end(stopped, late)
             finally:
                 self.progress.stop()
+                for logger in self.run.loggers:
+                    logger.close()
         if self.received:
             raise KeyboardInterrupt
 
@@ -251,7 +262,7 @@ class _Loop:
         if run.step:  # what a kill after the state was written may have left undone
             self._evaluate()
         if run.step == run.steps:
-            save(run, rank)
+            self._save()
         stopped, late = rank.any(bool(self.received)), False
         while run.step < run.steps and not (stopped or late):
             seed_step(options.seed, run.step, rank.number)
@@ -271,11 +282,18 @@ class _Loop:
             if saves or run.step % options.log_every == 0:
                 write_history(run, self.dataset, self.progress, rank)
             if saves:
-                save(run, rank)
+                self._save()
             if evaluates and not stopped:
                 self._evaluate(at_once=late)
+                if rank.number == 0:
+                    keep_card(run)
                 stopped = rank.any(bool(self.received))
         return stopped, late
+
+    def _save(self) -> None:
+        save(self.run, self.rank)
+        if self.rank.number == 0:
+            keep_card(self.run)
 
     def _end(self, stopped: bool, late: bool) -> None:
         run = self.run

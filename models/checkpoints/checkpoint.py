@@ -73,14 +73,29 @@ def save_checkpoint(
     }
     if half:
         state = round_to_half(state, path)
+    write_checkpoint(path, about, state)
+
+
+def write_checkpoint(path: Path, about: dict[str, Any], state: Mapping[str, Tensor]) -> None:
+    """Write tensors with what they are, whole or not at all; see ``save_checkpoint``.
+
+    Args:
+        path: File of the checkpoint, ``.pt`` or ``.safetensors``.
+        about: Content of ``make_about``.
+        state: Tensors by name.
+
+    Raises:
+        ModelError: The ending is another one.
+        StoreError: The file cannot be written.
+    """
     if path.suffix == ".pt":
         buffer = io.BytesIO()
-        torch.save({**about, "state": state}, buffer)
+        torch.save({**about, "state": dict(state)}, buffer)
         write_whole(path, buffer.getbuffer())
     elif path.suffix == ".safetensors":
         from safetensors.torch import save
 
-        write_whole(path, save(state, {_KEY: json.dumps(about)}))
+        write_whole(path, save(dict(state), {_KEY: json.dumps(about)}))
     else:
         raise ModelError.expected(
             path, "a name that ends in .pt or .safetensors", path.name, "Rename it"

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
+from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.checkpoint import read_safetensors
 from cisdl_bench.models.checkpoints.content import read_content
 from cisdl_bench.models.checkpoints.heads import VARIABLE, has_features
@@ -32,7 +34,9 @@ def test_each_is_small_and_has_a_card_an_experiment_and_features(name: str) -> N
         v.numel() for key, v in head.items() if "running" not in key and "num_" not in key
     )
     card = packaged_text(f"checkpoints/{name}.md")
-    assert f"{numbers:,} parameters" in card
+    assert f"| Parameters | {numbers:,} |" in card
+    assert f"| SHA-256 | `{hash_file(path)}` |" in card  # written for this very file
+    assert ModelCard(card).data.library_name == "cisdl-bench"
     for heading in ("**Features**", "**Licence of the data**", "## Scores", "## Limits"):
         assert heading in card
 
