@@ -9,7 +9,8 @@ import numpy.typing as npt
 from cisdl_bench.records import Mask
 
 _MOST_PIECES = 40
-_SLACK = 0.6  # px that an outline may leave the region's edge by
+_SLACKS = (0.6, 1.5, 3.0)  # px that an outline may leave the region's edge by, as it gets longer
+_LONGEST = 3_000  # characters, of which fewer are sought
 
 
 def trace_outline(mask: Mask) -> tuple[str, int]:
@@ -28,8 +29,13 @@ def trace_outline(mask: Mask) -> tuple[str, int]:
     kind = cv2.CHAIN_APPROX_SIMPLE
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, kind)
     pieces = sorted(contours, key=cv2.contourArea, reverse=True)
-    shown = [cv2.approxPolyDP(piece, _SLACK, True)[:, 0] for piece in pieces[:_MOST_PIECES]]
-    return "".join(map(_write_path, shown)), len(pieces) - len(shown)
+    shown = pieces[:_MOST_PIECES]
+    path = ""
+    for slack in _SLACKS:
+        path = "".join(_write_path(cv2.approxPolyDP(piece, slack, True)[:, 0]) for piece in shown)
+        if len(path) <= _LONGEST:
+            break
+    return path, len(pieces) - len(shown)
 
 
 def _write_path(points: npt.NDArray[Any]) -> str:
