@@ -30,8 +30,10 @@ def shape_verdict(results: Sequence[Result], names: Mapping[Path, str]) -> dict[
     columns = [c for c in DIFFICULTIES if any(c in row for row in families.values())]
     titles = [LOCALIZATION[name].title for name in headline_metrics()]
     detected = any(standing.detection for standing in standings)
-    headings = [("text", "Method"), *(("n", f"Mean {title}") for title in titles)]
-    headings += [("n", "Best on"), ("n", "Clearly"), *([("n", "AUC")] if detected else [])]
+    headings = [("text", "Method")]
+    headings += [("n", f"Mean {title}") for title in titles if localized]
+    headings += [("n", "Best on"), ("n", "Clearly")] if localized else []
+    headings += [("n", "AUC")] if detected else []
     headings += [("n", "Pairs"), ("n", "Pairs/s"), ("hash", "Checkpoint"), ("text", "Device")]
     return {
         "metric": titles[0],
@@ -42,26 +44,30 @@ def shape_verdict(results: Sequence[Result], names: Mapping[Path, str]) -> dict[
         "families": families,
         "difficulties": columns,
         "headings": headings,
-        "rows": [_describe_place(place, results, names, detected) for place in places],
+        "rows": [
+            [
+                ("text", place.method),
+                *(_describe_localization(place) if localized else []),
+                *([("n", _show(place.auc))] if detected else []),
+                *_describe_run(results, list(names)[place.number]),
+            ]
+            for place in places
+        ],
     }
 
 
-def _describe_place(
-    place: Place, results: Sequence[Result], names: Mapping[Path, str], detected: bool
-) -> list[Cell]:
-    run = list(names)[place.number]
+def _describe_localization(place: Place) -> list[Cell]:
+    means = [("n", _show(value)) for value in place.means.values()]
+    return [*means, ("n", str(place.wins)), ("n", str(place.clear))]
+
+
+def _describe_run(results: Sequence[Result], run: Path) -> list[Cell]:
     records = [result.record for result in results if result.path.parent == run]
     speeds = [record["pairs_per_second"] for record in records if record["pairs_per_second"]]
     identities = dict.fromkeys(str(record["request"]["identity"]) for record in records)
     devices = dict.fromkeys(str(record["device"]) for record in records)
     pairs = sum(record["summary"]["pairs"] for record in records)
-    means = [_show(value) for value in place.means.values()]
     return [
-        ("text", place.method),
-        *(("n", text) for text in means),
-        ("n", str(place.wins)),
-        ("n", str(place.clear)),
-        *([("n", _show(place.auc))] if detected else []),
         ("n", f"{pairs:,}"),
         ("n", f"{sum(speeds) / len(speeds):.1f}" if speeds else "-"),
         ("hash", shorten_hash(", ".join(identities))),

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import results_by_hand
+from conftest import Heard
 from results_by_hand import write_run
 
 from cisdl_bench.report.methods import gathered, order_sets, split_set
+from cisdl_bench.report.page import page
+from cisdl_bench.report.page_verdict import shape_verdict
 from cisdl_bench.report.verdict import rank_by_set, rank_methods
 
 
@@ -84,3 +89,21 @@ def test_sets_are_ordered_by_family_and_difficulty(tmp_path: Path) -> None:
     assert order_sets(results) == ["raw-difficult", "raw-easy", "shift-easy", "mine", "x-easy"]
     assert split_set("x-easy") == ("x", "easy")
     assert split_set("-easy") == ("-easy", "")
+
+
+def test_without_masks_the_verdict_is_of_detection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_rows(*words: object) -> pd.DataFrame:
+        return make(*words).assign(probe_known=0, donor_known=0)
+
+    make = results_by_hand._make_rows
+    monkeypatch.setattr(results_by_hand, "_make_rows", make_rows)
+    run = write_run(tmp_path / "a", {"listed": 0.5}, pairs=30, negatives=10)
+    values = shape_verdict(*gathered([run]))
+    assert values["families"] == {}
+    assert [heading for _, heading in values["headings"]][:3] == ["Method", "AUC", "Pairs"]
+    assert [len(row) for row in values["rows"]] == [len(values["headings"])]
+    text = page([run], tmp_path / "r.html", Heard(), worst=0)
+    assert "a</b> has AUC" in text
+    assert "Means are over" not in text
