@@ -25,7 +25,7 @@ from cisdl_bench.store.atomic import write_whole
 from cisdl_bench.store.folder import DataFolder
 
 _TABLES = {"paper-2": ("table-2", True), "paper-3": ("table-3", True), "wide": ("all", False)}
-_FIGURES = ("heatmap", "parameters", "pairs", "roc")
+_FIGURES = ("glance", "heatmap", "parameters", "pairs", "roc")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def demo(out: Path, progress: Progress, jobs: int, size: Size = Size()) -> Itera
     yield f"{out / 'tables'}: Tables II and III's layouts and all numbers, as CSV, LaTeX, Markdown"
     for kind in _FIGURES:
         chosen = ("combination-easy",) if kind == "pairs" else ()
-        options = FigureOptions(sets=chosen, choose="best", count=3)
+        options = FigureOptions(sets=chosen, count=3)
         save_figure(draw(kind, runs, options, progress), out / "figures" / f"{kind}.png")
     yield f"{out / 'figures'}: {', '.join(_FIGURES)}"
     text = page(runs, out / "report.html", progress, title="cisdl-bench demo", worst=WORST)

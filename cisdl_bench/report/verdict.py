@@ -18,6 +18,7 @@ from cisdl_bench.results.result import Result
 from cisdl_bench.scoring.rows import Rows
 
 _RESAMPLES = 1000
+_LEVEL = 0.05  # p-values below it are called clear
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,14 @@ class Standing:
 
     @property
     def clear(self) -> bool:
-        """Return whether the 95% interval of the lead leaves out 0."""
-        return bool(self.lead and (self.lead.interval.low > 0 or self.lead.interval.high < 0))
+        """Return whether the lead's 95% interval leaves out 0, and its test has p < 0.05.
+
+        Of a few pairs bootstrap intervals are too narrow, and the test is hardly ever significant.
+        """
+        if self.lead is None:
+            return False
+        low, high = self.lead.interval
+        return bool((low > 0 or high < 0) and self.lead.p_value < _LEVEL)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,17 @@ def test_the_best_method_of_each_set_and_whether_it_leads_clearly(runs: list[Pat
     assert len(standings["mixed"].entries) == 2
 
 
+def test_five_pairs_show_nothing_clearly(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name, {"raw-easy": value}, pairs=5)
+        for name, value in (("good", 0.9), ("poor", 0.1))
+    ]
+    (standing,) = rank_by_set(*gathered(runs))
+    assert standing.lead.interval.low > 0.5
+    assert standing.lead.p_value > 0.05  # 2 of 32 signs
+    assert not standing.clear
+
+
 def test_methods_are_ordered_over_the_sets_that_all_have(runs: list[Path]) -> None:
     results, names = gathered(runs)
     places, common = rank_methods(results, names, rank_by_set(results, names))
