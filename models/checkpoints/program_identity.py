@@ -61,8 +61,8 @@ def hash_program(text: str, module: ModuleType, network: nn.Module) -> str | Non
         for name, content in sorted(_sources(module, network).items()):
             _feed(digest, name, content)
         _feed_network(digest, network)
-    except (OSError, RuntimeError, NotImplementedError, TypeError, ValueError):
-        return None  # a module without a file, or a tensor without bytes
+    except (OSError, KeyError, RuntimeError, NotImplementedError, TypeError, ValueError):
+        return None  # a module without a file or unknown, or a tensor without bytes
     return digest.hexdigest()
 
 
