@@ -124,6 +124,9 @@ def _find_words(result: Result) -> tuple[tuple[str, ...], str]:
     words += ["--perturb-on", "both"] if settings.get("perturb_donor") else []
     words += ["--detector", "mask"] if settings.get("own_score") is False else []
     words += ["--save-masks"] if settings.get("save_masks") else []
+    data, pairs = result.record["data"], result.record["summary"]["pairs"]
+    if data.get("spec") and data.get("whole", pairs) > pairs:  # of a set, nothing else is left out
+        words += ["--limit", str(pairs)]
     return tuple(words), result.set if in_folder else ""
 
 

@@ -85,6 +85,8 @@ def test_commands_say_what_differs_from_the_defaults(tmp_path: Path) -> None:
     }.items():
         assert words[words.index(option) + 1] == value
     assert "--set" not in words
+    limited = make_result(tmp_path / "c", data={"spec": "raw", "whole": 40})
+    assert list_commands([limited])[0].split()[-4:] == ["--limit", "4", "--set", "raw-easy"]
 
 
 def test_what_is_copied_runs_nothing_that_a_file_says(tmp_path: Path) -> None:
