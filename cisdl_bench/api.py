@@ -70,7 +70,7 @@ def open_pairs(
         CisdlError: There is no such set or list, or it is broken.
     """
     options = ListOptions(_path(images), None, size, skip_unusable)
-    return open_one(find_named(Path(path), data_folder()), options, Bars(not progress))
+    return open_one(Path(path), options, Bars(not progress))
 
 
 def generate(

@@ -30,8 +30,8 @@ def outlined(picture: Pixels, mask: Mask, side: int) -> Image.Image:
         grown = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
         inside = (grown >= 128).astype(np.uint8)
         lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(tile, lines, -1, (0, 0, 0), 3)
-        cv2.drawContours(tile, lines, -1, OUTLINE, 1)
+        cv2.drawContours(tile, lines, -1, (0, 0, 0), 5)
+        cv2.drawContours(tile, lines, -1, OUTLINE, 2)
     return Image.fromarray(tile)
 
 
@@ -56,8 +56,8 @@ def draw_rows(
     return sheet
 
 
-def encode_png(picture: Image.Image) -> bytes:
-    """Return a picture as the bytes of a PNG file."""
+def encode(picture: Image.Image, form: str) -> bytes:
+    """Return a picture as the bytes of a file, ``PNG`` or ``JPEG``."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, form, optimize=True)
     return buffer.getvalue()

@@ -9,6 +9,7 @@ from cisdl_bench.adapters.find import find_lists, read_list
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import StoreError
+from cisdl_bench.folders import data_folder, find_named
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
 from cisdl_bench.store.opening import open_pairs
@@ -59,7 +60,8 @@ def open_chosen(
     """Return the pairs of the chosen sets and lists.
 
     Args:
-        data: Sets, folders of sets, lists of pairs, or folders of lists.
+        data: Sets, folders of sets, lists of pairs, or folders of lists; a bare name that is no
+            path stands for a set in the folder of data.
         names: Chosen names; a source is chosen when it has one of these names, or begins with it
             and a hyphen. None given: all but sets named training in a folder of sets.
         options: Canvas, folders and rules for reading lists.
@@ -70,9 +72,10 @@ def open_chosen(
     """
     sources, chosen = [], []
     for path in data:
-        for source in find_sources(path, options):
+        folder = find_named(path, data_folder())
+        for source in find_sources(folder, options):
             sources.append(source)
-            named_by_path = not names and source.path == path
+            named_by_path = not names and source.path == folder
             if named_by_path or _is_chosen(source.name, names):
                 chosen.append(source)
     if not chosen:
@@ -90,7 +93,7 @@ def open_one(path: Path, options: ListOptions, progress: Progress) -> Pairs:
     Raises:
         CisdlError: There is none, there are several, or it cannot be used.
     """
-    sources = find_sources(path, options)
+    sources = find_sources(find_named(path, data_folder()), options)
     if len(sources) != 1:
         names = ", ".join(source.name for source in sources[:6])
         raise StoreError(f"{path} holds several sets or lists: {names}. Name one of those.")

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from cisdl_bench.pair_picture import draw_rows, encode_png
+from cisdl_bench.pair_picture import draw_rows, encode
 from cisdl_bench.records import SIDES, Mask, Pixels
 
 _SHOWN = 6  # pairs of a set in a notebook
@@ -65,7 +65,7 @@ class Pair:
         return (self.probe, self.probe_mask), (self.donor, self.donor_mask)
 
     def _repr_png_(self) -> bytes:
-        return encode_png(self.show())
+        return encode(self.show(), "PNG")
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,9 @@ class Pairs(ABC):
 
         shown = [self[place] for place in range(min(_SHOWN, len(self)))]
         sheet = draw_rows([pair._row for pair in shown], 128, columns=3)
-        data = b64encode(encode_png(sheet)).decode()
+        data = b64encode(encode(sheet, "JPEG")).decode()
         size = f'width="{sheet.width}" height="{sheet.height}"'
-        picture = f'<img alt="its first pairs" {size} src="data:image/png;base64,{data}">'
+        picture = f'<img alt="its first pairs" {size} src="data:image/jpeg;base64,{data}">'
         return f"<p>{escape(repr(self))}</p>{picture}"
 
     def pair(self, index: int) -> Pair:

@@ -41,13 +41,7 @@ def _check_parameters(
 @click.argument("kind", type=click.Choice(list(_FIGURES)))
 @shared.runs
 @shared.out("FILE", "PNG, PDF, SVG or PGF by its ending. Default: KIND.png in the first RUN.")
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="NAME",
-    help="pairs, roc, det: the set, or sets of which a name begins so.",
-)
+@shared.sets("pairs, roc, det: the set, or sets of which a name begins so.")
 @shared.metric("parameters, robustness, heatmap: what is drawn:")
 @click.option(
     "--by",
@@ -66,7 +60,7 @@ def _check_parameters(
 )
 @click.option(
     "--choose",
-    type=click.Choice(["spread", "worst", "best", "random"]),
+    type=click.Choice(["spread", "worst", "median", "best", "random"]),
     default="spread",
     show_default=True,
     help="pairs: which, by the first RUN's masks; spread: best, median and worst ones.",
@@ -74,12 +68,7 @@ def _check_parameters(
 @click.option("--count", type=click.IntRange(1, 60), default=6, show_default=True, help="pairs.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="pairs: which random ones.")
 @click.option("--ids", help="pairs: their numbers, such as 3,17,40.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="pairs: where the data are. Default: where they were scored.",
-)
+@shared.data("pairs: where the data are. Default: where they were scored.")
 @click.option(
     "--published",
     multiple=True,

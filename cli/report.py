@@ -21,12 +21,7 @@ from cisdl_bench.cli import options as shared
     metavar="N",
     help="How many of the worst answers of each method are shown.",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Where the pairs are. Default: where they were scored.",
-)
+@shared.data("Where the pairs are. Default: where they were scored.")
 @click.pass_obj
 def report(
     settings: dict[str, Any],

@@ -36,14 +36,7 @@ def _check_label(context: click.Context, parameter: click.Parameter, value: str)
     type=click.Choice(["csv", "latex", "markdown", "html"]),
     help="Default: by the ending of -o, else markdown.",
 )
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="NAME",
-    help="Only sets of this name, or of which the name begins so, such as `rotation`. May be "
-    "repeated.",
-)
+@shared.sets("Only sets of which the name is this or begins so, such as `rotation`.")
 @shared.out("FILE", "Where to write it: .csv, .tex, .md or .html. Default: print it.")
 @click.option("--published", is_flag=True, help="With the paper's own rows, marked.")
 @click.option("--intervals", is_flag=True, help="With 95% bootstrap intervals over pairs.")
@@ -55,7 +48,7 @@ def _check_label(context: click.Context, parameter: click.Parameter, value: str)
     default="",
     callback=_check_label,
     metavar="WORD",
-    help=r"LaTeX: the label that \\ref names, such as tab:localization.",
+    help=r"LaTeX: the label that \ref names, such as tab:localization.",
 )
 @click.option(
     "--rule",

@@ -191,7 +191,7 @@ def wrap_network(network: "Checkpoint | Callable[..., Any]", name: str = "") -> 
     kind = network if hasattr(network, "__qualname__") else type(network)
     name = name or str(kind.__name__)
     own = isinstance(network, nn.Module) and hasattr(network, "detect")
-    module = sys.modules[kind.__module__]
+    module = sys.modules.get(kind.__module__, ModuleType(kind.__module__))
     return _identify_program(name, network if own else ForeignNetwork(network, name), module)
 
 

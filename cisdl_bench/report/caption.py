@@ -15,6 +15,8 @@ def describe_pair(pair: Pair) -> str:
     if "difficulty" not in numbers:
         names = [Path(str(numbers.get(side, ""))).name for side in ("probe", "donor")]
         return f"{pair.kind}: {' and '.join(names)}"
+    if pair.label == 0:
+        return f"{pair.kind}: the pictures share nothing"
     share = float(numbers["probe_area_px"]) / pair.probe_mask.size
     parts = [f"{pair.kind}, {numbers['difficulty']}: region {share:.1%} of the probe"]
     for name, parameter in all_parameters().items():

@@ -1,6 +1,7 @@
 """Texts of a table's headings and cells, before a format escapes them."""
 
 import math
+import re
 from typing import Any
 
 from cisdl_bench.metrics.registry import RULES, find_metric
@@ -88,3 +89,12 @@ def printed_value(table: Table, line: int, column: tuple[str, ...], digits: int)
     """Return a value as text: measured ones rounded, published ones as they were printed."""
     value = table.frame.loc[line]["/".join(column)]
     return value if isinstance(value, str) and value else value_text(value, column, digits)
+
+
+def without_advice(note: str) -> str:
+    """Return a note for print: without the parts that say which option to give.
+
+    >>> without_advice("built-in pictures: not the paper's; give COCO by --coco; a: 2 of 3 pairs")
+    "built-in pictures: not the paper's; a: 2 of 3 pairs"
+    """
+    return "; ".join(part for part in note.split("; ") if not re.search(r"(?<!\S)--\w", part))

@@ -1,4 +1,4 @@
-"""Which pairs of a set are shown: a spread, the worst, the best, random ones, or named ones."""
+"""Which pairs of a set are shown: the worst, median or best, random ones, or named ones."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.seeding import permutation, stream
 
-CHOICES = ("spread", "worst", "best", "random")
+CHOICES = ("spread", "worst", "median", "best", "random")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def count_called_px(rows: Rows) -> npt.NDArray[np.int64]:
 def choose_pairs(rows: Rows, choice: PairChoice) -> list[int]:
     """Return the numbers of the pairs that are shown.
 
-    ``spread``, ``worst`` and ``best`` are by ``quality``. Many pairs share one value: a method that
+    All but random and named ones are by ``quality``. Many pairs share one value: a method that
     finds nothing has IoU 0 on each of them, and is right about each negative pair. Among equal ones
     come first those of which the answer holds most pixels, so that wrong regions are seen before
     black squares; misses come after them, and are not hidden.
@@ -78,6 +78,10 @@ def choose_pairs(rows: Rows, choice: PairChoice) -> list[int]:
     if choice.how == "random":
         order = permutation(stream(choice.seed, "pair sheet"), len(numbers))[: choice.count]
         return [numbers[k] for k in sorted(order.tolist())]
+    if choice.how == "median":
+        ranked = _rank(rows, "best")
+        start = max(0, (len(ranked) - choice.count) // 2)
+        return [numbers[k] for k in ranked[start : start + choice.count]]
     if choice.how != "spread":
         return [numbers[k] for k in _rank(rows, choice.how)[: choice.count]]
     best, worst = _rank(rows, "best"), _rank(rows, "worst")

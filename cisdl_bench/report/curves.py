@@ -26,6 +26,7 @@ EER_NOTE = (
     "The dot is the EER as NIST defines it: of the thresholds that occur, the one where FPR and "
     "FNR are nearest to each other; where scores are tied it lies off the dotted line."
 )
+_BELOW = {"roc": 0.5, "det": 0.7}  # inches from an axis to its legend
 _TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
@@ -75,7 +76,7 @@ def draw_curves(kind: str, runs: Sequence[Path], options: FigureOptions) -> Any:
     }
     columns = min(options.columns or len(panels), len(panels))
     rows = -(-len(panels) // columns)
-    height = 4.3 + 0.17 * max(map(len, lines.values()))
+    height = 4.6 + _BELOW[kind] + 0.17 * (2 + max(map(len, lines.values())))
     figure, axes = new_figure(4.6 * columns, height * rows, rows, columns)
     for axis, (name, curves) in zip(axes.ravel(), lines.items(), strict=False):
         earlier: dict[str, detection.Roc] = {}
@@ -174,6 +175,8 @@ def _deviate(rates: Any) -> Any:
 
 def _finish_axis(axis: Any, kind: str, title: str) -> None:
     """Draw the lines that curves are read against, the labels, and the legend below them."""
+    from matplotlib.transforms import ScaledTranslation
+
     axis.set_title(plain(title))
     axis.set_xlabel("false positive rate")
     axis.set_ylabel("true positive rate" if kind == "roc" else "false negative rate")
@@ -195,5 +198,7 @@ def _finish_axis(axis: Any, kind: str, title: str) -> None:
         axis.set(xlim=(ends[0] - margin, ends[1] + margin), aspect="equal")
         axis.set_ylim(axis.get_xlim())
     axis.grid()
-    below = -0.14 if kind == "roc" else -0.2
-    axis.legend(loc="upper left", bbox_to_anchor=(0, below), borderaxespad=0)
+    # Below the labels by a length: as a share of the axis it would depend on the axis' height.
+    below = axis.transAxes + ScaledTranslation(0, -_BELOW[kind], axis.figure.dpi_scale_trans)
+    place: Any = {"bbox_to_anchor": (0, 0), "bbox_transform": below, "borderaxespad": 0}
+    axis.legend(loc="upper left", **place)

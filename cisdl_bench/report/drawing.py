@@ -88,6 +88,7 @@ def styled() -> Iterator[None]:
         "ytick.labelsize": 8,
         "legend.fontsize": 8,
         "legend.frameon": False,
+        "legend.handlelength": 3,
         "pdf.fonttype": 42,  # text that can be searched and edited
         "svg.hashsalt": "cisdl-bench",  # the same figure is the same file
     }

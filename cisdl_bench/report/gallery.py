@@ -1,8 +1,9 @@
 """Answers of each method as cards: both pictures, with the outlines of truth and answer."""
 
 import base64
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.result import Result
 
 #: Sides in px and qualities of WebP that pictures may have, the best first, and bytes of one.
-_SIZES = ((256, 70, 14_000), (224, 60, 10_000), (192, 50, 7_000), (160, 45, 5_000))
+_SIZES = ((256, 70, 14_000), (224, 60, 10_000), (192, 50, 6_000), (160, 45, 5_000))
+#: Number of median and of best answers of each method, beside the worst ones.
+OTHERS = {"median": 2, "best": 2}
 _BUDGET = 3_000_000  # bytes of all pictures of a page, about, before base64
 
 
@@ -62,6 +65,7 @@ class Card:
         views: Probe and donor.
         masked: Whether the method's masks are known.
         left_out: Number of small pieces of the found region that are not drawn.
+        kind: Why it is shown: ``worst``, ``median`` or ``best`` of its set.
     """
 
     method: str
@@ -75,6 +79,7 @@ class Card:
     views: tuple[View, ...]
     masked: bool
     left_out: int
+    kind: str = "worst"
 
 
 def choose_size(pictures: int) -> tuple[int, int]:
@@ -95,21 +100,23 @@ def make_cards(
     data: Path | None = None,
     size: tuple[int, int] = _SIZES[0][:2],
 ) -> tuple[list[Card], list[str]]:
-    """Return the worst answers of one method, the same number of each set, and what went wrong.
+    """Return answers of one method, and what went wrong.
+
+    Most are its worst ones, the same number of each set; of some sets a median and a best one show
+    what it does else.
 
     Args:
         results: Results of the method, one a set.
         method: Name and place of the method.
-        worst: Number of cards, at most.
+        worst: Number of the worst answers, at most; 0: no cards.
         progress: Receives progress updates and messages.
         data: Path of the pairs; None is where they were scored.
         size: Side in px and quality of the pictures.
     """
     cards: list[Card] = []
     problems: list[str] = []
-    for place, result in enumerate(results):
-        share = worst // len(results) + (place < worst % len(results))
-        if not share:
+    for result, choices in zip(results, _share_out(len(results), worst), strict=True):
+        if not choices:
             continue
         try:
             pairs = reopen(result, progress, data)
@@ -118,13 +125,37 @@ def make_cards(
             continue
         rows = result.rows()
         values = dict(zip(rows["index"].tolist(), quality(rows).tolist(), strict=True))
-        for number in choose_pairs(rows, PairChoice("worst", share)):
+        kinds: dict[int, str] = {}
+        for choice in choices:
+            for number in choose_pairs(rows, choice):
+                kinds.setdefault(number, choice.how)
+        for number, kind in kinds.items():
             try:
-                cards.append(_make_card(result, method, pairs, number, values[number], size))
+                card = _make_card(result, method, pairs, number, values[number], size)
+                cards.append(replace(card, kind=kind))
             except CisdlError as error:
                 problems.append(str(error))
             progress.advance(1)
-    return sorted(cards, key=lambda card: card.value), problems
+    order = ("worst", *OTHERS)
+    return sorted(cards, key=lambda card: (order.index(card.kind), card.value)), problems
+
+
+def _share_out(sets: int, worst: int) -> list[list[PairChoice]]:
+    """Return what is chosen of each set.
+
+    >>> for choices in _share_out(3, 4):
+    ...     print([(choice.how, choice.count) for choice in choices])
+    [('worst', 2), ('median', 1), ('best', 1)]
+    [('worst', 1), ('median', 1), ('best', 1)]
+    [('worst', 1)]
+    """
+    counts: list[Counter[str]] = [Counter() for _ in range(sets)]
+    for place in range(worst):
+        counts[place % sets]["worst"] += 1
+    for how, count in OTHERS.items() if worst else ():
+        for place in range(count):
+            counts[place * sets // count][how] += 1
+    return [[PairChoice(how, count) for how, count in by_how.items()] for by_how in counts]
 
 
 def _make_card(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
@@ -21,17 +21,19 @@ from cisdl_bench.report.templating import render_html
 def shape_table(table: Table, digits: int) -> dict[str, Any]:
     """Return a table as ``macros.html`` takes it.
 
-    Measured rows stand before published ones. Parameters are part of the method's name. Rows and
-    columns without any value are left out.
+    Measured rows stand before published ones. Parameters are part of the method's name. Columns
+    without a measured value, and rows without any, are left out.
     """
-    blocks = []
+    blocks: list[dict[str, Any]] = []
     columns = [column for column in table.values if column[-1] not in PARAMETERS]
     columns = [column for column in columns if _has_values(table, column)]
     best = table.best()
     for source in (MEASURED, PUBLISHED):
         lines = table.frame.index[table.frame["source"] == source]
-        rows = [_shape_row(table, int(line), columns, digits, best) for line in lines]
-        rows = [row for row in rows if any(cell["text"] != "-" for cell in row["cells"])]
+        shaped = [_shape_row(table, int(line), columns, digits, best) for line in lines]
+        rows = [row for row in shaped if any(cell["text"] != "-" for cell in row["cells"])]
+        for before, row in pairwise(rows):
+            row["starts"] = row["labels"][1:] != before["labels"][1:]
         if rows:
             blocks.append({"source": source, "rows": rows})
     cells = [cell for block in blocks for row in block["rows"] for cell in row["cells"]]
@@ -48,7 +50,8 @@ def shape_table(table: Table, digits: int) -> dict[str, Any]:
 
 
 def _has_values(table: Table, column: tuple[str, ...]) -> bool:
-    return not all(map(is_missing, table.frame["/".join(column)]))
+    measured = table.frame[table.frame["source"] == MEASURED]
+    return not all(map(is_missing, measured["/".join(column)]))
 
 
 def _shape_heads(table: Table, columns: Sequence[tuple[str, ...]]) -> list[list[dict[str, Any]]]:
@@ -130,7 +133,7 @@ def _shape_row(
                 "best": (line, column) in best,
             }
         )
-    return {"labels": labels, "cells": cells}
+    return {"labels": labels, "cells": cells, "starts": False}
 
 
 def _to_number(value: Any) -> float | None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from cisdl_bench.report.drawing import styled
-from cisdl_bench.report.palette import COLOURS, INK, LINE, SOFT
+from cisdl_bench.report.palette import COLOURS, INK, LINE, PAPER, SOFT
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
@@ -22,6 +22,7 @@ _VARIABLES = {
     INK: "currentColor",
     SOFT: "var(--soft)",
     LINE: "var(--line)",
+    PAPER: "var(--paper)",
 }
 
 

@@ -4,7 +4,14 @@ import re
 from itertools import groupby
 from typing import Any
 
-from cisdl_bench.report.cells import ends_text, heading, label_text, printable, printed_value
+from cisdl_bench.report.cells import (
+    ends_text,
+    heading,
+    label_text,
+    printable,
+    printed_value,
+    without_advice,
+)
 from cisdl_bench.report.tables import Table
 
 _ESCAPES = {
@@ -43,15 +50,6 @@ def _latex(text: str) -> str:
     """
     escaped = "".join(_ESCAPES.get(character, character) for character in printable(text))
     return re.sub(r"\$\\lambda\$\\_(\w+)", r"$\\lambda_{\1}$", escaped)
-
-
-def without_advice(note: str) -> str:
-    """Return a note for print: without the parts that say which option to give.
-
-    >>> without_advice("built-in pictures: not the paper's; give COCO by --coco; a: 2 of 3 pairs")
-    "built-in pictures: not the paper's; a: 2 of 3 pairs"
-    """
-    return "; ".join(part for part in note.split("; ") if not re.search(r"(?<!\S)--\w", part))
 
 
 def to_latex(table: Table, digits: int, standalone: bool = False) -> str:

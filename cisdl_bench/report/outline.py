@@ -1,7 +1,10 @@
 """A region's outline as the path of an SVG."""
 
+from typing import Any
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from cisdl_bench.records import Mask
 
@@ -29,7 +32,7 @@ def trace_outline(mask: Mask) -> tuple[str, int]:
     return "".join(map(_write_path, shown)), len(pieces) - len(shown)
 
 
-def _write_path(points: "np.ndarray[tuple[int, ...], np.dtype[np.int32]]") -> str:
+def _write_path(points: npt.NDArray[Any]) -> str:
     start = f"M{points[0, 0]}.5 {points[0, 1]}.5"
     steps = [f"{x}{'' if y < 0 else ' '}{y}" for x, y in np.diff(points, axis=0).tolist()]
     text = " ".join(steps).replace(" -", "-")

@@ -9,17 +9,19 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.records import Pixels
+from cisdl_bench.report.palette import FOUND, HALO, rgb
 
 _HEIGHT = 512  # px of both pictures
 _SEVERAL = 320  # px of them where there are several rows
 _GAP, _CAPTION = 12, 22
-_TINT = np.array((255, 60, 60), dtype=np.float32)
+_FOUND = rgb(FOUND)
+_TINT = np.array(_FOUND, dtype=np.float32)
 
 
 def overlay(
     pictures: tuple[Pixels, Pixels], masks: tuple[Probability, ...], height: int = _HEIGHT
 ) -> Pixels:
-    """Return probe left and donor right, tinted by probability, outlined at one half.
+    """Return probe left and donor right, tinted by probability, outlined at one half, in orange.
 
     Args:
         pictures: Probe and donor, uint8 RGB, each of its own size.
@@ -35,7 +37,8 @@ def overlay(
         image = np.ascontiguousarray(tinted.round().astype(np.uint8))
         inside = (chance[..., 0] > 0.5).astype(np.uint8)
         outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(image, outlines, -1, (255, 255, 0), 2)
+        for ink, width in ((rgb(HALO), 4), (_FOUND, 2)):
+            cv2.drawContours(image, outlines, -1, ink, width)
         shown.append(image)
     gap = np.full((height, _GAP, 3), 255, dtype=np.uint8)
     return np.concatenate([shown[0], gap, shown[1]], axis=1)

@@ -11,7 +11,8 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
 from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
-from cisdl_bench.report.gallery import Card, choose_size, make_cards
+from cisdl_bench.report.cells import without_advice
+from cisdl_bench.report.gallery import OTHERS, Card, choose_size, make_cards
 from cisdl_bench.report.methods import gathered, name_method
 from cisdl_bench.report.page_figures import draw_page_figures, find_breaks
 from cisdl_bench.report.page_tables import Cell, make_page_tables
@@ -71,7 +72,7 @@ def page(
         **{_key(group): _headings(group) for group in before},
         **{key: table["title"] for key, table in tables.items()},
         **{_key(group): _headings(group) for group in after},
-        **({"failures": "Worst answers"} if cards or problems else {}),
+        **({"failures": "Answers"} if cards or problems else {}),
         "definitions": "Definitions",
         "files": "Files",
     }
@@ -82,7 +83,7 @@ def page(
         version=__version__,
         title=title,
         facts=_list_facts(results, names),
-        notes=collect_notes(results),
+        notes=_list_notes(results),
         contents=contents,
         **shape_verdict(results, names),
         provenance=list_provenance(results, names, runs, target),
@@ -104,6 +105,17 @@ def page(
         css=read_own_text("page.css"),
         script=read_own_text("page.js"),
     )
+
+
+def _list_notes(results: Sequence[Result]) -> list[str]:
+    """Return what a reader must know of the data, without advice on what to type."""
+    sets = {result.set for result in results}
+    notes = [note for note in map(without_advice, collect_notes(results)) if note]
+    named = [note.partition(":")[0] in sets for note in notes]  # a set's name stays as it is
+    return [
+        note if is_named else f"{note[:1].upper()}{note[1:]}"
+        for note, is_named in zip(notes, named, strict=True)
+    ]
 
 
 def _key(group: Sequence[Mapping[str, Any]]) -> str:
@@ -166,8 +178,9 @@ def _make_cards(
         methods.setdefault((name_method(result, names), number), []).append(result)
     cards: list[Card] = []
     problems: list[str] = []
-    size = choose_size(2 * worst * len(methods))
-    progress.start("failures", worst * len(methods))
+    count = (worst + sum(OTHERS.values())) * len(methods) if worst else 0
+    size = choose_size(2 * count)
+    progress.start("answers", count)
     for method, group in methods.items():
         more_cards, more_problems = make_cards(group, method, worst, progress, data, size)
         cards += more_cards

@@ -35,13 +35,12 @@ def draw_page_figures(
             continue
         try:
             drawn = draw(name, runs, FigureOptions(columns=1 if figure.half else 0), progress)
-        except RunError as error:
+        except RunError:
             if figure.of_training:
-                raise  # named by the user for this figure alone
-            del error  # the results lack what this figure shows
-            continue
+                raise  # a training run is named for its growth alone
+            continue  # the results lack what this figure shows
         svg = inline_svg(drawn, name, f"{figure.heading}. {figure.note}".strip())
-        drawing = {"name": name, "key": f"figure-{name}", "heading": figure.heading}
+        drawing: dict[str, Any] = {"name": name, "key": f"figure-{name}", "heading": figure.heading}
         drawing |= {"note": figure.note, "half": figure.half, "svg": svg}
         rows = before if figure.place == 1 else after
         if figure.half and rows and rows[-1][-1]["half"] and len(rows[-1]) < 2:

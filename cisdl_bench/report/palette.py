@@ -12,7 +12,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", INK
 #: Outlines on pictures, over a halo: sky blue is the truth, orange what a method found.
 TRUTH, FOUND, HALO = "#" + bytes(OUTLINE).hex(), "#e69f00", "#000000"
 
-SOFT, LINE, PAPER = "#64645f", "#d6d5d0", "#ffffff"
+SOFT, LINE, PAPER = "#64645f", "#d6d5d0", "#fefefe"
 
 #: Families of type, the first that is installed is taken.
 FONTS = ("Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
@@ -21,7 +21,17 @@ FONTS = ("Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
 _LIGHT = {"ink": INK, "soft": SOFT, "line": LINE, "paper": PAPER}
 _LIGHT |= {"panel": "#f6f6f3", "link": "#005a8c"}
 _DARK = {"ink": "#e9e8e4", "soft": "#a5a49e", "line": "#3d3f43", "paper": "#16181b"}
-_DARK |= {"panel": "#202327", "link": "#7cc4f0"}
+_DARK |= {"panel": "#202327", "link": "#7cc4f0", "method-0": "#3f9fdc"}
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return a colour's red, green and blue.
+
+    >>> rgb("#56b4e9")
+    (86, 180, 233)
+    """
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
 
 
 def style_variables() -> Markup:

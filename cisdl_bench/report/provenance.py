@@ -65,7 +65,8 @@ def list_provenance(
         lines += [f"# {name}, {describe_days(own)}", *(f"#   {fact}" for fact in facts)]
         lines += [*list_commands(own), ""]
     lines += ["# this page, by cisdl-bench " + __version__]
-    lines += [" ".join(["cisdl-bench report", *_quote(*runs), "-o", *_quote(target)]), ""]
+    words = ["cisdl-bench", "report", *map(_name_path, runs), "-o", _name_path(target)]
+    lines += [" ".join(_quote(*words)), ""]
     lines += ["# pairs: set, number, fingerprint of pixels, masks and labels"]
     for name, number, fingerprint in sorted({_describe_pairs(result) for result in results}):
         lines.append(f"#   {name}  {number:,}  {fingerprint}")
@@ -89,17 +90,19 @@ def list_commands(results: Sequence[Result]) -> list[str]:
     groups: dict[tuple[str, ...], dict[str, dict[str, None]]] = {}
     for result in results:
         words, name = _find_words(result)
-        sets = groups.setdefault(words, {}).setdefault(name, {})
-        sets[_name_steps(result.perturbation)] = None
+        steps = groups.setdefault(words, {}).setdefault(name, {})
+        steps[_name_steps(result.perturbation)] = None
     commands: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for words, by_set in groups.items():
         for name, steps in by_set.items():
             commands.setdefault((words, tuple(steps)), []).append(name)
     lines = []
-    for (words, steps), names in commands.items():
-        sets = [word for name in _join_families(names) if name for word in ("--set", name)]
-        perturb = ["--perturb", ",".join(steps)] if steps != ("none",) else []
-        lines.append(" ".join(_quote("cisdl-bench", "score", *words, *sets, *perturb)))
+    for (words, perturbations), names in commands.items():
+        families = [name for name in _join_families(names) if name]
+        chosen = [word for name in families for word in ("--set", name)]
+        if perturbations != ("none",):
+            chosen += ["--perturb", ",".join(perturbations)]
+        lines.append(" ".join(_quote("cisdl-bench", "score", *words, *chosen)))
     return lines
 
 
@@ -111,9 +114,9 @@ def _find_words(result: Result) -> tuple[tuple[str, ...], str]:
     in_folder = path.name == result.set
     made_elsewhere = origin.get("pictures") is False
     words = ["--predictions", result.detector] if made_elsewhere else [result.detector]
-    words += ["--data", str(path.parent if in_folder else path)]
+    words += ["--data", _name_path(path.parent if in_folder else path)]
     for key in ("images", "reference"):
-        words += [f"--{key}", str(origin[key])] if origin.get(key) else []
+        words += [f"--{key}", _name_path(Path(str(origin[key])))] if origin.get(key) else []
     plain = ScoreOptions()
     for key, option in _VALUES.items():
         value = settings.get(key)
@@ -147,6 +150,12 @@ def _join_families(names: Sequence[str]) -> list[str]:
     for family, members in families.items():
         joined += [family] if len(members) == len(DIFFICULTIES) else members
     return joined
+
+
+def _name_path(path: Path) -> str:
+    """Return a path as one types it: from the current folder where it lies below that."""
+    below = path.is_absolute() and path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd()) if below else path)
 
 
 def _quote(*words: object) -> list[str]:

@@ -1,6 +1,7 @@
-"""The built-in pictures: scikit-image's photographs, cut and flipped, in COCO's layout."""
+"""The built-in pictures: photographs that packages carry, cut and mirrored, in COCO's layout."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,30 +10,45 @@ import numpy as np
 from PIL import Image
 
 from cisdl_bench.errors import SourceError, cause, next_step
-from cisdl_bench.packaged import packaged_text
+from cisdl_bench.packaged import packaged_path, packaged_text
 from cisdl_bench.records import Pixels
 from cisdl_bench.scratch import scratch_folder
 from cisdl_bench.seeding import stream
 
-VERSION = 1
+VERSION = 2
 CUTS = 50  # of every photograph
 NOTE = "built-in pictures: results on them are not the paper's; give COCO by --coco"
 _SMALLEST_CUT = 0.5  # of a photograph's width and height
+_LEAST_SHOWN = 0.85  # of an object's pixels, in a cut that counts it
 _LONGEST_SIDE = 400  # px of a cut
 _QUALITY = 95  # of the JPEG files, colours at full resolution
 
 
 def photograph(name: str) -> Pixels:
-    """Return one of scikit-image's photographs by its file's stem, uint8 RGB, (H, W, 3)."""
-    import skimage
+    """Return a built-in photograph by its file's stem, uint8 RGB, (H, W, 3).
 
-    folder = Path(skimage.__file__).parent / "data"
-    for path in sorted(folder.glob(f"{name}.*")):
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+    Ours lie in ``data_specs``, the others in scikit-image and matplotlib.
+    """
+    for folder in _photograph_folders():
+        for path in sorted(folder.glob(f"{name}.*")):
+            with Image.open(path) as picture:
+                return np.asarray(picture.convert("RGB"))
     raise SourceError.expected(
-        folder, f"the photograph {name}", "none", "Reinstall scikit-image from its wheel"
+        name,
+        "that photograph in scikit-image or matplotlib",
+        "none",
+        "Reinstall both from their wheels",
     )
+
+
+def _photograph_folders() -> list[Path]:
+    places = {"skimage": "data", "matplotlib": "mpl-data/sample_data"}
+    folders = [packaged_path("demo/photographs")]
+    for package, place in places.items():
+        spec = find_spec(package)  # finds a package without importing it
+        if spec is not None and spec.origin is not None:
+            folders.append(Path(spec.origin).parent / place)
+    return folders
 
 
 def write_demo(folder: Path) -> Path:
@@ -73,7 +89,7 @@ def _write_split(root: Path, split: str) -> None:
         outlines = [o for o in table["annotations"] if o["image_id"] == entry["id"]]
         masks = [_filled(outline["segmentation"], photo.shape) for outline in outlines]
         for k in range(CUTS):
-            cut = _draw_cut(entry["file_name"], k, photo.shape)
+            cut = _draw_cut(entry["file_name"], k, photo.shape, masks[k % len(masks)])
             picture = cut.picture(photo)
             key, name = entry["id"] * 1000 + k, f"{entry['file_name']}_{k:03d}.jpg"
             picture.save(pictures / name, quality=_QUALITY, subsampling=0)
@@ -128,9 +144,9 @@ class _Cut(NamedTuple):
         return picture.resize(size, Image.Resampling.BICUBIC)
 
     def outline(self, mask: Pixels) -> list[list[float]]:
-        """Return the object's polygons in the cut, none where most of it is cut away."""
+        """Return the object's polygons in the cut, none where too much of it is cut away."""
         inside = self.of(mask)
-        if cv2.countNonZero(inside) * 2 < cv2.countNonZero(mask):
+        if cv2.countNonZero(inside) < _LEAST_SHOWN * cv2.countNonZero(mask):
             return []
         contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         lines = [cv2.approxPolyDP(line, 1.0, closed=True) for line in contours]
@@ -142,11 +158,20 @@ class _Cut(NamedTuple):
         ]
 
 
-def _draw_cut(name: str, k: int, shape: tuple[int, ...]) -> _Cut:
+def _draw_cut(name: str, k: int, shape: tuple[int, ...], mask: Pixels) -> _Cut:
+    """Return a window that holds one object whole."""
     draws = stream(VERSION, "demo", name, index=k).random(5)
-    height, width = shape[:2]
-    share = _SMALLEST_CUT + (1 - _SMALLEST_CUT) * draws[:2]
-    cut_w, cut_h = int(width * share[0]), int(height * share[1])
-    left, top = int(draws[2] * (width - cut_w + 1)), int(draws[3] * (height - cut_h + 1))
-    window = slice(top, top + cut_h), slice(left, left + cut_w)
-    return _Cut(window, bool(draws[4] < 0.5), min(1.0, _LONGEST_SIDE / max(cut_w, cut_h)))
+    left, top, width, height = cv2.boundingRect(mask)
+    columns = _draw_side(shape[1], left, width, draws[0], draws[2])
+    rows = _draw_side(shape[0], top, height, draws[1], draws[3])
+    longest = max(rows.stop - rows.start, columns.stop - columns.start)
+    return _Cut((rows, columns), bool(draws[4] < 0.5), min(1.0, _LONGEST_SIDE / longest))
+
+
+def _draw_side(whole: int, begin: int, length: int, size: float, place: float) -> slice:
+    """Return a window's extent along one side, from two draws in 0 to 1."""
+    least = max(_SMALLEST_CUT * whole, length)
+    window = int(least + (whole - least) * size)
+    first, last = max(0, begin + length - window), min(begin, whole - window)
+    start = first + int(place * (last - first + 1))
+    return slice(start, start + window)

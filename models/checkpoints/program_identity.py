@@ -10,7 +10,9 @@ import hashlib
 import sys
 import uuid
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from sysconfig import get_path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -19,6 +21,8 @@ import torch
 from torch import Tensor, nn
 
 _PLAIN = (str, bytes, int, float, complex, type(None))
+#: Folders that `pip install` writes to.
+_INSTALLED = {Path(get_path(kind)) for kind in ("purelib", "platlib")}
 _OF_TORCH = frozenset(vars(nn.Module())) - {"training"}
 
 
@@ -44,7 +48,8 @@ def hash_program(text: str, module: ModuleType, network: nn.Module) -> str | Non
 
     Hashed are the factory's module, the modules that it imports from its own folder, and theirs;
     the modules that define the network's parts, wherever they are, but for torch's own; every
-    parameter, buffer and plain attribute of the network.
+    parameter, buffer and plain attribute of the network. Of installed packages it is the file that
+    defines a part, and the version.
 
     Args:
         text: ``module:factory``, as the user names it.
@@ -56,8 +61,8 @@ def hash_program(text: str, module: ModuleType, network: nn.Module) -> str | Non
         for name, content in sorted(_sources(module, network).items()):
             _feed(digest, name, content)
         _feed_network(digest, network)
-    except (OSError, RuntimeError, NotImplementedError, TypeError, ValueError):
-        return None  # a module without a file, or a tensor without bytes
+    except (OSError, KeyError, RuntimeError, NotImplementedError, TypeError, ValueError):
+        return None  # a module without a file or unknown, or a tensor without bytes
     return digest.hexdigest()
 
 
@@ -65,12 +70,15 @@ def find_imported_files(module: ModuleType) -> dict[str, Path]:
     """Return a module's file and those of the modules it imports from its folder, by name.
 
     The imports are read off the sources, wherever in them they stand; a module's folder is the
-    one that holds its outermost package.
+    one that holds its outermost package. Of an installed package it is the module's file alone:
+    beside it lies everything else that is installed.
 
     Raises:
         OSError: The module has no file, or one cannot be read.
     """
     file = _find_file(module)
+    if _INSTALLED.intersection(file.parents):
+        return {module.__name__: file}
     package = file.name == "__init__.py"
     depth = module.__name__.count(".") + package
     root = file.parents[depth]
@@ -132,7 +140,12 @@ def _sources(module: ModuleType, network: nn.Module) -> dict[str, bytes]:
             continue
         for module_name, path in find_imported_files(sys.modules[name]).items():
             files.setdefault(module_name, path)
-    return {name: path.read_bytes() for name, path in files.items()}
+    content = {name: path.read_bytes() for name, path in files.items()}
+    installed = {name for name, path in files.items() if _INSTALLED.intersection(path.parents)}
+    for package in {name.partition(".")[0] for name in installed}:
+        for distribution in packages_distributions().get(package, ()):
+            content[f"{distribution} of {package}"] = version(distribution).encode()
+    return content
 
 
 def _find_file(module: ModuleType) -> Path:

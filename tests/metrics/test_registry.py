@@ -16,6 +16,7 @@ from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, Metric
 from cisdl_bench.metrics.summary import ScoredPairs, summarise
 from cisdl_bench.models.find import find_detector
+from cisdl_bench.report.page import list_definitions
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex
 from cisdl_bench.results.compare import compare
@@ -39,6 +40,7 @@ def wrong_px(monkeypatch: pytest.MonkeyPatch) -> None:
         higher_is_better=False,
         headline=True,
         form=".1f",
+        definition="Number of pixels that are wrong.",
     )
     monkeypatch.setitem(LOCALIZATION, "wrong_px", wrong)
     share = Metric("Positives", lambda labels, scores, least: float((scores > least).mean()))
@@ -70,6 +72,7 @@ def test_a_new_metric_is_one_entry(runs: list[Path]) -> None:
     assert (float(first["wrong_px"]), float(second["wrong_px"])) == (wrong, 0)
     assert "Wrong px" in to_latex(table, 4)
     assert "Positives (mask)" in to_latex(table, 4)
+    assert ("Wrong px", "Number of pixels that are wrong.") in list_definitions()
     assert (1, ("wrong_px",)) in table.best()  # fewer are better
     comparisons, changes = compare(*runs, "wrong_px")
     (found,) = (each for each in comparisons if each.metric == "wrong_px")

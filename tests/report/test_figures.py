@@ -1,11 +1,14 @@
+import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from conftest import Heard, make
 from hypothesis import given
 from hypothesis import strategies as st
+from results_by_hand import write_run
 from scipy.special import ndtr, ndtri
 
 from cisdl_bench.adapters.options import ListOptions
@@ -29,6 +32,8 @@ from cisdl_bench.report.figures.parameters import (
     read_parameter,
 )
 from cisdl_bench.report.figures.robustness import draw_robustness
+from cisdl_bench.report.inline_svg import inline_svg
+from cisdl_bench.report.palette import FOUND, HALO, TRUTH, style_variables
 from cisdl_bench.results.reload import find_masks, reopen
 from cisdl_bench.results.result import find_results
 from cisdl_bench.scoring.jobs import make_score_jobs
@@ -370,3 +375,131 @@ def test_a_metric_that_is_undefined_everywhere_is_said_to_be(
     message = r"masks on which ZZ is defined, got none: it is undefined on all masks\. Choose an"
     with pytest.raises(RunError, match=message):
         draw(name, scored, FigureOptions(metric="zz"), Heard())
+
+
+def test_a_spread_is_the_best_the_median_and_the_worst() -> None:
+    tp = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+    rows = rows_of(
+        index=list(range(11)),
+        label=[1] * 11,
+        probe_known=[1] * 11,
+        probe_tp=tp,
+        probe_fn=[100 - n for n in tp],
+    )
+    assert choose_pairs(rows, PairChoice(count=6)) == [10, 9, 6, 5, 1, 0]
+    assert choose_pairs(rows, PairChoice(count=3)) == [10, 5, 0]
+    assert choose_pairs(rows, PairChoice(count=1)) == [0]
+    assert sorted(choose_pairs(rows, PairChoice(count=60))) == list(range(11))
+
+
+def test_a_pair_sheet_names_its_set_and_the_choice(scored: list[Path]) -> None:
+    figure = draw("pairs", scored, FigureOptions(count=3, sets=("training",)), Heard())
+    assert figure.get_suptitle() == "training, ordered by oracle"
+    labels = [axis.get_ylabel() for axis in figure.axes]
+    assert {label.split(" ")[0] for label in labels if "pair" in label} == {
+        "best",
+        "median",
+        "worst",
+    }
+    written = [text for axis in figure.axes for text in axis.texts if "IoU" in text.get_text()]
+    assert written
+    assert all(text.get_path_effects() for text in written)
+
+
+def test_the_heat_map_begins_at_0_and_rules_families_off(tmp_path: Path) -> None:
+    sets = ("raw-easy", "raw-normal", "shift-easy", "mine")
+    run = write_run(tmp_path / "a", dict.fromkeys(sets, 0.5), pairs=8)
+    figure = draw("heatmap", [run], FigureOptions(), Heard())
+    axis, bar = figure.axes
+    assert bar.get_ylim() == (0, 1)
+    assert axis.collections[0].get_clim() == (0, 1)
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels == [
+        f"{name} (n = 8)" for name in ("raw-normal", "raw-easy", "shift-easy", "mine")
+    ]
+    assert [line.get_ydata()[0] for line in axis.lines] == [2, 3]
+
+
+def test_equal_curves_are_said_to_be_and_chance_is_drawn(tmp_path: Path) -> None:
+    runs = [tmp_path / "a", tmp_path / "b"]
+    write_run(runs[0], {"mixed": 0.5}, pairs=30, negatives=10)
+    shutil.copytree(runs[0], runs[1])
+    path = runs[1] / "mixed" / "result.json"
+    path.write_text(path.read_text().replace('"detector": "a"', '"detector": "b"'))
+    for kind, ends in (("roc", ([0, 1], [0, 1])), ("det", None)):
+        (axis,) = draw(kind, runs, FigureOptions(), Heard()).axes
+        labels = [text.get_text() for text in axis.get_legend().get_texts()]
+        assert labels[1].endswith("(same curve as a)")
+        assert labels[2:] == ["chance", "FPR = FNR"]
+        first, second = axis.lines[0], axis.lines[2]
+        assert first.get_linewidth() > second.get_linewidth()
+        assert first.get_linestyle() != second.get_linestyle()
+        chance = next(line for line in axis.lines if line.get_label() == "chance")
+        x, y = chance.get_data()
+        if ends:
+            assert (list(x), list(y)) == ends
+        else:
+            assert ndtr(y) == pytest.approx(1 - ndtr(x))  # FNR is 1 - FPR
+
+
+def test_glance_shows_each_mean_with_its_interval(tmp_path: Path) -> None:
+    quality = {"raw-easy": 0.8, "raw-normal": 0.5, "mine": 0.3}
+    runs = [write_run(tmp_path / name, quality, pairs=12) for name in ("a", "b")]
+    figure = draw("glance", runs, FigureOptions(), Heard())
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles == ["Normal, n = 12", "Easy, n = 12", "Other sets, n = 12"]
+    easy = next(r for r in find_results(runs[1]) if r.set == "raw-easy").record["summary"]
+    line, _, (bars,) = figure.axes[1].containers[1]
+    assert line.get_xdata()[0] == pytest.approx(easy["iou"])
+    assert bars.get_segments()[0][:, 0] == pytest.approx([easy["iou_low"], easy["iou_high"]])
+
+
+def test_a_break_needs_its_whole_interval() -> None:
+    x = np.repeat([0.0, 1.0], 30)
+    sure = np.where(x == 0, 0.1, 0.9)
+    unsure = np.where(x == 0, np.tile([0.0, 0.86], 30), 0.9)
+    for values, sizes in ((sure, [30]), (unsure, [])):
+        means = bin_means(np.stack([values, values], axis=1), x, *make_bins(x))
+        assert means.broken() == [(0.0, 0.5)]
+        assert [part.pairs for part in means.breaks] == sizes
+    assert means.mean[0] == pytest.approx(0.43)
+
+
+def test_figures_of_the_page_are_in_its_type_and_colours(scored: list[Path]) -> None:
+    figure = draw("roc", scored, FigureOptions(), Heard())
+    text = inline_svg(figure, "mine", 'Curves of "a" & <b>')
+    root = ElementTree.fromstring(text)
+    assert root.get("aria-label") == 'Curves of "a" & <b>'
+    assert int(root.get("width")) > 300
+    styles = [element.get("style", "") for element in root.iter()]
+    assert any("var(--method-0)" in style for style in styles)
+    assert not any("font-family" in style for style in styles)
+    assert "oracle: AUC 1.000, EER 0.000" in "".join(root.itertext())
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert ids
+    assert all(name.startswith("mine-") for name in ids)
+    used = re.findall(r'(?:url\(#|href="#)([^")]+)', text)
+    assert set(used) <= set(ids)
+
+
+def test_every_colour_is_seen_on_its_ground() -> None:
+    def luminance(colour: str) -> float:
+        levels = np.frombuffer(bytes.fromhex(colour.removeprefix("#")), dtype=np.uint8) / 255
+        linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    def contrast(one: str, other: str) -> float:
+        dark, light = sorted((luminance(one), luminance(other)))
+        return (light + 0.05) / (dark + 0.05)
+
+    sheet = style_variables()
+    light, dark = (dict(re.findall(r"--([\w-]+): (#\w+);", part)) for part in sheet.split("@media"))
+    for ground in (light, dark):
+        assert contrast(ground["ink"], ground["paper"]) > 12
+        assert contrast(ground["soft"], ground["paper"]) > 4.5  # small text
+        assert contrast(ground["link"], ground["panel"]) > 4.5
+    for name in ("method-0", "method-1", "method-2"):
+        assert contrast(light[name], light["paper"]) > 3
+        assert contrast(dark.get(name, light[name]), dark["paper"]) > 3
+    for outline in (TRUTH, FOUND):
+        assert contrast(outline, HALO) > 7

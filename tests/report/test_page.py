@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from conftest import Heard
 from lists import write_plain
 
 from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.errors import RunError
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report.page import page
 from cisdl_bench.results.result import find_results
@@ -38,7 +40,13 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def report(scored: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    text = page(scored, path, Heard(), title="Mine & <theirs>", worst=8)
+    trained = path.parent / "trained"
+    trained.mkdir()
+    lines = [f"{k},{24 * k},raw-easy,{k / 4},{k / 5},{k / 6}" for k in (1, 2, 3)]
+    header = "step,pairs,set,iou,mcc,nmm"
+    (trained / "evaluation.csv").write_text("\n".join([header, *lines, ""]))
+    runs = [*scored, trained]
+    text = page(runs, path, Heard(), title="Mine & <theirs>", worst=8)
     path.write_text(text, "utf-8")
     return path
 
@@ -60,7 +68,8 @@ def test_the_page_needs_no_network_and_links_to_what_is_there(report: Path) -> N
     links = Links()
     links.feed(report.read_text("utf-8"))
     assert {"verdict", "failures", "definitions", "files"} <= set(links.ids)
-    assert {"figure-glance", "figure-heatmap", "figure-roc", "figure-det"} <= set(links.ids)
+    figures = ("glance", "heatmap", "parameters", "roc", "det", "robustness", "growth")
+    assert {f"figure-{name}" for name in figures} <= set(links.ids)
     assert len(set(links.ids)) == len(links.ids)
     for tag, target in links.found:
         if tag == "img":
@@ -83,7 +92,7 @@ def test_the_verdict_is_first(report: Path) -> None:
     verdict = text[text.index('id="verdict"') : text.index('id="figure-glance"')]
     plain = re.sub(r"<[^>]+>|\s+", " ", verdict)
     plain = re.sub(" +", " ", plain)
-    assert "oracle is best by mean IoU on 2 of 2 sets, clearly on each." in plain
+    assert "oracle is best by mean IoU on 2 of 2 sets, clearly on each; its mean is 1.000." in plain
     assert "n = 40" in plain
     assert "ahead of random" in plain
 
@@ -101,7 +110,13 @@ def test_where_numbers_come_from_can_be_copied(report: Path, scored: list[Path])
     assert shared in commands
     perturbed = ["--set", "combination-normal", "--perturb", "none,blur:2,jpeg:40,jpeg:80"]
     assert ["cisdl-bench", "score", "random", "--data", data, *perturbed] in commands
-    assert [*map(str, ["cisdl-bench", "report", *scored, "-o", report])] in commands
+    runs = [*scored, report.parent / "trained"]
+    assert [*map(str, ["cisdl-bench", "report", *runs, "-o", report])] in commands
+
+
+def test_training_runs_alone_are_refused(report: Path) -> None:
+    with pytest.raises(RunError, match=r"trained: expected results .* Name the folder of a scor"):
+        page([report.parent / "trained"], report, Heard())
 
 
 def test_own_rows_come_first_and_parameters_are_in_names(report: Path) -> None:
@@ -118,10 +133,13 @@ def test_own_rows_come_first_and_parameters_are_in_names(report: Path) -> None:
 
 def test_the_worst_answers_have_both_masks(report: Path) -> None:
     text = report.read_text("utf-8")
-    cards = re.findall(r'class="pair" id="[^"]+" data-method="([^"]+)" data-set="([^"]+)"', text)
-    methods = [method.split(" @ ")[0] for method, _ in cards]
+    pattern = r'data-method="([^"]+)" data-set="([^"]+)" data-difficulty="\w*" data-kind="(\w+)"'
+    cards = re.findall(f'class="pair" id="[^"]+" {pattern}', text)
+    methods = [method.split(" @ ")[0] for method, _, kind in cards if kind == "worst"]
     assert methods.count("oracle") == methods.count("random") == 4 * 8
-    assert {name for _, name in cards} == {"combination-normal", "training"}
+    assert {name for _, name, _ in cards} == {"combination-normal", "training"}
+    others = Counter(kind for method, _, kind in cards if method == "random")
+    assert others == {"worst": 8, "median": 2, "best": 2}
     assert "its masks were not saved" not in text
     assert text.count('<g class="truth">') > 64
     assert "small pieces of what was found are not drawn" in text  # of random answers
@@ -206,10 +224,10 @@ def test_a_browser_shows_it_on_a_narrow_screen_without_complaint(
     assert found["published"] == ["none", "table-row-group"]
     assert found["viewer"] is True
     assert found["blinking"] == "hidden"
-    assert found["all"] == 64
+    assert found["all"] == text.count('class="pair"') > 64
     assert found["filtered"]
     assert {tuple(pair) for pair in found["filtered"]} == {("training", "oracle")}
-    assert found["count"] == f"{len(found['filtered'])} of 64"
+    assert found["count"] == f"{len(found['filtered'])} of {found['all']}"
     assert found["broken"] == 0
     window, page_width = found["width"]
     assert page_width <= window <= 500

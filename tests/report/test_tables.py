@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 from conftest import Heard, make
 
 from cisdl_bench.adapters.options import ListOptions
+from cisdl_bench.cli.main import main
 from cisdl_bench.errors import RunError
 from cisdl_bench.models.find import find_detector
 from cisdl_bench.report import published
+from cisdl_bench.report.html_table import shape_table
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import to_csv, to_latex, to_markdown
 from cisdl_bench.scoring.jobs import make_score_jobs
@@ -159,3 +162,48 @@ def test_intervals_are_shown_where_they_are_asked_for(runs: list[Path]) -> None:
     for intervals in (False, True):
         text = to_markdown(make_table(runs, TableOptions("wide", intervals=intervals)), 4)
         assert ("[" in text) == intervals
+
+
+def test_a_table_of_some_sets_with_a_caption_of_ones_own(runs: list[Path], tmp_path: Path) -> None:
+    def write(*words: str) -> Result:
+        return CliRunner().invoke(main, ["table", *map(str, runs), *words])
+
+    target = tmp_path / "table.tex"
+    done = write("--set", "raw", "--intervals", "--caption", "Ours & theirs", "-o", str(target))
+    assert done.exit_code == 0, done.output
+    text = target.read_text()
+    assert r"\caption{Ours \& theirs." in text
+    assert "raw-easy" in text
+    assert "combination" not in text
+    assert r"\label" not in text
+    assert text.index(r"\setlength{\belowcaptionskip}") < text.index(r"\caption")
+    assert r"{\scriptsize {[}1.0000, 1.0000]}" in text  # below its number
+    assert "1.0000 {[}" not in text
+    done = write("--label", "tab:ours", "-f", "latex")
+    assert r"\label{tab:ours}" in done.stdout
+    assert (
+        "<caption>Mine &lt;b&gt;</caption>" in write("--caption", "Mine <b>", "-f", "html").stdout
+    )
+    for words, said in (
+        (("--set", "nothing"), "--set nothing: expected a set that was scored"),
+        (("--label", "a}b", "-f", "latex"), "expected letters"),
+        (("--label", "a"), "--label is for latex, not for markdown"),
+        (("--caption", "a", "-f", "csv"), "--caption is for latex and html"),
+    ):
+        refused = write(*words)
+        assert refused.exit_code == 2
+        assert said in refused.output
+
+
+def test_html_has_measured_rows_first_and_no_empty_ones(runs: list[Path]) -> None:
+    shaped = shape_table(make_table(runs, TableOptions("paper-1", published=True)), 3)
+    assert [block["source"] for block in shaped["blocks"]] == ["measured", "published"]
+    measured = shaped["blocks"][0]["rows"]
+    assert [row["labels"][0] for row in measured] == ["oracle", "random"]
+    assert [cell["text"] for cell in measured[0]["cells"]] == ["1.000"] * 6  # of two difficulties
+    assert len(shaped["blocks"][1]["rows"]) == 21
+    shaped = shape_table(make_table(runs, TableOptions("paper-1", intervals=True)), 3)
+    groups, leaves = shaped["heads"]
+    assert [cell["text"] for cell in groups] == ["Method", "Normal", "Easy"]
+    assert all(cell["tip"] for cell in leaves)
+    assert shaped["blocks"][0]["rows"][0]["cells"][0]["ends"] == ["1.000", "1.000"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from conftest import Heard
 
+from cisdl_bench.report.cells import without_advice
 from cisdl_bench.report.draw import draw, render
 from cisdl_bench.report.drawing import plain
 from cisdl_bench.report.figure import FigureOptions
-from cisdl_bench.report.latex_table import without_advice
 from cisdl_bench.report.page import page
 from cisdl_bench.report.tables import TableOptions, make_table
 from cisdl_bench.report.write_table import FORMATS, to_latex, to_markdown
@@ -82,7 +82,8 @@ def test_the_page_prints_it_as_it_is(run: Path, tmp_path: Path) -> None:
     found = Scripts()
     found.feed(text)
     assert found.scripts == 1  # the page's own
-    assert "photographs: 300 photographs, version 1.0, licence: research &lt;b&gt;" in text
+    assert "Photographs: 300 photographs, version 1.0, licence: research &lt;b&gt;" in text
+    assert "give COCO by --coco" not in text  # advice to its author, not to its readers
     assert any(link.startswith("run%20%26%20more%20%231%3F/") for link in found.links)
     assert "AUC (mask)" in text
     assert "Mask auc" not in text

@@ -75,6 +75,8 @@ CHANGES = {
     "about": (lambda r: r.update(about={"training": 5}), "about.training"),
     "rate": (lambda r: r.update(about={"training": {"lambda_det": "x"}}), "lambda_det"),
     "speed": (lambda r: r.update(pairs_per_second="fast"), "pairs_per_second"),
+    "day": (lambda r: r.update(finished="2026-02-31T08:00:00+00:00"), "finished"),
+    "zone": (lambda r: r.update(finished="2026-02-03T08:00:00"), "finished"),
     "number": (lambda r: r["summary"].update(iou="high"), "summary"),
     "lacking": (lambda r: r["summary"].pop("masks_empty"), "the number masks_empty, got none"),
     "low": (lambda r: r["summary"].update(iou=-0.5), r"summary.iou: expected .* 0 to 1"),

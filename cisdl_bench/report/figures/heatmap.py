@@ -65,7 +65,7 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     for (row, column), value in np.ndenumerate(table):
         text = "-" if np.isnan(value) else f"{value:.3f}"
         # White on the dark half of viridis, black on the light one; nothing is drawn under a dash.
-        ink = INK if np.isnan(value) else "#000000" if value > (low + high) / 2 else PAPER
+        ink = INK if np.isnan(value) else "#000000" if value > (low + high) / 2 else "#ffffff"
         axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, color=ink)
     families = [split_set(name)[0] for name in sets]
     for row in range(1, len(sets)):

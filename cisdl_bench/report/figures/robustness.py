@@ -9,7 +9,7 @@ import numpy as np
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import intervals
 from cisdl_bench.metrics.registry import LOCALIZATION
-from cisdl_bench.report.drawing import colour, legend, limits, new_figure, plain
+from cisdl_bench.report.drawing import MARKERS, colour, legend, limits, new_figure, plain, style
 from cisdl_bench.report.figure import Figure
 from cisdl_bench.report.methods import gathered, undefined_error
 from cisdl_bench.results.result import Result
@@ -67,8 +67,9 @@ def draw_robustness(runs: Sequence[Path], metric: str) -> Any:
                 strengths,
                 mean,
                 (np.maximum(mean - low, 0), np.maximum(high - mean, 0)),
-                fmt=".-",
-                color=ink,
+                marker=MARKERS[numbers[run] % len(MARKERS)],
+                markersize=4.5,
+                **style(numbers[run]),
                 capsize=2,
                 label=plain(names[run]),
             )

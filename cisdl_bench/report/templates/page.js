@@ -22,6 +22,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const next = { none: "descending", descending: "ascending", ascending: "none" };
       const order = next[head.getAttribute("aria-sort") || "none"];
       for (const other of heads) other.removeAttribute("aria-sort");
+      table.classList.toggle("sorted", order !== "none");
       if (order !== "none") head.setAttribute("aria-sort", order);
       for (const [body, rows] of original) {
         const sorted = order === "none" ? rows : [...rows].sort(compare);

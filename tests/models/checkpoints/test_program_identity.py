@@ -1,5 +1,6 @@
 """A user's own network is known by its sources, tensors and settings."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from cisdl_bench.errors import ModelError
+from cisdl_bench.models.checkpoints import program_identity
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.checkpoints.program_identity import hash_program
 from cisdl_bench.models.detectors import NetworkDetector
@@ -223,3 +225,30 @@ def test_what_a_person_types_instead(folder: Path, text: str, message: str) -> N
     with pytest.raises(ModelError, match=message) as caught:
         find_detector(text)
     assert "\n" not in str(caught.value)
+
+
+def test_of_an_installed_package_its_file_and_version_count(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies beside it in the folder of all packages is not read: there is no end to it."""
+    site = tmp_path / "site-packages"
+    (site / "layers").mkdir(parents=True)
+    (site / "layers" / "__init__.py").write_text(
+        "import beside\nfrom torch import nn\n\nclass Layer(nn.Module):\n    pass\n"
+    )
+    (site / "beside.py").write_text("VALUE = 1\n")
+    info = site / "layers-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: layers\nVersion: 1.0\n")
+    (info / "top_level.txt").write_text("layers\n")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr(program_identity, "_INSTALLED", {site})
+    module = importlib.import_module("layers")
+    first = hash_program("layers:Layer", module, module.Layer())
+    (site / "beside.py").write_text("VALUE = 2\n")
+    assert hash_program("layers:Layer", module, module.Layer()) == first
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: layers\nVersion: 1.1\n")
+    newer = hash_program("layers:Layer", module, module.Layer())
+    (site / "layers" / "__init__.py").write_text("# edited\n")
+    edited = hash_program("layers:Layer", module, module.Layer())
+    assert len({first, newer, edited}) == 3
