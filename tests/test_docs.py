@@ -18,7 +18,16 @@ from cisdl_bench.models.networks.registry import build
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)
 #: Pages whose commands use what the pages before them made.
-PAGES = ("start", "paper", "learn", "your-network", "other-pairs", "look", "conventions", "many-machines")
+PAGES = (
+    "start",
+    "paper",
+    "learn",
+    "your-network",
+    "other-pairs",
+    "look",
+    "conventions",
+    "many-machines",
+)
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
