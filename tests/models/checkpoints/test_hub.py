@@ -68,6 +68,7 @@ def test_what_was_downloaded_is_found_again_without_a_network(hub: Hub, monkeypa
         (f"{NAME}:other.pt", "the file other.pt, .* got model.safetensors. Name one"),
         ("hf:someone", "expected hf:owner/name, got another form"),
         ("hf:../../etc", "expected hf:owner/name, got another form"),
+        ("hf:someone/dmac@../../x", "expected hf:owner/name, got another form"),
     ],
 )
 def test_what_is_not_there_is_one_line(hub: Hub, text: str, words: str) -> None:
