@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _HELP = f"""Score a network or another detector on generated sets, or on other people's pairs.
 
 MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or torch.export
-file, module:factory of your own, a network of the package after `fetch hed`
-({", ".join(packaged_names("checkpoints", ".safetensors"))}), a method that needs no training
-({", ".join(untrained_methods())}),
+file, hf:owner/name on the Hugging Face hub, module:factory of your own, a network of the package
+after `fetch hed` ({", ".join(packaged_names("checkpoints", ".safetensors"))}),
+a method that needs no training ({", ".join(untrained_methods())}),
 or one of {", ".join(REFERENCES)}.
 
 \b

@@ -268,11 +268,11 @@ def train(
     data, folder = data or (data_folder() / "training",), out or OUT / called
     with ranked(trained.device) as rank:
         bars = Bars(settings["quiet"] or rank.number > 0)
-        sets, evaluate, shown = find_evaluation_sets(data[0], given), None, ()
+        sets, evaluate = find_evaluation_sets(data[0], given), None
+        shown = first_pairs(sets) if trained.log_to else []
         if sets:
             scored = ScoreOptions(device=trained.device, precision=trained.precision)
             evaluate = partial(quick_scores, sets=sets, pairs=pairs, options=scored)
-            shown = first_pairs(sets) if trained.log_to else ()
         else:
             bars.say("no evaluation: no combination sets beside the data, and no --evaluate-on")
         if rank.number == 0:

@@ -129,7 +129,7 @@ def _unknown_error(text: str) -> ModelError:
     near = near or get_close_matches(word, names, n=3, cutoff=0.5)
     return ModelError.expected(
         text,
-        f"a checkpoint file, module:factory, or one of {', '.join(names)}",
+        f"a checkpoint file, module:factory, hf:owner/name, or one of {', '.join(names)}",
         "no such file",
         f"Did you mean {' or '.join(near)}" if near else "Check the path",
     )

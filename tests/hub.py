@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             if entry["key"] == "file":
                 content = base64.b64decode(entry["value"]["content"])
                 self.server.files[match[1]][entry["value"]["path"]] = content
-        address = f"{self.server.address}/{match[1]}/commit/{COMMIT}"
+        address = f"https://huggingface.co/{match[1]}/commit/{COMMIT}"
         return self.answer_json({"commitUrl": address, "commitOid": COMMIT, "success": True})
 
     def read_chunks(self) -> bytes:

@@ -18,7 +18,16 @@ from cisdl_bench.models.networks.registry import build
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.M | re.S)
 #: Pages whose commands use what the pages before them made.
-PAGES = ("start", "paper", "learn", "your-network", "other-pairs", "look", "many-machines")
+PAGES = (
+    "start",
+    "paper",
+    "learn",
+    "your-network",
+    "other-pairs",
+    "look",
+    "conventions",
+    "many-machines",
+)
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -54,6 +63,7 @@ def typed(line: str) -> None:
 def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with everything that the pages name."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("cisdl_bench.demo.find_ready", lambda: ["luo-blocks", "zernike-blocks"])
     rate = {"pairs_per_second": 1.0, "bytes": 0, "pair_bytes": 0.0}
     for step in ("train_step.measure_training", "score_step.measure_scoring"):

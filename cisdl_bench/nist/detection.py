@@ -69,7 +69,8 @@ def bounds(
     Trials are drawn with numpy's ``RandomState(77)``, 500 times; the bounds are the values in
     places 25 and 475 after Python's ``sorted``. Resamples of one class take part as NIST's scorer
     has them: areas are 0 without negatives, AUC is NaN without positives, rates are NaN; sorting
-    with NaN leaves an order that depends on that of the trials.
+    with NaN leaves an order that depends on that of the trials, and on Python: from 3.13 on
+    ``sorted`` is another algorithm than NIST's was, so bounds of few trials may differ there.
 
     Args:
         labels: Labels of the trials, 1 is positive, (n,).

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from cisdl_bench.records import DIFFICULTIES, kind_label
 
 _BEFORE = ("index", "donor_id", "annotation_id", "background_id", "difficulty")
+_ROWS_AT_ONCE = 10_000  # of Python's own numbers, which take much memory
 _AFTER = ("donor_area_px", "probe_area_px")
 #: Columns that a table of pairs has before those of their composites.
 PAIR_COLUMNS = ("pair", "kind", "label")
@@ -33,10 +34,12 @@ def composite_lines(rows: npt.NDArray[Any], parameters: Sequence[str]) -> Iterat
     """
     names = table_columns(parameters)
     yield ",".join(names)
-    columns = {name: rows[name].tolist() for name in names}
-    columns["difficulty"] = [DIFFICULTIES[place] for place in columns["difficulty"]]
-    for values in zip(*columns.values(), strict=True):
-        yield ",".join(map(str, values))
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        block = rows[start : start + _ROWS_AT_ONCE]
+        columns = {name: block[name].tolist() for name in names}
+        columns["difficulty"] = [DIFFICULTIES[place] for place in columns["difficulty"]]
+        for values in zip(*columns.values(), strict=True):
+            yield ",".join(map(str, values))
 
 
 def pair_lines(
@@ -55,8 +58,8 @@ def pair_lines(
     >>> [line.split(",")[:5] for line in lines][1:]
     [['0', 'foreground', '1', '0', '0'], ['1', 'negative', '0', '0', '0']]
     """
-    header, *lines = composite_lines(rows, parameters)
-    yield ",".join((*PAIR_COLUMNS, header))
+    lines = composite_lines(rows, parameters)
+    yield ",".join((*PAIR_COLUMNS, next(lines)))
     for place, line in enumerate(lines):
         for k, kind in enumerate(kinds):
             yield f"{place * len(kinds) + k},{kind},{kind_label(kind)},{line}"

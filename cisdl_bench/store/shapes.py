@@ -93,7 +93,7 @@ class Spec(TypedDict):
 
 
 class _Finished(TypedDict):
-    complete: Literal[True]
+    complete: bool
     fingerprint: str
     pictures: Annotated[str, Meta(pattern=r"^\.\./pictures/[^/]+$")]
     notes: list[str]

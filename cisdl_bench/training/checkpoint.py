@@ -171,7 +171,8 @@ def save(run: Run, rank: Rank, *, complete: bool = False) -> None:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        write_whole(run.out / STATE, buffer.getbuffer())
+        with buffer.getbuffer() as content:
+            write_whole(run.out / STATE, content)
         run.record |= {
             "complete": complete,
             "step": run.step,

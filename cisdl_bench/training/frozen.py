@@ -239,8 +239,9 @@ def _name_part(place: Path, number: int) -> Path:
 def _write_part(place: Path, number: int, maps: Any) -> _Part:
     buffer = io.BytesIO()
     np.save(buffer, maps)
-    write_whole(_name_part(place, number), buffer.getbuffer())
-    return {"sha256": hashlib.sha256(buffer.getbuffer()).hexdigest(), "pairs": len(maps)}
+    with buffer.getbuffer() as content:
+        write_whole(_name_part(place, number), content)
+        return {"sha256": hashlib.sha256(content).hexdigest(), "pairs": len(maps)}
 
 
 def _read_record(place: Path, request: dict[str, Any]) -> Any:

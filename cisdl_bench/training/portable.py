@@ -79,7 +79,8 @@ def unpack_run(data: bytes, folder: Path) -> dict[str, Any]:
     finally:
         file.unlink(missing_ok=True)
     (folder / RECORD).unlink(missing_ok=True)  # a kill from here on leaves no record of another
-    write_whole(folder / STATE, buffer.getbuffer())
+    with buffer.getbuffer() as state:
+        write_whole(folder / STATE, state)
     for name in (HISTORY, EVALUATION, RECORD):
         write_whole(folder / name, texts[name].encode())
     return record

@@ -91,7 +91,8 @@ def write_checkpoint(path: Path, about: dict[str, Any], state: Mapping[str, Tens
     if path.suffix == ".pt":
         buffer = io.BytesIO()
         torch.save({**about, "state": dict(state)}, buffer)
-        write_whole(path, buffer.getbuffer())
+        with buffer.getbuffer() as content:
+            write_whole(path, content)
     elif path.suffix == ".safetensors":
         from safetensors.torch import save
 

@@ -67,7 +67,7 @@ def fetch_checkpoint(text: str) -> HubCheckpoint:
             or several files may be meant.
     """
     match = _NAME.fullmatch(text.removeprefix(PREFIX))
-    if match is None:
+    if match is None or ".." in text:
         example = "hf:owner/name@main:model.safetensors"
         raise ModelError.expected(text, "hf:owner/name", "another form", f"Write it as {example}")
     repository, revision, file = match.groups()

@@ -199,7 +199,8 @@ def file_kind(path: Path) -> str:
         return "checkpoint"
     if any("/code/" in name for name in names):
         return "torchscript"
-    return "export" if any(name.endswith("/models/model.json") for name in names) else "checkpoint"
+    exported = ("/models/model.json", "serialized_exported_program.json")  # the latter of torch 2.6
+    return "export" if any(name.endswith(exported) for name in names) else "checkpoint"
 
 
 def from_file(path: Path, kind: str, device: torch.device) -> ForeignNetwork:

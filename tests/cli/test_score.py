@@ -87,7 +87,7 @@ def test_a_table_goes_to_a_file_of_its_ending(made: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["score", "modle.pt"], "modle.pt: expected a checkpoint file, module:factory, or one of"),
+        (["score", "modle.pt"], "modle.pt: expected a checkpoint file, module:factory, hf:owner/"),
         (["score", "empty", "--data", "gone"], "gone: there is no set"),
         (["score", "empty", "--perturb", "jpg:70"], "--perturb jpg:70: expected a step"),
         (["profile", "sift-ransac"], "sift-ransac: expected a network"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,8 @@ def test_nists_fixture_gives_nists_numbers(
         (detection,) = references.rows_of(theirs[f"{file}_report.csv"])
         compared = [key for key in detection if key in found[part]["detection"]]
         assert len(compared) == 13
-        if float(detection["AUC_CI_UPPER"]) == 0:  # the scorer was run without --ci
+        # The scorer was run without --ci; or NaN is sorted by another algorithm than NIST's.
+        if float(detection["AUC_CI_UPPER"]) == 0 or sys.version_info >= (3, 13):
             compared = [key for key in compared if "_CI_" not in key]
         for key in compared:  # the report rounds to 6 decimals, TRR to 2
             digits = 2 if key == "TRR" else 6

@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 from click.testing import CliRunner
 from conftest import Heard
 from hub import COMMIT, serve_hub
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, constants
 from training.conftest import small
 
 from cisdl_bench.cli.main import main
@@ -23,13 +22,13 @@ from cisdl_bench.training.run import train
 def test_a_run_is_pushed_and_scored_from_there(pairs64: Path, tmp_path: Path, monkeypatch) -> None:
     run = tmp_path / "run"
     record = train(small("dmac", batch=11, epochs=1), [pairs64], run, TrainOptions(), Heard())
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     with serve_hub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         address = push_run(run, record["checkpoint"], "someone/mine")
         files = hub.files["someone/mine"]
-        assert address.startswith(f"{hub.address}/someone/mine/commit/")
+        assert address.startswith("https://huggingface.co/someone/mine/commit/")
         assert set(files) == {
             *("README.md", "dmac.safetensors"),
             *("training.json", "history.csv", "evaluation.csv"),

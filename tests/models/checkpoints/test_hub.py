@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 import torch
 from hub import COMMIT, Hub, serve_hub
+from huggingface_hub import constants
+from huggingface_hub.hf_api import ModelInfo
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
@@ -29,8 +30,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """The hub with a repository of one checkpoint, and an empty cache."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     with serve_hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
@@ -54,7 +55,7 @@ def test_what_was_downloaded_is_found_again_without_a_network(hub: Hub, monkeypa
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens
     again = find_detector(NAME)
     assert (again.identity, again.about["hub"]) == (first.identity, first.about["hub"])
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert find_detector(NAME).identity == first.identity
     with pytest.raises(ModelError, match=r"^hf:someone/other: .* Go online"):
         find_detector("hf:someone/other")
@@ -68,6 +69,7 @@ def test_what_was_downloaded_is_found_again_without_a_network(hub: Hub, monkeypa
         (f"{NAME}:other.pt", "the file other.pt, .* got model.safetensors. Name one"),
         ("hf:someone", "expected hf:owner/name, got another form"),
         ("hf:../../etc", "expected hf:owner/name, got another form"),
+        ("hf:someone/dmac@../../x", "expected hf:owner/name, got another form"),
     ],
 )
 def test_what_is_not_there_is_one_line(hub: Hub, text: str, words: str) -> None:
@@ -89,7 +91,7 @@ def test_a_file_that_ends_early_is_refused_and_not_kept(hub: Hub, monkeypatch) -
     hub.truncated = True
     monkeypatch.setattr(
         "huggingface_hub.HfApi.model_info",
-        lambda *_, **__: huggingface_hub.hf_api.ModelInfo(
+        lambda *_, **__: ModelInfo(
             id="someone/dmac-small", sha=COMMIT, siblings=[{"rfilename": "model.safetensors"}]
         ),
     )
