@@ -27,7 +27,7 @@ class Dark(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.part = nn.Dropout()
+        self.part, self.other = nn.Dropout(), nn.Dropout()
         self.seen: list[bool] = []
 
     def forward(self, probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,12 +81,10 @@ def test_generate_score_and_load_are_the_commands(coco: Path, tmp_path: Path) ->
 
 def test_a_network_at_hand_is_scored_and_keeps_its_modes(data: Path, tmp_path: Path) -> None:
     network = Dark()
-    network.part.eval()
-    network.train()
-    network.part.eval()
+    network.other.eval()
     pairs = cb.open_pairs(data)
     results = cb.score(network, pairs, out=tmp_path, name="mine", progress=False)
-    assert (network.training, network.part.training) == (True, False)
+    assert (network.training, network.part.training, network.other.training) == (True, True, False)
     assert network.seen == [False] * 12
     assert results[0].detector == "mine"
     wanted = []
@@ -160,6 +158,7 @@ def test_slices_are_read_when_they_are_used(data: Path, monkeypatch: pytest.Monk
     assert read == [8, 5, 2, 2, 8, 8]
     assert pairs[:] is pairs
     assert len({pairs.fingerprint, part.fingerprint, pairs[2:11:3].fingerprint}) == 3
+    assert pairs[0:7:2].fingerprint != pairs[0:7:3].fingerprint
     assert pairs[1:][1:].fingerprint == pairs[2:].fingerprint
     with pytest.raises(IndexError):
         part[3]

@@ -18,6 +18,7 @@ from cisdl_bench.seeding import stream
 VERSION = 2
 CUTS = 50  # of every photograph
 NOTE = "built-in pictures: results on them are not the paper's; give COCO by --coco"
+_LICENCES = ("public domain", "CC0", "CC BY 2.0")  # see data_specs/demo/README.md
 _SMALLEST_CUT = 0.5  # of a photograph's width and height
 _LEAST_SHOWN = 0.85  # of an object's pixels, in a cut that counts it
 _LONGEST_SIDE = 400  # px of a cut
@@ -109,6 +110,7 @@ def _write_split(root: Path, split: str) -> None:
                     )
     record = {
         "info": {"description": "cisdl-bench demo", "version": VERSION, "cisdl_note": NOTE},
+        "licenses": [{"id": k, "name": name} for k, name in enumerate(_LICENCES, start=1)],
         "images": images,
         "annotations": annotations,
         "categories": table["categories"],

@@ -122,6 +122,14 @@ def test_a_hand_count_and_coarse_masks() -> None:
     assert "own_auc" not in numbers
 
 
+def test_a_pair_is_positive_where_either_mask_has_a_region() -> None:
+    full, empty = torch.ones(1, 2, 2), torch.zeros(1, 2, 2)
+    for probe_mask, donor_mask, positive in ((full, empty, 1), (empty, full, 1), (empty, empty, 0)):
+        metrics = PairMetrics()
+        metrics.update(full, full, probe_mask, donor_mask)
+        assert float(metrics.compute()["positive_pairs"]) == positive
+
+
 def test_unknown_masks_count_nowhere() -> None:
     full, empty = torch.ones(1, 2, 2), torch.zeros(1, 2, 2)
     metrics = PairMetrics()
