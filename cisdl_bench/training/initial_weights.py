@@ -58,6 +58,7 @@ def make_networks(
     torch.manual_seed(_number(seed, "initial weights"))
     configuration = {} if experiment.width == 1 else {"width": experiment.width}
     program = ":" in experiment.network
+    network: nn.Module
     if program:
         network, module = from_factory(experiment.network)
         source = identify_program(experiment.network, module, network)[0]

@@ -15,6 +15,7 @@ from cisdl_bench.hashing import hash_file
 from cisdl_bench.store import PairSet, open_pairs
 from cisdl_bench.store.describe import CROISSANT
 from cisdl_bench.store.export import FORMATS, export
+from cisdl_bench.store.sets import SetFolder
 from cisdl_bench.store.verify import verify_set
 
 #: What NeurIPS asks for beside Croissant's own fields.
@@ -127,3 +128,13 @@ def test_a_damaged_table_or_a_wrong_claim_is_found(made: Path, tmp_path: Path) -
     assert "croissant.json: expected " in verify_set(folder, set())[0]
     description.unlink()  # a set of an earlier version
     assert verify_set(folder, set()) == []
+
+
+def test_a_set_that_takes_anothers_place_leaves_no_description(coco: Path, tmp_path: Path) -> None:
+    make(coco, tmp_path, "raw", pairs=3)
+    make(coco, tmp_path, "raw", pairs=2, overwrite=True)
+    folder = tmp_path / "raw-normal"
+    assert len((folder / "composites.csv").read_text().splitlines()) == 3
+    assert verify_set(folder, set()) == []
+    SetFolder(folder)._clear()
+    assert sorted(path.name for path in folder.iterdir()) == ["skipped.csv"]
