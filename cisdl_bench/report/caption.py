@@ -3,10 +3,7 @@
 from pathlib import Path
 
 from cisdl_bench.pairs import Pair
-from cisdl_bench.transforms.base import Parameter
 from cisdl_bench.transforms.registry import all_parameters
-
-_UNITS = {"px": "px", "deg": "degrees"}
 
 
 def describe_pair(pair: Pair) -> str:
@@ -22,27 +19,5 @@ def describe_pair(pair: Pair) -> str:
     for name, parameter in all_parameters().items():
         value = float(numbers.get(name, parameter.neutral))
         if parameter.caption and value != parameter.neutral:
-            parts.append(describe_parameter(parameter, value))
+            parts.append(parameter.caption.format(value))
     return ", ".join(parts)
-
-
-def describe_parameter(parameter: Parameter, value: float) -> str:
-    """Return a parameter with its value and unit in words.
-
-    >>> describe_parameter(all_parameters()["rotation_deg"], 23.4)
-    'rotation +23.4 degrees'
-    >>> describe_parameter(all_parameters()["shift_x_px"], -125)
-    'shift x -125 px'
-    >>> describe_parameter(all_parameters()["flip_x"], 1)
-    'left and right exchanged'
-    """
-    if "{" not in parameter.caption:  # on or off
-        return parameter.title or parameter.caption
-    if parameter.title:
-        title, _, unit = parameter.title.partition(", ")
-    else:
-        words = parameter.name.split("_")
-        unit = _UNITS.get(words[-1], "")
-        title = " ".join(words[:-1] if unit else words)
-    signed = "+" if parameter.low < 0 else ""
-    return f"{title} {value:{signed}.3g} {unit}".strip()

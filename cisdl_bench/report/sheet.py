@@ -1,24 +1,26 @@
 """A contact sheet of pairs with their masks outlined."""
 
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.pair_picture import outlined
-from cisdl_bench.pairs import Pair, Pairs
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.report.caption import describe_pair
 from cisdl_bench.seeding import permutation, stream
-from cisdl_bench.transforms.registry import all_parameters
 
-_TILE, _GAP, _CAPTION = 192, 10, 16
+_TILE, _GAP = 192, 10
+_LINE, _LINES, _LETTERS = 14, 3, 70  # of a caption: height in px, their number, their length
 _PAPER, _INK = (250, 250, 250), (30, 30, 30)
 
 
 def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.Image:
     """Return a sheet of pairs, probe left and donor right, chosen at random but in order.
 
-    Both masks are outlined in green; a pair of a kind without masks has no outline.
+    Both masks are outlined, where there are any; below stand the pair's number and what it is.
 
     Args:
         pairs: Set or list that is shown.
@@ -30,7 +32,7 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
     chosen = [pairs[int(i)] for i in np.sort(order)]
     columns = max(1, min(columns, len(chosen)))
     rows = -(-len(chosen) // columns)
-    step_x, step_y = 2 * _TILE + 2 + _GAP, _TILE + _CAPTION + _GAP
+    step_x, step_y = 2 * _TILE + 2 + _GAP, _TILE + _LINE * _LINES + _GAP
     size = (columns * step_x + _GAP, rows * step_y + _GAP)
     sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -39,7 +41,10 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
         x, y = _GAP + k % columns * step_x, _GAP + k // columns * step_y
         sheet.paste(outlined(pair.probe, pair.probe_mask, _TILE), (x, y))
         sheet.paste(outlined(pair.donor, pair.donor_mask, _TILE), (x + _TILE + 2, y))
-        pen.text((x, y + _TILE + 1), caption(pair), fill=_INK, font=font)
+        number = pair.name.rpartition("/")[2]
+        lines = wrap(f"{number}: {describe_pair(pair)}", _LETTERS, max_lines=_LINES)
+        for line, text in enumerate(lines):
+            pen.text((x, y + _TILE + 1 + line * _LINE), text, fill=_INK, font=font)
     return sheet
 
 
@@ -56,18 +61,3 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
         raise StoreError.expected(
             path, "a picture file to write, such as sheet.png", error, "Choose another -o"
         ) from error
-
-
-def caption(pair: Pair) -> str:
-    """Return a line about a pair: its kind and class, and how its region was transformed."""
-    numbers = pair.numbers
-    if "difficulty" not in numbers:
-        names = [Path(str(numbers.get(side, ""))).stem for side in ("probe", "donor")]
-        return f"{pair.kind}: {' | '.join(names)}"[:64]
-    share = float(numbers["probe_area_px"]) / pair.probe_mask.size
-    parts = [f"#{numbers['index']} {pair.kind}, {numbers['difficulty']} {share:.1%}"]
-    for name, parameter in all_parameters().items():
-        value = numbers.get(name, parameter.neutral)
-        if parameter.caption and value != parameter.neutral:
-            parts.append(parameter.caption.format(value))
-    return " ".join(parts)

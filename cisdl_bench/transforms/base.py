@@ -23,7 +23,7 @@ class Parameter(NamedTuple):
         low: Lowest value that any set may have.
         high: Highest value that any set may have.
         title: Label of an axis, such as ``rotation, degrees``; empty where no figure shows it.
-        caption: Format of the value below a picture, such as ``{:+.0f}°``; empty: not shown.
+        caption: Words of the value below a picture, such as ``scale {:.3g}``; empty: not shown.
     """
 
     name: str

@@ -29,8 +29,8 @@ class Deformation(Ranged, Transformation):
 
     name: ClassVar[str] = "deformation"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("width_factor", 1.0, 1 / 64, 64.0, "width factor", "w{:.2f}"),
-        Parameter("height_factor", 1.0, 1 / 64, 64.0, "height factor", "h{:.2f}"),
+        Parameter("width_factor", 1.0, 1 / 64, 64.0, "width factor", "width factor {:.3g}"),
+        Parameter("height_factor", 1.0, 1 / 64, 64.0, "height factor", "height factor {:.3g}"),
     )
     numbers: ClassVar[int] = 3
 

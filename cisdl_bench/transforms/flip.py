@@ -20,8 +20,8 @@ class Flip(Transformation):
 
     name: ClassVar[str] = "flip"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("flip_x", 0.0, 0.0, 1.0, "left and right exchanged", "mirrored"),
-        Parameter("flip_y", 0.0, 0.0, 1.0, "top and bottom exchanged", "upside down"),
+        Parameter("flip_x", 0.0, 0.0, 1.0, "left and right exchanged", "mirrored left to right"),
+        Parameter("flip_y", 0.0, 0.0, 1.0, "top and bottom exchanged", "mirrored top to bottom"),
     )
     numbers: ClassVar[int] = 1
 

@@ -27,7 +27,14 @@ class Luminance(Ranged, Transformation):
 
     name: ClassVar[str] = "luminance"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("luminance", 0.0, -255.0, 255.0, "luminance, grey levels", "lum {:+.0f}"),
+        Parameter(
+            "luminance",
+            0.0,
+            -255.0,
+            255.0,
+            "luminance, grey levels",
+            "luminance {:+.3g} grey levels",
+        ),
     )
     numbers: ClassVar[int] = 1
 

@@ -26,7 +26,12 @@ class Perspective(Transformation):
     parameters: ClassVar[tuple[Parameter, ...]] = (
         *(Parameter(f"{corner}_{axis}", 0.0, -0.24, 0.24) for corner in _CORNERS for axis in "xy"),
         Parameter(
-            "perspective", 0.0, 0.0, 0.34, "mean way of a corner, share of the side", "persp {:.2f}"
+            "perspective",
+            0.0,
+            0.0,
+            0.34,
+            "mean way of a corner, share of the side",
+            "corners moved by {:.1%}",
         ),
     )
     numbers: ClassVar[int] = 8

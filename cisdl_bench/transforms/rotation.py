@@ -24,7 +24,9 @@ class Rotation(Ranged, Transformation):
 
     name: ClassVar[str] = "rotation"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("rotation_deg", 0.0, -180.0, 180.0, "rotation, degrees", "{:+.0f}°"),
+        Parameter(
+            "rotation_deg", 0.0, -180.0, 180.0, "rotation, degrees", "rotation {:+.3g} degrees"
+        ),
     )
     numbers: ClassVar[int] = 1
 

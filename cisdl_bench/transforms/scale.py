@@ -25,7 +25,7 @@ class Scale(Ranged, Transformation):
 
     name: ClassVar[str] = "scale"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("scale", 1.0, 1 / 64, 64.0, "scale factor", "x{:.2f}"),
+        Parameter("scale", 1.0, 1 / 64, 64.0, "scale factor", "scale factor {:.3g}"),
     )
     numbers: ClassVar[int] = 2
 

@@ -25,8 +25,8 @@ class Shift(Ranged, Transformation):
 
     name: ClassVar[str] = "shift"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("shift_x_px", 0.0, -4096.0, 4096.0, caption="dx {:+.0f}"),
-        Parameter("shift_y_px", 0.0, -4096.0, 4096.0, caption="dy {:+.0f}"),
+        Parameter("shift_x_px", 0.0, -4096.0, 4096.0, caption="shift x {:+.0f} px"),
+        Parameter("shift_y_px", 0.0, -4096.0, 4096.0, caption="shift y {:+.0f} px"),
     )
     numbers: ClassVar[int] = 2
 
