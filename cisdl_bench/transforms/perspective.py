@@ -31,7 +31,7 @@ class Perspective(Transformation):
             0.0,
             0.34,
             "mean way of a corner, share of the side",
-            "corners moved by {:.1%}",
+            "corners by {:.1%}",
         ),
     )
     numbers: ClassVar[int] = 8

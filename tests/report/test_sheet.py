@@ -13,10 +13,10 @@ from cisdl_bench.store import open_pairs
 def test_a_sheet_shows_pairs_and_outlines(made: Path, tmp_path: Path) -> None:
     pairs = open_pairs(made / "combination-normal")
     sheet = draw_sheet(pairs, 6, 3)
-    assert sheet.size == (3 * 396 + 10, 2 * 218 + 10)
+    assert sheet.size == (3 * 396 + 10, 2 * 244 + 10)
     pixels = np.asarray(sheet)
     for k in range(6):
-        y, x = 10 + k // 3 * 218, 10 + k % 3 * 396
+        y, x = 10 + k // 3 * 244, 10 + k % 3 * 396
         for left in (x, x + 194):
             tile = pixels[y : y + 192, left : left + 192]
             assert (tile == OUTLINE).all(-1).sum() > 100
@@ -39,7 +39,7 @@ def test_the_probe_is_left_and_the_donor_right(made: Path) -> None:
 
 def test_more_than_there_are(made: Path) -> None:
     pairs = open_pairs(made / "combination-normal")
-    assert draw_sheet(pairs, 400, 4).size == (4 * 396 + 10, 5 * 218 + 10)
+    assert draw_sheet(pairs, 400, 4).size == (4 * 396 + 10, 5 * 244 + 10)
 
 
 def test_a_file_that_is_no_picture(made: Path, tmp_path: Path) -> None:
