@@ -31,7 +31,7 @@ from pathlib import Path
 from cisdl_bench.store import open_pairs
 
 CLI = [sys.executable, "-m", "cisdl_bench", "-q"]
-_TIMES = ("pairs_per_second", "seconds")
+_TIMES = ("pairs_per_second", "seconds", "finished")
 
 
 class Case:
@@ -59,10 +59,10 @@ class Case:
 
 
 def content(out: Path) -> dict[str, str]:
-    """Return the hash of every file by its name, without times; the lock is no result."""
+    """Return the hash of every file by its name, without times; the lock and logs are no results."""
     found = {}
     for path in sorted(out.rglob("*")):
-        if path.is_file() and path.name != ".lock":
+        if path.is_file() and path.name != ".lock" and path.suffix != ".log":
             data = path.read_bytes()
             if path.suffix == ".json":
                 data = _timeless(data)

@@ -136,9 +136,9 @@ def made(coco: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder by its relative path, the index left out."""
+    """Every file below a folder by its relative path, the index and logs of runs left out."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "index" not in path.parts
+        if path.is_file() and "index" not in path.parts and path.suffix != ".log"
     }

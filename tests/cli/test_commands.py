@@ -269,7 +269,7 @@ def test_verify_says_which_shard_is_bad(out: Path, tmp_path: Path) -> None:
 def test_preview_and_export(out: Path, tmp_path: Path) -> None:
     folder = out / "rotation-difficult"
     shown = typed("preview", folder, "-o", tmp_path / "sheet.png", "--count", 4, "--columns", 2)
-    assert shown.output == f"{tmp_path / 'sheet.png'}: 802 x 446 px\n"
+    assert shown.output == f"{tmp_path / 'sheet.png'}: 802 x 498 px\n"
     shown = typed("export", folder, "--format", "pairs-h5", "-o", tmp_path / "a.h5")
     assert shown.output == f"{tmp_path / 'a.h5'}: 30 pairs\n"
     assert typed("export", folder, "--format", "pairs-h5", "-o", tmp_path / "a.h5").exit_code == 2
