@@ -59,7 +59,7 @@ class Case:
 
 
 def content(out: Path) -> dict[str, str]:
-    """Return the hash of every file by its name, without times; the lock and logs are no results."""
+    """Return the hash of every file by its name, without times, the lock and logs."""
     found = {}
     for path in sorted(out.rglob("*")):
         if path.is_file() and path.name != ".lock" and path.suffix != ".log":

@@ -27,6 +27,15 @@ REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared"
 
 
+#: Files whose tests take longest: begun first, so that no process ends long after the others.
+LONGEST = ("test_docs.py", "test_run.py", "test_examples.py", "test_extend.py", "test_reproduce.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))  # the rest stays in order
+
+
 class Heard:
     """Progress that remembers what it was told."""
 
