@@ -11,17 +11,24 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count
+from PIL import Image
 
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.picture import read_picture
 from cisdl_bench.bars import Bars
-from cisdl_bench.errors import SourceError
+from cisdl_bench.errors import CisdlError, SourceError
 from cisdl_bench.folders import data_folder, find_named, scores_folder
 from cisdl_bench.generation.jobs import make_set_jobs
 from cisdl_bench.generation.run import make_sets
 from cisdl_bench.models.checkpoints.checkpoint import Checkpoint
 from cisdl_bench.models.detection import Detection, Probability
-from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector, rename_detector
+from cisdl_bench.models.detectors import (
+    Detector,
+    NetworkDetector,
+    PairDetector,
+    check_name,
+    rename_detector,
+)
 from cisdl_bench.models.find import find_checkpoint, find_detector, wrap_network
 from cisdl_bench.pair_sources import open_chosen, open_one
 from cisdl_bench.pairs import Pairs
@@ -30,7 +37,7 @@ from cisdl_bench.results.result import Result, find_results
 from cisdl_bench.results.run_summary import write_summary
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.one_pair import detect_one
-from cisdl_bench.scoring.options import make_options
+from cisdl_bench.scoring.options import PRECISIONS, make_options
 from cisdl_bench.scoring.perturb import Perturbation, parse_perturbations
 from cisdl_bench.scoring.run import score as run_scoring
 from cisdl_bench.sources.find import split_opener
@@ -42,6 +49,7 @@ PathLike = str | Path
 #: returned, a network, or any callable of two float32 pictures (N, 3, H, W), RGB in 0 to 1.
 Model = str | Path | Checkpoint | PairDetector | NetworkDetector | Callable[..., Any]
 Data = PathLike | Pairs
+Picture = PathLike | Pixels | Image.Image
 
 
 def open_pairs(
@@ -106,6 +114,9 @@ def generate(
     Raises:
         CisdlError: A name is unknown, the pictures cannot be used, or the folder not written.
     """
+    for option, value in (("pairs", pairs), ("jobs", jobs)):
+        _require(value is None or value >= 1, option, "1 or more", value)
+    _require(seed >= 0, "seed", "0 or more", seed)
     bars, folder = Bars(not progress), _path(out) or data_folder()
     open_split = split_opener(_path(coco), folder, bars)
     set_jobs = make_set_jobs(
@@ -125,17 +136,24 @@ def score(
     name: str = "",
     limit: int | None = None,
     perturb: str | None = None,
+    threshold: float = 0.5,
+    precision: str = "fp32",
+    window: int | None = None,
     device: str = "auto",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    save_masks: bool = False,
     overwrite: bool = False,
     progress: bool = True,
-    **options: Any,
 ) -> list[Result]:
     """Score a detector on sets or lists, as ``cisdl-bench score`` does.
 
     A network at hand is put into evaluation mode, moved to the device, and put back into its mode.
 
     Args:
-        model: Detector, see ``Model``.
+        model: Name or file of a detector, ``module:factory``, what ``load_checkpoint`` returned, a
+            network, or any callable of two float32 pictures (N, 3, H, W), RGB in 0 to 1, that
+            returns two masks of probabilities, (N, h, w) or (N, 1, h, w).
         data: Sets or lists, folders of them, or pairs that are open already; None is the folder
             of CISDL_DATA, or ``cisdl-data``.
         sets: Names of the sets to take from folders, such as ``rotation``; none given: all but
@@ -145,19 +163,33 @@ def score(
         name: Name that results are filed under; empty is the detector's own.
         limit: Number of pairs of each set, from the first on; None: all.
         perturb: Perturbations such as ``none,jpeg:70``; None leaves pictures as they are.
+        threshold: Probability above which a pixel is called tampered, 0 to 1.
+        precision: What a network computes in: ``fp32``, ``bf16`` or ``fp16``.
+        window: Side of sliding windows in px; None matches whole pictures.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:0``.
+        batch_size: Number of pairs in a batch; None: 64 on a GPU, 8 else.
+        workers: Reading processes of a network (None: one thread reads ahead), or processes of
+            another detector (None: one a core).
+        save_masks: Whether both masks of every pair are written as 8-bit PNG.
         overwrite: Score again what is finished, and replace results of something else.
         progress: Whether progress and messages are shown.
-        options: Fields of ``ScoreOptions``: ``threshold``, ``precision``, ``batch_size``,
-            ``workers``, ``save_masks`` and so on.
 
     Returns:
         The results in order; ``result.summary["iou"]`` is a number, ``result.frame()`` a pandas
         table with a row for each pair.
 
     Raises:
-        CisdlError: The detector or the data cannot be used, or ``out`` holds results of others.
+        CisdlError: The detector or the data cannot be used, an option is out of its range, or
+            ``out`` holds results of others.
     """
+    for option, value, least in (
+        ("limit", limit, 1),
+        ("batch_size", batch_size, 1),
+        ("workers", workers, 0),
+    ):
+        _require(value is None or value >= least, option, f"{least} or more", value)
+    _require(0 <= threshold <= 1, "threshold", "0 to 1", threshold)
+    _require(precision in PRECISIONS, "precision", " or ".join(PRECISIONS), repr(precision))
     bars, detector = Bars(not progress), _find(model, name)
     data = data_folder() if data is None else data
     given = [data] if isinstance(data, (str, Path, Pairs)) else list(data)
@@ -165,11 +197,24 @@ def score(
     opened = [one for one in given if isinstance(one, Pairs)]
     if folders:
         opened += open_chosen(folders, _several(sets), ListOptions(), bars)
+    _require(bool(opened), "data", "sets or lists to score", "none")
+    for pairs in opened:
+        _require(len(pairs) > 0, pairs.name, "pairs to score", "none")
     perturbations = parse_perturbations(perturb) if perturb else [Perturbation()]
     jobs = [ScoreJob(pairs[:limit], each) for pairs in opened for each in perturbations]
     target = _path(out) or scores_folder() / detector.name
     with _evaluating(detector):
-        chosen = make_options(detector, device, bars, **options)
+        chosen = make_options(
+            detector,
+            device,
+            bars,
+            threshold=threshold,
+            precision=precision,
+            window=window,
+            batch_size=batch_size,
+            workers=workers,
+            save_masks=save_masks,
+        )
         records = run_scoring(detector, jobs, target, chosen, bars, overwrite=overwrite)
     write_summary(target)
     return [Result(target / job.name, record) for job, record in zip(jobs, records, strict=True)]
@@ -206,8 +251,8 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
 
 def detect(
     model: Model,
-    probe: PathLike | Pixels,
-    donor: PathLike | Pixels,
+    probe: Picture,
+    donor: Picture,
     *,
     size: int = 256,
     device: str = "auto",
@@ -216,9 +261,11 @@ def detect(
     """Say whether a region of the donor was pasted into the probe, and where, in both.
 
     Args:
-        model: Detector, see ``Model``.
-        probe: Picture file, or uint8 RGB, (H, W, 3).
-        donor: Picture file, or uint8 RGB of any other size.
+        model: Name or file of a detector, ``module:factory``, what ``load_checkpoint`` returned, a
+            network, or any callable of two float32 pictures (N, 3, H, W), RGB in 0 to 1, that
+            returns two masks of probabilities, (N, h, w) or (N, 1, h, w).
+        probe: Picture file, uint8 RGB (H, W, 3), or a picture of Pillow's.
+        donor: The other picture, of any other size.
         size: Side of the square canvas in px that both are resized to for the detector.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:0``.
         progress: Whether messages are shown.
@@ -237,6 +284,11 @@ def detect(
         return detect_one(detector, pictures[0], pictures[1], size, options)
 
 
+def _require(ok: bool, where: str, what: str, got: object) -> None:
+    if not ok:
+        raise CisdlError.expected(where, what, got, "Correct it")
+
+
 def _find(model: Model, name: str) -> Detector:
     """Return what a model means as a detector, under another name where one is given."""
     if isinstance(model, (str, Path)):
@@ -244,7 +296,7 @@ def _find(model: Model, name: str) -> Detector:
     elif isinstance(model, (PairDetector, NetworkDetector)):
         detector = model
     else:
-        return wrap_network(model, name)
+        return wrap_network(model, check_name(name) if name else "")
     return rename_detector(detector, name) if name else detector
 
 
@@ -262,13 +314,16 @@ def _evaluating(detector: Detector) -> Iterator[None]:
             part.training = training
 
 
-def _read(picture: PathLike | Pixels, side: str) -> Pixels:
+def _read(picture: Picture, side: str) -> Pixels:
     if isinstance(picture, (str, Path)):
         return read_picture(Path(picture))
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        got = f"{picture.dtype} {picture.shape}"
+    if isinstance(picture, Image.Image):
+        return np.array(picture.convert("RGB"))
+    array = np.asarray(picture)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
+        got = f"{array.dtype} {array.shape}"
         raise SourceError.expected(side, "a uint8 RGB picture (H, W, 3)", got, "Convert it")
-    return picture
+    return array
 
 
 def _path(path: PathLike | None) -> Path | None:

@@ -178,6 +178,8 @@ class Pairs(ABC):
         from base64 import b64encode
 
         shown = [self[place] for place in range(min(_SHOWN, len(self)))]
+        if not shown:
+            return f"<p>{escape(repr(self))}</p>"
         sheet = draw_rows([pair._row for pair in shown], 128, columns=3)
         data = b64encode(encode(sheet, "JPEG")).decode()
         size = f'width="{sheet.width}" height="{sheet.height}"'
@@ -319,7 +321,7 @@ class PairSlice(Pairs):
     def facts(self) -> dict[str, Any]:
         """What the whole says, and that these are a part of it."""
         facts = self.whole.facts
-        note = f"{self.name}: {len(self):,} of {len(self.whole):,} pairs"
+        note = f"limited to {len(self):,} of {len(self.whole):,} pairs"
         return {"whole": len(self.whole), **facts, "notes": [*facts["notes"], note]}
 
     def kind(self, index: int) -> str:

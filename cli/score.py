@@ -1,6 +1,5 @@
 """``cisdl-bench score``."""
 
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -43,14 +42,6 @@ Examples:
 """
 
 
-def _check_name(
-    context: click.Context, parameter: click.Parameter, value: str | None
-) -> str | None:
-    if value is not None and not re.fullmatch(r"[^/\\\0.\s][^/\\\0\n]{0,99}", value):
-        raise click.BadParameter("a folder's name: no slash, no dot or space at its beginning.")
-    return value
-
-
 _WHAT, _HOW = "What is measured", "How masks are read"
 
 
@@ -83,7 +74,6 @@ _WHAT, _HOW = "What is measured", "How masks are read"
 @option(
     "--name",
     metavar="TEXT",
-    callback=_check_name,
     section=_WHAT,
     help="Name of the method in tables and of its folder. Default: the file's or method's.",
 )
@@ -219,7 +209,7 @@ def score(
     from cisdl_bench.adapters.predictions import read_predictions
     from cisdl_bench.devices import ranked
     from cisdl_bench.engine import engine
-    from cisdl_bench.models.detectors import rename_detector
+    from cisdl_bench.models.detectors import check_name, rename_detector
     from cisdl_bench.models.find import find_detector, require_detection_network
     from cisdl_bench.results.describe import describe_result
     from cisdl_bench.results.run_summary import write_summary
@@ -241,7 +231,7 @@ def score(
         scorer: Scorer
         if predictions is not None:
             system_output = read_predictions(predictions)
-            scorer = PredictionScorer(system_output, name or "")
+            scorer = PredictionScorer(system_output, "" if name is None else check_name(name))
             options |= {"zones": zones, "perturb_donor": False, "save_masks": False}
         else:
             detector = find_detector(str(model))
@@ -251,7 +241,7 @@ def score(
                 raise click.UsageError(
                     "networks run on several machines by torchrun, not --backend."
                 )
-            scorer = DetectorScorer(rename_detector(detector, name) if name else detector)
+            scorer = DetectorScorer(detector if name is None else rename_detector(detector, name))
         chosen = make_options(scorer, options.pop("device"), bars, **options)
         jobs = make_score_jobs(data or (data_folder(),), sets, perturb, lists, bars, limit)
         if system_output is not None:

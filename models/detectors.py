@@ -1,5 +1,6 @@
 """Detectors: one protocol, and the two kinds that meet it, methods on arrays and networks."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -254,8 +255,25 @@ class _NamedMethod:
         return self.method.detect_pair(view)
 
 
+def check_name(name: str) -> str:
+    """Return a name that results can be filed under.
+
+    Raises:
+        ModelError: It is no name of a folder.
+    """
+    if re.fullmatch(r"[^/\\\0.\s][^/\\\0\n]{0,99}", name) is None:
+        what = "a folder's name: no slash, no dot or space at its beginning"
+        raise ModelError.expected("--name", what, repr(name), "Choose another")
+    return name
+
+
 def rename_detector(detector: Detector, name: str) -> Detector:
-    """Return a detector whose results are filed under another name."""
+    """Return a detector whose results are filed under another name.
+
+    Raises:
+        ModelError: It is no name of a folder.
+    """
+    check_name(name)
     if isinstance(detector, PairDetector):
         return PairDetector(_NamedMethod(detector.method, name))
     assert isinstance(detector, NetworkDetector)

@@ -122,7 +122,7 @@ def _unknown_error(text: str) -> ModelError:
         return ModelError(
             f"{text}: expected a network's checkpoint, got a name alone: a network needs weights. "
             "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
-            "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (README, Score)."
+            "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (`cisdl-bench models`)."
         )
     names = (*PAIR_DETECTORS, *SHIPPED)
     near = [name for name in names if word and (word in name or name in word)]

@@ -125,7 +125,7 @@ def test_a_limit_is_a_slice_and_the_report_finds_its_pairs(data: Path, tmp_path:
         "random", data, "training", out=tmp_path / "r", limit=5, workers=1, progress=False
     )
     assert results[0].summary["pairs"] == 5
-    assert "training: 5 of 12 pairs" in results[0].notes
+    assert "limited to 5 of 12 pairs" in results[0].notes
     pairs = reopen(results[0], Bars(True))
     assert list(pairs.indices) == [0, 1, 2, 3, 4]
     masks = find_masks(results[0], pairs, 3)
@@ -162,6 +162,7 @@ def test_slices_are_read_when_they_are_used(data: Path, monkeypatch: pytest.Monk
     assert pairs[1:][1:].fingerprint == pairs[2:].fingerprint
     with pytest.raises(IndexError):
         part[3]
+    assert len(cb.PairDataset(pairs[4:7])) == len(cb.PairDataset([pairs[4:7]])) == 3
     batch = next(iter(cb.pair_loader(cb.PairDataset([pairs[4:7]]), batch_size=3)))
     assert torch.equal(batch["label"], torch.tensor([pairs[k].label for k in (4, 5, 6)]))
 
@@ -192,10 +193,39 @@ def test_pairs_show_themselves(data: Path) -> None:
     changed = (shown != pair.probe).any(axis=2)
     edge = pair.probe_mask ^ np.roll(pair.probe_mask, 1, axis=0)
     assert 0 < changed.sum() < 12 * edge.sum()
+    assert "<img" not in pairs[3:3]._repr_html_()
     html = pairs[:3]._repr_html_()
     assert "training: 3 pairs of 256 px" in html
     assert html.count("<img ") == 1
     assert "&lt;PairSlice" in html
+
+
+def three_quarters(probe: Tensor, donor: Tensor) -> tuple[Tensor, ...]:
+    return torch.full_like(probe[:, 0], 0.75), donor[:, 0]
+
+
+LEVEL = 0.25
+
+
+def as_the_module_says(probe: Tensor, donor: Tensor) -> tuple[Tensor, ...]:
+    return torch.full_like(probe[:, 0], LEVEL), donor[:, 0]
+
+
+def test_a_number_that_a_function_reads_is_part_of_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = cb.open_pairs(data)[:1]
+    cb.score(as_the_module_says, pairs, out=tmp_path, progress=False)
+    monkeypatch.setattr(sys.modules[__name__], "LEVEL", 0.75)
+    with pytest.raises(RunError, match="identity"):
+        cb.score(as_the_module_says, pairs, out=tmp_path, progress=False)
+
+
+def test_no_pairs_are_not_all_pairs(tmp_path: Path) -> None:
+    for settings in ({"pairs": 0}, {"pairs": -1}, {"jobs": 0}, {"seed": -1}):
+        with pytest.raises(CisdlError, match=next(iter(settings))):
+            cb.generate("raw-easy", out=tmp_path, progress=False, **settings)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_detect_takes_files_arrays_and_networks(data: Path, tmp_path: Path) -> None:
@@ -207,10 +237,50 @@ def test_detect_takes_files_arrays_and_networks(data: Path, tmp_path: Path) -> N
         lambda probe, donor: (probe[:, 0] * 0 + 0.75, donor[:, 0]), pair.probe, pair.donor
     )
     assert (masks.probe == 0.75).all()
+    picture = Image.fromarray(pair.probe)
+    assert (cb.detect(three_quarters, picture, pair.donor).probe == 0.75).all()
     with pytest.raises(SourceError, match="probe: expected a uint8"):
         cb.detect("sift-ransac", pair.probe / 255, pair.donor)
     with pytest.raises(ModelError, match="sift-ransak"):
         cb.detect("sift-ransak", pair.probe, pair.donor)
+
+
+def test_what_cannot_be_scored_is_refused(data: Path, tmp_path: Path) -> None:
+    pairs = cb.open_pairs(data)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"limit": 0}, "limit: expected 1 or more"),
+        ({"limit": -1}, "limit: expected 1 or more"),
+        ({"batch_size": 0}, "batch_size: expected 1 or more"),
+        ({"workers": -1}, "workers: expected 0 or more"),
+        ({"threshold": 1.5}, "threshold: expected 0 to 1"),
+        ({"precision": "fp8"}, "precision: expected fp32 or"),
+        ({"name": "a/b"}, "--name"),
+        ({"data": pairs[3:3]}, "training: expected pairs"),
+        ({"data": []}, "data: expected sets"),
+    ]
+    for settings, message in wrong:
+        with pytest.raises(CisdlError, match=message):
+            cb.score("random", out=tmp_path, progress=False, **{"data": pairs, **settings})
+    assert list(tmp_path.iterdir()) == []
+
+    def no_pixels(probe: Tensor, donor: Tensor) -> tuple[Tensor, Tensor]:
+        return probe[:, 0, :0, :0], donor[:, 0]
+
+    with pytest.raises(ModelError, match="masks with pixels"):
+        cb.score(no_pixels, pairs[:1], out=tmp_path, progress=False)
+
+
+def test_two_functions_of_one_file_are_two_detectors(data: Path, tmp_path: Path) -> None:
+    """They differ in their code alone, on one line, in a constant or in a name."""
+    pairs = cb.open_pairs(data)[:1]
+    several = [lambda p, d: (p[:, 0], d[:, 0]), lambda p, d: (p[:, 1], d[:, 0])]
+    several += [lambda p, d: (p.amax(1), d[:, 0]), lambda p, d: (p.amin(1), d[:, 0])]
+    for number, function in enumerate(several):
+        if number:
+            with pytest.raises(RunError, match="identity"):
+                cb.score(function, pairs, out=tmp_path, name="mine", progress=False)
+        cb.score(function, pairs, out=tmp_path, name="mine", progress=False, overwrite=True)
+        cb.score(function, pairs, out=tmp_path, name="mine", progress=False)
 
 
 def test_a_checkpoint_is_loaded_and_scored(data: Path, tmp_path: Path) -> None:

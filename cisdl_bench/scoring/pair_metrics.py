@@ -83,6 +83,9 @@ class PairMetrics(Metric):
         Raises:
             ValueError: The shapes do not fit.
         """
+        probe, donor, probe_mask, donor_mask = (
+            torch.as_tensor(masks) for masks in (probe, donor, probe_mask, donor_mask)
+        )
         n = len(probe)
         truth = [mask.reshape(-1, *mask.shape[-2:]) for mask in (probe_mask, donor_mask)]
         for name, maps in zip(("probe_mask", "donor_mask"), truth, strict=True):

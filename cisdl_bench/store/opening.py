@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cisdl_bench.errors import StoreError
+from cisdl_bench.folders import data_folder, find_named
 from cisdl_bench.store.flat import AGAIN
 from cisdl_bench.store.imported import HOLDS, ImportedPairs
 from cisdl_bench.store.reader import PairSet
@@ -16,7 +17,7 @@ def open_pairs(path: str | Path) -> StoredPairs:
     Raises:
         StoreError: There is no finished set, or a shard is missing or broken.
     """
-    folder = Path(path)
+    folder = find_named(Path(path), data_folder())
     pairs = ImportedPairs(folder) if _is_imported(folder) else PairSet(folder)
     if not len(pairs):
         raise StoreError(f"{path}: the set has no pairs. {AGAIN}.")

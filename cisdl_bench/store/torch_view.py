@@ -43,13 +43,15 @@ class PairDataset(Dataset[Batch]):
     one of your own works with torch's collate or with the one here.
 
     Args:
-        sets: Set folders, or pairs, of one canvas size.
+        sets: Sets of one canvas size, or one: folders, their names in the folder of data, or pairs.
 
     Raises:
         StoreError: A folder is no finished set, or the sizes differ.
     """
 
-    def __init__(self, sets: Sequence[str | Path | Pairs]) -> None:
+    def __init__(self, sets: str | Path | Pairs | Sequence[str | Path | Pairs]) -> None:
+        if isinstance(sets, (str, Path, Pairs)):
+            sets = [sets]
         self.sets: list[Pairs] = [
             open_pairs(pairs) if isinstance(pairs, (str, Path)) else pairs for pairs in sets
         ]

@@ -129,7 +129,7 @@ def _published(content: Mapping[str, Any], where: object) -> Content:
             where,
             "a checkpoint of cisdl-bench or the published keys of DMAC-adv.pth or DMVN-BN.pth",
             f"the keys {first}",
-            "For another network write a factory, see the README, Score your own network",
+            "For another network write a factory, see docs/guide/your-network.md",
         )
     _note_unread([key for key, value in content.items() if not isinstance(value, Tensor)], notes)
     prefix = next((p for p in _PREFIXES for key in content if str(key).startswith(p)), "")

@@ -88,6 +88,8 @@ class ForeignNetwork(nn.Module):
         for value in answer:
             if not isinstance(value, Tensor):
                 raise self._wrong("tensors", type(value).__name__)
+            if not value.numel():
+                raise self._wrong("masks with pixels", tuple(value.shape))
         ends = torch.stack([end.float() for value in answer for end in value.aminmax()]).tolist()
         low, high = min(ends), max(ends)  # one synchronisation for all of them
         if any(end != end for end in ends):
@@ -102,9 +104,7 @@ class ForeignNetwork(nn.Module):
         return resize_masks(mask, size)
 
     def _wrong(self, what: str, got: object) -> ModelError:
-        return ModelError.expected(
-            self.architecture, what, got, "See the README, Score your own network"
-        )
+        return ModelError.expected(self.architecture, what, got, "See docs/guide/your-network.md")
 
 
 def from_factory(text: str) -> tuple[ForeignNetwork, ModuleType]:

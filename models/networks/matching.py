@@ -52,7 +52,7 @@ class MatchingNetwork(nn.Module):
     def match(self, probe: Sequence[Tensor], donor: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the logits of both masks from the descriptors."""
         # In one batch, so that both pictures have the statistics that inference has; the release
-        # normalises each apart while training (README, Train).
+        # normalises each apart while training.
         logits: Tensor = self.head(self.compare(probe, donor))
         first, second = logits.chunk(2)
         return first, second

@@ -73,7 +73,7 @@ def test_a_limit_and_a_name(folders: Path) -> None:
     assert "raw-normal: 2 of 6 pairs" in scored.stdout
     table = typed("table", "chance").stdout
     assert "| chance | raw-normal | 2 |" in table
-    assert "raw-normal: 2 of 6 pairs" in table
+    assert "limited to 2 of 6 pairs" in table
     for name in ("a/b", ".", "..", "", " a", "a\nb"):
         refused = typed("score", "random", "--name", name)
         assert refused.exit_code == 2
