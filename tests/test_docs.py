@@ -49,6 +49,8 @@ def typed(line: str) -> None:
         words[words.index("9000")] = "6"
     if words[0] == "train":
         words += ["--batch-size", "1", "--max-minutes", "0", "--evaluate-pairs", "1"]
+    if words[0] == "score" and not {"--limit", "--predictions"} & set(words):
+        words += ["--limit", "2"]
     if words[0] == "reproduce":
         words += ["--pairs", "1", "--jobs", "1", *([] if "--rows" in words else ["--rows", "dmac"])]
     if words[0] == "demo":
