@@ -22,7 +22,7 @@ else:
     except ImportError:
         Metric = metric_base.Metric
 
-_COLUMNS = 2 * MASK_COLUMNS + 4  # of ``measure``: masks and score; then label and both known
+_COLUMNS = 2 * MASK_COLUMNS + 5  # masks and score, label, both known, whether there is a score
 
 
 class PairMetrics(Metric):
@@ -86,6 +86,9 @@ class PairMetrics(Metric):
         probe, donor, probe_mask, donor_mask = (
             torch.as_tensor(masks) for masks in (probe, donor, probe_mask, donor_mask)
         )
+        score, label, known = (
+            value if value is None else torch.as_tensor(value) for value in (score, label, known)
+        )
         n = len(probe)
         truth = [mask.reshape(-1, *mask.shape[-2:]) for mask in (probe_mask, donor_mask)]
         for name, maps in zip(("probe_mask", "donor_mask"), truth, strict=True):
@@ -98,13 +101,12 @@ class PairMetrics(Metric):
         detection = Detection(predicted[0], predicted[1], score)
         batch = {"probe_mask": truth[0], "donor_mask": truth[1]}
         measures = measure(detection, batch, self.threshold)
-        if score is None:
-            measures[:, -1] = torch.nan
         if label is None:
             label = truth[0].flatten(1).any(dim=1) | truth[1].flatten(1).any(dim=1)
         if known is None:
             known = torch.ones(n, 2)
-        facts = [label.reshape(n, 1), known.reshape(n, 2)]
+        has_score = torch.full((n, 1), score is not None)
+        facts = [label.reshape(n, 1), known.reshape(n, 2), has_score]
         more = [fact.to(measures) for fact in facts]
         self.rows.append(torch.cat([measures, *more], dim=1))
 
@@ -118,7 +120,10 @@ class PairMetrics(Metric):
             ModelError: A mask or a score is NaN or outside 0 to 1.
         """
         rows = self.rows  # a tensor where torchmetrics has gathered them
-        table = torch.cat([torch.empty(0, _COLUMNS), *rows]) if isinstance(rows, list) else rows
+        if isinstance(rows, list):
+            table = torch.cat(rows) if rows else torch.empty(0, _COLUMNS)
+        else:
+            table = rows
         if isinstance(self, metric_base.Metric):
             table = self.gather(table)
         summary = summarise(_scored_pairs(table.double().cpu().numpy()), resamples=0)
@@ -128,8 +133,7 @@ class PairMetrics(Metric):
 def _scored_pairs(table: Any) -> ScoredPairs:
     """Return what metrics need of pairs, from the columns of ``update``, float64 (n, columns)."""
     masks = table[:, : 2 * MASK_COLUMNS].reshape(-1, 2, MASK_COLUMNS)
-    own_scores, label, known = table[:, -4], table[:, -3], table[:, -2:]
-    has_score = ~np.isnan(own_scores)
+    own_scores, label, known, has_score = table[:, -5], table[:, -4], table[:, -3:-1], table[:, -1]
     ends = np.concatenate([masks[:, :, 5:7].reshape(-1, 4), own_scores[:, None]], axis=1)
     for number, (pair_ends, scored) in enumerate(zip(ends, has_score, strict=True)):
         check_ends("PairMetrics", str(number), pair_ends.tolist()[: 5 if scored else 4])
@@ -137,6 +141,7 @@ def _scored_pairs(table: Any) -> ScoredPairs:
     predicted = counts.tp + counts.fp
     inside = np.zeros(predicted.shape)
     np.divide(masks[:, :, 4], predicted, out=inside, where=predicted > 0)
+    own_scores = np.where(has_score, own_scores, np.nan)
     return ScoredPairs(
         label.astype(np.int64), counts, known == 1, np.minimum(inside, 1.0), own_scores
     )

@@ -147,6 +147,24 @@ def test_what_is_no_probability_is_refused(value: float) -> None:
         metrics.compute()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5])
+def test_a_score_that_is_no_probability_is_refused(value: float) -> None:
+    metrics = PairMetrics()
+    metrics.update(*torch.ones(4, 1, 2, 2), score=torch.tensor([value]))
+    with pytest.raises(ModelError, match="PairMetrics: pair 0"):
+        metrics.compute()
+
+
+def test_numpy_masks_are_taken() -> None:
+    metrics = PairMetrics()
+    masks = np.ones((4, 2, 2, 2), dtype=np.float32)
+    label, score = np.array([1, 0]), np.array([0.25, 0.75])
+    metrics.update(*masks, score=score, label=label, known=np.ones((2, 2)))
+    numbers = metrics.compute()
+    assert float(numbers["iou"]) == 1.0
+    assert float(numbers["own_auc"]) == 0.0
+
+
 def test_another_number_of_masks_is_refused() -> None:
     with pytest.raises(ValueError, match="donor_mask: expected 2 masks"):
         PairMetrics().update(*torch.zeros(3, 2, 2, 2), torch.zeros(1, 2, 2))
