@@ -164,7 +164,7 @@ def score(
         limit: Number of pairs of each set, from the first on; None: all.
         perturb: Perturbations such as ``none,jpeg:70``; None leaves pictures as they are.
         threshold: Probability above which a pixel is called tampered, 0 to 1.
-        precision: What a network computes in: ``fp32``, ``bf16`` or ``fp16``.
+        precision: Number format that a network computes in: ``fp32``, ``bf16`` or ``fp16``.
         window: Side of sliding windows in px; None matches whole pictures.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:0``.
         batch_size: Number of pairs in a batch; None: 64 on a GPU, 8 else.

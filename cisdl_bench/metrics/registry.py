@@ -28,7 +28,7 @@ class Metric:
         form: Format of a value on the command line, such as ``.4f``.
         interval: For detection, its bootstrap interval, a function of ``(labels, scores)`` with
             ``resamples`` and ``level``; None where there is none.
-        definition: What it is and when it is undefined, for readers of a report.
+        definition: Sentence that says what the metric measures and when it is undefined.
     """
 
     title: str
@@ -121,7 +121,7 @@ class Rule:
     Attributes:
         threshold: Score above which a pair is called positive.
         ending: Ending of a method's name in tables and figures, as in the paper.
-        definition: Where the score comes from, for readers of a report.
+        definition: Sentence that says what a pair's detection score is computed from.
     """
 
     threshold: float

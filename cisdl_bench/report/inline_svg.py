@@ -35,7 +35,7 @@ def inline_svg(figure: Any, name: str, label: str) -> Markup:
     Args:
         figure: A matplotlib figure.
         name: Word that no other figure of the page has.
-        label: What the figure shows, for those who cannot see it.
+        label: Description of the figure for screen readers.
     """
     from matplotlib import rc_context
 

@@ -1,6 +1,7 @@
 """What methods are called in tables and figures."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 
 from cisdl_bench.errors import RunError
@@ -18,6 +19,23 @@ def gathered(runs: Sequence[Path]) -> tuple[list[Result], dict[Path, str]]:
     """
     results = [result for run in runs for result in find_results(run)]
     return results, method_names(results)
+
+
+def gather_defined(runs: Sequence[Path], metric: str) -> tuple[list[Result], dict[Path, str]]:
+    """Return the results of runs whose mean of a metric is defined, and each run's name.
+
+    Args:
+        runs: Folders of results.
+        metric: One of ``LOCALIZATION``, such as ``iou``.
+
+    Raises:
+        RunError: A folder holds no results, or the metric is undefined in all of them.
+    """
+    results, names = gathered(runs)
+    defined = [result for result in results if not isnan(result.record["summary"][metric])]
+    if not defined:
+        raise undefined_error(runs, results, metric)
+    return defined, names
 
 
 def method_names(results: Sequence[Result]) -> dict[Path, str]:

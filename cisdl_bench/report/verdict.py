@@ -203,7 +203,7 @@ def rank_methods(
     Args:
         results: Results of all methods.
         names: Names of the runs.
-        standings: What ``rank_by_set`` returned of them.
+        standings: Standings of the same results on each set, from ``rank_by_set``.
     """
     shown = [result for result in results if not result.perturbation]
     metrics = headline_metrics()

@@ -58,7 +58,7 @@ def write_card(
 
     Args:
         checkpoint: File of the checkpoint.
-        about: What the checkpoint says of itself.
+        about: Metadata of the checkpoint: architecture, configuration, training, versions.
         measured: Record, losses and evaluation of its run, see ``read_measured``.
         used_as: Name by which `score` gets the checkpoint; empty: its file's.
 
@@ -86,7 +86,7 @@ def format_card(
     Args:
         file: Name of the checkpoint's file.
         sha256: Hash of the file.
-        about: What the checkpoint says of itself.
+        about: Metadata of the checkpoint: architecture, configuration, training, versions.
         measured: Record, losses and evaluation of its run, see ``read_measured``.
         used_as: Name by which `score` gets the checkpoint; empty: its file's.
     """

@@ -16,7 +16,7 @@ from cisdl_bench.report.drawing import (
     plain,
 )
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import gathered, order_sets, split_set, undefined_error
+from cisdl_bench.report.methods import gather_defined, order_sets, split_set
 from cisdl_bench.report.palette import LINE
 from cisdl_bench.results.result import Result
 
@@ -36,10 +36,7 @@ def draw_glance(runs: Sequence[Path], metric: str) -> Any:
     Raises:
         RunError: Nothing was localized, or the metric is undefined on all masks.
     """
-    results, names = gathered(runs)
-    defined = [r for r in results if r.record["summary"][metric] == r.record["summary"][metric]]
-    if not defined:
-        raise undefined_error(runs, results, metric)
+    defined, names = gather_defined(runs, metric)
     shown = [result for result in defined if not result.perturbation] or defined
     panels: dict[str, list[Result]] = {}
     for name in order_sets(shown):

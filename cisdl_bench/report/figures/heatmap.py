@@ -9,13 +9,7 @@ import numpy as np
 from cisdl_bench.metrics.registry import LOCALIZATION
 from cisdl_bench.report.drawing import describe_counts, new_figure, plain
 from cisdl_bench.report.figure import Figure
-from cisdl_bench.report.methods import (
-    gathered,
-    name_method,
-    order_sets,
-    split_set,
-    undefined_error,
-)
+from cisdl_bench.report.methods import gather_defined, name_method, order_sets, split_set
 from cisdl_bench.report.palette import INK, PAPER
 
 
@@ -31,10 +25,7 @@ def draw_heatmap(runs: Sequence[Path], metric: str) -> Any:
     Raises:
         RunError: Nothing was localized, or the metric is undefined on all masks.
     """
-    results, names = gathered(runs)
-    shown = [r for r in results if r.record["summary"][metric] == r.record["summary"][metric]]
-    if not shown:
-        raise undefined_error(runs, results, metric)
+    shown, names = gather_defined(runs, metric)
     values = {(r.set, name_method(r, names)): r.record["summary"][metric] for r in shown}
     sets = order_sets(shown)
     methods = list(dict.fromkeys(name for _, name in values))
