@@ -61,7 +61,7 @@ class Card:
         difficulty: Class of the pair; empty where it has none.
         pair: Number of the pair.
         text: Kind, area and parameters of the pair in words.
-        answer: Rank of the answer among its method's: ``worst``, ``median`` or ``best``.
+        answer: Quality of the answer in words, such as ``mean IoU 0.960``.
         value: Quality of the answer, 0 to 1.
         views: Probe and donor.
         masked: Whether the method's masks are known.
