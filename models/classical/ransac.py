@@ -8,6 +8,7 @@ import numpy.typing as npt
 from cisdl_bench.seeding import stream
 
 Points = npt.NDArray[np.float64]
+_TRIALS = 16  # whose residuals are computed at a time, to stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ class Ransac:
         n = len(source)
         if n < max(3, self.min_matches):
             return None
-        rng = stream(0, key, index=n)
-        chosen = np.argsort(rng.random((self.trials, n)), axis=1)[:, :3]
+        chosen = _draw_triples(stream(0, key, index=n), self.trials, n)
         homogeneous = np.concatenate([source, np.ones((n, 1))], axis=1)
         triples = homogeneous[chosen]
         solvable = np.abs(np.linalg.det(triples)) > 1.0
@@ -57,10 +57,36 @@ class Ransac:
         maps = maps[sane]
         if not len(maps):
             return None
-        distance = np.linalg.norm(homogeneous @ maps - target, axis=2)
-        counts = (distance < self.residual_px).sum(axis=1)
-        inliers = distance[counts.argmax()] < self.residual_px
+        best = maps[self._count_inliers(homogeneous, target, maps).argmax()]
+        inliers = np.linalg.norm(homogeneous @ best - target, axis=1) < self.residual_px
         if inliers.sum() < self.min_matches:
             return None
         fitted = np.linalg.lstsq(homogeneous[inliers], target[inliers], rcond=None)[0]
         return fitted.T, inliers
+
+    def _count_inliers(
+        self, homogeneous: Points, target: Points, maps: Points
+    ) -> npt.NDArray[np.int64]:
+        """Return the number of inliers of each map; maps (trials, 3, 2)."""
+        # One product gives residuals: x and y by the map, less the target.
+        points = np.hstack([homogeneous, -target])
+        x, y = (np.zeros((len(maps), 5)) for _ in range(2))
+        x[:, :3], y[:, :3] = maps[:, :, 0], maps[:, :, 1]
+        x[:, 3] = y[:, 4] = 1
+        counts = []
+        for start in range(0, len(maps), _TRIALS):
+            part = slice(start, start + _TRIALS)
+            right, down = x[part] @ points.T, y[part] @ points.T
+            counts.append(np.count_nonzero(right**2 + down**2 < self.residual_px**2, axis=1))
+        return np.concatenate(counts)
+
+
+def _draw_triples(rng: np.random.Generator, trials: int, n: int) -> npt.NDArray[np.int64]:
+    """Return three different numbers below n for each trial, (trials, 3)."""
+    keys = rng.random((trials, n))
+    every = np.arange(trials)
+    chosen = []
+    for _ in range(3):  # the three smallest keys; a sort would order the rest too
+        chosen.append(keys.argmin(axis=1))
+        keys[every, chosen[-1]] = 2
+    return np.stack(chosen, axis=1)
