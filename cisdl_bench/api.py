@@ -101,7 +101,8 @@ def generate(
     Args:
         sets: Names such as ``rotation``, ``rotation-hard``, ``training`` or ``all``, or files of
             specs of your own.
-        difficulties: ``difficult`` (or ``hard``), ``normal``, ``easy``; none given: all.
+        difficulties: ``difficult`` (or ``hard``), ``normal`` (or ``medi``), ``easy``; none
+            given: all.
         coco: Folder of COCO 2014; None takes the one that CISDL_COCO names, else the built-in
             pictures.
         out: Folder that the sets are written to; None is that of CISDL_DATA, or ``cisdl-data``.

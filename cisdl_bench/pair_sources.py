@@ -12,6 +12,7 @@ from cisdl_bench.errors import StoreError
 from cisdl_bench.folders import data_folder, find_named
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
+from cisdl_bench.records import set_names
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.sets import find_sets
 
@@ -103,5 +104,4 @@ def open_one(path: Path, options: ListOptions, progress: Progress) -> Pairs:
 def _is_chosen(name: str, names: Sequence[str]) -> bool:
     if not names:
         return name.split("-")[-1] != "training"
-    words = [word.replace("/", "-").replace("-hard", "-difficult") for word in names]
-    return any(name == word or name.startswith(f"{word}-") for word in words)
+    return any(name == word or name.startswith(f"{word}-") for word in set_names(names))

@@ -12,7 +12,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.localization import Convention
 from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, find_metric
 from cisdl_bench.metrics.summary import summarise
-from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.records import DIFFICULTIES, set_names
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, list_sets, name_method
 from cisdl_bench.results.result import Result
@@ -142,10 +142,10 @@ def choose_sets(
         RunError: There is none for one of the names.
     """
     for name in sets:
-        if not any(result.set.startswith(name) for result in results):
+        if not any(result.set.startswith(set_names([name])) for result in results):
             where = f"{', '.join(map(str, runs))}: --set {name}"
             raise RunError.expected(where, "a set that was scored", list_sets(results), "Name one")
-    return [result for result in results if not sets or result.set.startswith(tuple(sets))]
+    return [result for result in results if not sets or result.set.startswith(set_names(sets))]
 
 
 def _layout_columns(
