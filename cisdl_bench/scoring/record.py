@@ -70,6 +70,7 @@ class Origin(TypedDict):
     size: NotRequired[Annotated[int, Meta(ge=1, le=1 << 16)]]
     skip_unusable: NotRequired[bool]
     pictures: NotRequired[bool]
+    part: NotRequired[str]
     slice: NotRequired[Annotated[list[int], Meta(min_length=3, max_length=3)]]
 
 

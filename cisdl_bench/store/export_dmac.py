@@ -6,7 +6,7 @@ nine lists come last. An export that was interrupted is resumed.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypedDict
@@ -84,7 +84,12 @@ def export_dmac_train(
             written.
     """
     tree = _plan_tree(pairs, pictures)
-    request = _Request(form=FORM, fingerprint=pairs.fingerprint, **asdict(pictures))
+    request = _Request(
+        form=FORM,
+        fingerprint=pairs.fingerprint,
+        ending=pictures.ending,
+        quality=pictures.quality,
+    )
     _check_target(target, request)
     with locked(target):
         try:
