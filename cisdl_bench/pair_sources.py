@@ -62,9 +62,14 @@ def find_sources(path: Path, options: ListOptions) -> list[PairSource]:
     if not is_file(path):
         try:
             return [PairSource(each.absolute().name, each, False) for each in find_sets(path)]
-        except StoreError:
-            if not (path.is_dir() and find_lists(path)):
+        except StoreError as error:
+            if not path.is_dir():
                 raise
+            if not find_lists(path):
+                raise StoreError(
+                    f"{path}: there is no set, and no data set that is known. Run `cisdl-bench "
+                    "generate`; `cisdl-bench datasets` lists what can be read."
+                ) from error
     return [source for each in find_lists(path) for source in _read_sources(each, options)]
 
 

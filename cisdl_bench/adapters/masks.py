@@ -90,7 +90,9 @@ def read_mask(path: Path | Boxes, rule: str, shape: tuple[int, ...] | None) -> M
             levels of which none is tampered, so that its range cannot be told.
     """
     if isinstance(path, Boxes):
-        return path.draw(shape) if shape is not None else np.zeros((0, 0), dtype=bool)
+        if shape is None:
+            raise SourceError(f"{path.where}: the picture's size is not known. Give its picture.")
+        return path.draw(shape)
     levels = read_levels(path, literal=rule in LITERAL)
     if shape is not None and levels.shape[:2] != shape[:2]:
         raise SourceError.expected(
