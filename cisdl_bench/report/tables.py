@@ -10,7 +10,7 @@ import pandas as pd
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.localization import Convention
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, find_metric
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, RULES, find_metric
 from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.records import DIFFICULTIES, set_names
 from cisdl_bench.report import published
@@ -176,11 +176,13 @@ def _numbers(result: Result, options: TableOptions) -> dict[str, Any]:
         summary = result.record["summary"]  # of these rows, with 2,000 resamples
         ends = () if options.intervals else ("_low", "_high")
         return {name: value for name, value in summary.items() if not name.endswith(ends)}
-    return summarise(
+    numbers = summarise(
         rows.scored_pairs(),
         convention=options.convention,
         resamples=2000 if options.intervals else 0,
     )
+    summary = result.record["summary"]
+    return {**numbers, **{name: summary[name] for name in POOLED if name in summary}}
 
 
 def _localization(
@@ -269,6 +271,7 @@ def _wide(
     lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
     for result in results:
         numbers = _numbers(result, options)
+        columns |= dict.fromkeys(name for name in POOLED if name in numbers)
         line = {
             "source": MEASURED,
             "method": name_method(result, names),
