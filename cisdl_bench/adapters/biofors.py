@@ -52,7 +52,7 @@ def read_biofors(path: Path, options: ListOptions, form: ListFormat) -> PairList
         if options.part and found[0] != options.part:
             continue
         boxes = truth.get((paper, panels)) or _swapped(truth.get((paper, panels[::-1])))
-        names = [f"{paper}/{panel}" for panel in panels]
+        names = f"{paper}/{panels[0]}", f"{paper}/{panels[1]}"
         probe, donor = (root / paper / panel for panel in panels)
         masks = boxes or (None, None)
         pairs.append(ListedPair(len(pairs), *names, probe, donor, int(bool(boxes)), *masks))
@@ -117,7 +117,7 @@ def _split_pair(pair: str, where: str) -> _Panels:
 
 
 def _swapped(boxes: tuple[Boxes, Boxes] | None) -> tuple[Boxes, Boxes] | None:
-    return boxes[::-1] if boxes else None
+    return (boxes[1], boxes[0]) if boxes else None
 
 
 def _find_category(

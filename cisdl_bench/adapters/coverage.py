@@ -30,8 +30,8 @@ def read_coverage(path: Path, options: ListOptions, form: ListFormat) -> PairLis
     for index, number in enumerate(numbers):
         names = f"{number}t", f"{number}"
         probe, donor = (path / "image" / f"{name}.tif" for name in names)
-        masks = (path / "mask" / f"{number}{word}.tif" for word in ("forged", "copy"))
-        pairs.append(ListedPair(index, *names, probe, donor, 1, *masks))
+        probe_mask, donor_mask = (path / "mask" / f"{number}{w}.tif" for w in ("forged", "copy"))
+        pairs.append(ListedPair(index, *names, probe, donor, 1, probe_mask, donor_mask))
     note = (
         f"{form.name}: copied within one picture; beside the marked region the rest is shared too"
     )

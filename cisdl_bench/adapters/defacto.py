@@ -73,7 +73,9 @@ def find_donor(graph: Path) -> str:
     """
     value = decoded(read_bytes(graph), Any, graph, "Get the file again", SourceError)
     own = graph.stem.rpartition("_")[2]
-    named = [(key, number) for key, text in _strings(value) for number in _NUMBER.findall(text)]
+    named: list[tuple[str, str]] = [
+        (key, number) for key, text in _strings(value) for number in _NUMBER.findall(text)
+    ]
     numbers = list(dict.fromkeys(number for _, number in named))
     others = [number for number in numbers if number != own] or numbers
     if len(others) > 1:

@@ -41,7 +41,7 @@ def read_imd2020(path: Path, options: ListOptions, form: ListFormat) -> PairList
                 "Complete the folder, or remove it",
             )
         for file in manipulated:
-            names = [f"{folder.name}/{picture.name}" for picture in (file, originals[0])]
+            names = f"{folder.name}/{file.name}", f"{folder.name}/{originals[0].name}"
             mask = folder / f"{file.stem}_mask.png"
             pairs.append(ListedPair(len(pairs), *names, file, originals[0], 1, mask))
     return PairList(
