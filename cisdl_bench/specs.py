@@ -12,12 +12,11 @@ from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
 from cisdl_bench.packaged import packaged_names, packaged_text, packaged_toml
-from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.records import DIFFICULTIES, DIFFICULTY_WORDS, difficulty_of
 from cisdl_bench.transforms.base import Parameter, Transformation
 from cisdl_bench.transforms.registry import TRANSFORMATIONS
 from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
-HARD = {"hard": "difficult"}
 _NAME = r"[a-z0-9][a-z0-9_.-]*"
 _PAPER = "paper"
 _LARGEST_ID = float(2**53)  # that float64 holds exactly
@@ -285,6 +284,6 @@ def parse_difficulty(word: str) -> str:
     >>> parse_difficulty("hard")
     'difficult'
     """
-    name = HARD.get(word, word)
-    refuse_unknown({name: None}, dict.fromkeys((*DIFFICULTIES, *HARD, "all")), "--difficulty")
-    return name
+    known = dict.fromkeys((*DIFFICULTIES, *DIFFICULTY_WORDS, "all"))
+    refuse_unknown({word: None}, known, "--difficulty")
+    return difficulty_of(word) or word

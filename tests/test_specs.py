@@ -148,7 +148,8 @@ def test_unknown_names_get_a_hint() -> None:
         load_spec("rotatoin")
     with pytest.raises(SpecError, match="got hrad. Did you mean hard"):
         parse_difficulty("hrad")
-    assert parse_difficulty("hard") == "difficult"
+    words = {"hard": "difficult", "diff": "difficult", "medi": "normal", "norm": "normal"}
+    assert {word: parse_difficulty(word) for word in words} == words
 
 
 def test_a_file_with_a_packaged_sets_name_is_told(tmp_path) -> None:
