@@ -138,6 +138,19 @@ def cases(root: Path) -> dict[str, Case]:
         "export-release": Case(
             lambda out: [*CLI, "export", data / "raw-easy", "--format", "release", "-o", out / "x"]
         ),
+        "export-dmac-train": Case(
+            lambda out: [
+                *CLI,
+                "export",
+                data / "training",
+                "--format",
+                "dmac-train",
+                "--jobs",
+                2,
+                "-o",
+                out / "x",
+            ]
+        ),
         "fetch": Case(lambda out: [*fetch, out]),
     }
 
@@ -236,7 +249,7 @@ def campaign(case: Case, name: str, kills: int, rng: random.Random, folder: Path
             path for path in found.keys() | expected.keys() if found.get(path) != expected.get(path)
         ]
         # An export that was finished before the kill is not replaced: that is said, and right.
-        done_before = b"expected a name that is free" in said
+        done_before = b"exists. Remove it, or choose another -o" in said
         if odd or (last.returncode and not done_before):
             wrong.append(f"{name} killed after {moments} s: {last.returncode} {said!r} {odd[:5]}")
         shutil.rmtree(out)

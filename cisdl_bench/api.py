@@ -35,6 +35,7 @@ from cisdl_bench.pairs import Pairs
 from cisdl_bench.records import Pixels
 from cisdl_bench.results.result import Result, find_results
 from cisdl_bench.results.run_summary import write_summary
+from cisdl_bench.scoring.conventions import CONVENTIONS
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.one_pair import detect_one
 from cisdl_bench.scoring.options import PRECISIONS, make_options
@@ -101,7 +102,8 @@ def generate(
     Args:
         sets: Names such as ``rotation``, ``rotation-hard``, ``training`` or ``all``, or files of
             specs of your own.
-        difficulties: ``difficult`` (or ``hard``), ``normal``, ``easy``; none given: all.
+        difficulties: ``difficult`` (or ``hard``), ``normal`` (or ``medi``), ``easy``; none
+            given: all.
         coco: Folder of COCO 2014; None takes the one that CISDL_COCO names, else the built-in
             pictures.
         out: Folder that the sets are written to; None is that of CISDL_DATA, or ``cisdl-data``.
@@ -139,6 +141,7 @@ def score(
     threshold: float = 0.5,
     precision: str = "fp32",
     window: int | None = None,
+    convention: str = "",
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -166,6 +169,8 @@ def score(
         threshold: Probability above which a pixel is called tampered, 0 to 1.
         precision: Number format that a network computes in: ``fp32``, ``bf16`` or ``fp16``.
         window: Side of sliding windows in px; None matches whole pictures.
+        convention: Data set whose authors' way of counting is used, such as ``biofors``; empty:
+            each mask by itself, on the canvas.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:0``.
         batch_size: Number of pairs in a batch; None: 64 on a GPU, 8 else.
         workers: Reading processes of a network (None: one thread reads ahead), or processes of
@@ -190,6 +195,8 @@ def score(
         _require(value is None or value >= least, option, f"{least} or more", value)
     _require(0 <= threshold <= 1, "threshold", "0 to 1", threshold)
     _require(precision in PRECISIONS, "precision", " or ".join(PRECISIONS), repr(precision))
+    known = ("", *CONVENTIONS)
+    _require(convention in known, "convention", " or ".join(known[1:]), repr(convention))
     bars, detector = Bars(not progress), _find(model, name)
     data = data_folder() if data is None else data
     given = [data] if isinstance(data, (str, Path, Pairs)) else list(data)
@@ -211,6 +218,7 @@ def score(
             threshold=threshold,
             precision=precision,
             window=window,
+            convention=convention,
             batch_size=batch_size,
             workers=workers,
             save_masks=save_masks,

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -33,25 +34,25 @@ class EngineError(CisdlError):
 def workers(jobs: int, **settings: Any) -> joblib.Parallel:
     """Return joblib's pool of processes, which end when this process does, however it ends.
 
+    joblib reuses processes of an earlier pool, but only those that were started in this folder:
+    relative paths mean the same in them, and a folder that is gone stops Intel's MKL.
+
     Args:
         jobs: Number of processes; -1 is one for each core that this process may use.
         settings: Of ``joblib.Parallel``.
     """
     # Loky replaces a worker that has grown, and no work is lost: nothing to warn of.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-    return joblib.Parallel(n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),), **settings)
+    place = (os.getpid(), str(Path.cwd()))
+    return joblib.Parallel(n_jobs=jobs, initializer=end_with, initargs=place, **settings)
 
 
 def reader_of_this_process() -> Callable[[int], None]:
     """Return a ``worker_init_fn`` of a torch ``DataLoader``: its workers end with this process."""
-    return partial(_end_with, os.getpid())
+    return partial(end_with, os.getpid())
 
 
-def _end_with(parent: int, _worker: int) -> None:
-    end_with(parent)
-
-
-def end_with(parent: int) -> None:
+def end_with(parent: int, _key: object = None) -> None:
     """End this process when its parent, given by its number, is no longer there."""
 
     def watch() -> None:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from cisdl_bench.records import set_name
+
 #: Folder of the sets: where `generate` writes and others look.
 DATA = "CISDL_DATA"
 #: Folder of the results of `score`, one folder a detector.
@@ -30,8 +32,13 @@ def cache_folder(default: Path) -> Path:
 def find_named(path: Path, folder: Path) -> Path:
     """Return a path, or what a bare name stands for in a folder where there is no such path.
 
+    Another word for a set's difficulty is taken too, such as ``rotation-hard``.
+
     >>> find_named(Path("no/such"), Path("cisdl-scores"))
     PosixPath('no/such')
     """
-    inside = folder / path
-    return inside if len(path.parts) == 1 and not path.exists() and inside.exists() else path
+    places = [path, folder / path] if len(path.parts) == 1 else [path]
+    for place in (*places, *(place.with_name(set_name(place.name)) for place in places)):
+        if place.name and place.exists():
+            return place
+    return path

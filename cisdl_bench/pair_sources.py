@@ -1,17 +1,19 @@
 """What ``--data`` names: sets, lists of other people's pairs, and folders of either."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cisdl_bench.adapters.files import is_file
-from cisdl_bench.adapters.find import find_lists, read_list
+from cisdl_bench.adapters.find import find_format, find_lists, read_list
+from cisdl_bench.adapters.formats import folder_format
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import StoreError
 from cisdl_bench.folders import data_folder, find_named
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.progress import Progress
+from cisdl_bench.records import set_names
 from cisdl_bench.store.opening import open_pairs
 from cisdl_bench.store.sets import find_sets
 
@@ -22,13 +24,15 @@ class PairSource:
 
     Attributes:
         name: Name that results are filed under.
-        path: Folder of the set, or file of the list.
+        path: Folder of the set, or file or folder of the list.
         is_list: Whether it is a list.
+        part: Part of the list, see ``ListOptions``.
     """
 
     name: str
     path: Path
     is_list: bool
+    part: str = ""
 
     def open(self, options: ListOptions, progress: Progress) -> Pairs:
         """Return the pairs; options and progress are for lists.
@@ -36,22 +40,47 @@ class PairSource:
         Raises:
             CisdlError: The set is broken, or the list cannot be used.
         """
-        return open_list(self.path, options, progress) if self.is_list else open_pairs(self.path)
+        if not self.is_list:
+            return open_pairs(self.path)
+        return open_list(self.path, replace(options, part=self.part), progress)
 
 
 def find_sources(path: Path, options: ListOptions) -> list[PairSource]:
     """Return the sets or lists that a path stands for.
 
+    A part of a data set is called like a file of its folder, such as ``biofors/biofors-facs``.
+
     Raises:
         CisdlError: There is none.
     """
+    if not path.exists() and folder_format(path.parent):
+        named = [
+            source for source in find_sources(path.parent, options) if source.name == path.name
+        ]
+        if named:
+            return named
     if not is_file(path):
         try:
             return [PairSource(each.absolute().name, each, False) for each in find_sets(path)]
-        except StoreError:
-            if not (path.is_dir() and find_lists(path)):
+        except StoreError as error:
+            if not path.is_dir():
                 raise
-    return [PairSource(read_list(each, options).name, each, True) for each in find_lists(path)]
+            if not find_lists(path):
+                raise StoreError(
+                    f"{path}: there is no set, and no data set that is known. Run `cisdl-bench "
+                    "generate`; `cisdl-bench datasets` lists what can be read."
+                ) from error
+    return [source for each in find_lists(path) for source in _read_sources(each, options)]
+
+
+def _read_sources(path: Path, options: ListOptions) -> list[PairSource]:
+    """Return the source of a list, or one for each of its parts that has pairs."""
+    form = find_format(path)
+    if form is None or not form.parts:
+        name = form.name if form and form.folder else read_list(path, options).name
+        return [PairSource(name, path, True)]
+    parts = [(part, read_list(path, replace(options, part=part))) for part in form.parts]
+    return [PairSource(listed.name, path, True, part) for part, listed in parts if listed.pairs]
 
 
 def open_chosen(
@@ -103,5 +132,4 @@ def open_one(path: Path, options: ListOptions, progress: Progress) -> Pairs:
 def _is_chosen(name: str, names: Sequence[str]) -> bool:
     if not names:
         return name.split("-")[-1] != "training"
-    words = [word.replace("/", "-").replace("-hard", "-difficult") for word in names]
-    return any(name == word or name.startswith(f"{word}-") for word in words)
+    return any(name == word or name.startswith(f"{word}-") for word in set_names(names))

@@ -12,6 +12,14 @@ KINDS = ("foreground", "background", "negative")
 #: Kinds of pairs of other people's lists, by their label: 1, 0, and none.
 LISTED_KINDS = ("positive", "negative", "unlabelled")
 DIFFICULTIES = ("difficult", "normal", "easy")
+#: Other words for difficulties: of users, of the DMAC authors' lists, of their training lists.
+DIFFICULTY_WORDS = {
+    "hard": "difficult",
+    "diff": "difficult",
+    "norm": "normal",
+    "medi": "normal",
+    "medium": "normal",
+}
 #: The label of an unlabelled pair.
 UNLABELLED = -1
 #: The two pictures of a pair; a ``side`` is a place here.
@@ -135,6 +143,34 @@ class Composite:
             target[:] = self.patch
         else:
             np.copyto(target, self.patch, where=self.probe_mask.bits[..., None])
+
+
+def difficulty_of(word: str) -> str:
+    """Return the difficulty that a word means; empty where it means none.
+
+    >>> difficulty_of("medi"), difficulty_of("easy"), difficulty_of("rotation")
+    ('normal', 'easy', '')
+    """
+    return word if word in DIFFICULTIES else DIFFICULTY_WORDS.get(word, "")
+
+
+def set_name(name: str) -> str:
+    """Return the folder's name of a set that a user calls by another word for its difficulty.
+
+    >>> set_name("rotation-hard"), set_name("release/raw-medi"), set_name("mine-hardly")
+    ('rotation-difficult', 'release-raw-normal', 'mine-hardly')
+    """
+    stem, hyphen, word = name.replace("/", "-").rpartition("-")
+    return f"{stem}{hyphen}{(difficulty_of(word) if hyphen else '') or word}"
+
+
+def set_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of sets with the folders' names that they may stand for; see ``set_name``.
+
+    >>> set_names(["rotation-medi", "scale"])
+    ('rotation-medi', 'rotation-normal', 'scale')
+    """
+    return tuple(dict.fromkeys(word for name in names for word in (name, set_name(name))))
 
 
 def kind_label(kind: str) -> int:

@@ -12,20 +12,37 @@ from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
 from cisdl_bench.packaged import packaged_names, packaged_text, packaged_toml
-from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.records import DIFFICULTIES, DIFFICULTY_WORDS, difficulty_of
 from cisdl_bench.transforms.base import Parameter, Transformation
 from cisdl_bench.transforms.registry import TRANSFORMATIONS
 from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
-HARD = {"hard": "difficult"}
 _NAME = r"[a-z0-9][a-z0-9_.-]*"
 _PAPER = "paper"
+_LARGEST_ID = float(2**53)  # that float64 holds exactly
+_PASTED = ("donor", "annotation")
+#: Keys that specs did not have at first, with the values that change nothing.
+_LATER = {"backgrounds": "any", "further": None}
 
 Kind = Literal["foreground", "background", "negative"]
 Kinds = Annotated[
     tuple[Kind, ...],
     Meta(min_length=1, description="a list out of foreground, background, negative"),
 ]
+
+
+@dataclass(frozen=True)
+class Further:
+    """Regions pasted beside the first, none of which overlaps another.
+
+    Attributes:
+        count: Number of further regions.
+        donor: ``same`` pastes other instances of the donor, which belong to the true masks;
+            ``other`` those of other pictures, which do not.
+    """
+
+    count: Annotated[int, Meta(ge=1, le=8)]
+    donor: Literal["same", "other"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,9 @@ class SetSpec:
         jpeg_quality: Quality in which every picture is saved, donors, backgrounds and composites;
             None: pictures are not saved as JPEG.
         place: Position in lists of sets.
+        backgrounds: Pictures that regions are pasted into: ``any``, or those of the ``same
+            category``, which show an instance of the region's category.
+        further: Regions beside the first; None: there are none.
     """
 
     name: str
@@ -62,6 +82,8 @@ class SetSpec:
     closed: Literal["above", "below"] = "above"
     jpeg_quality: Annotated[int, Meta(ge=1, le=100)] | None = None
     place: int = 1000
+    backgrounds: Literal["any", "same category"] = "any"
+    further: Further | None = None
 
     @property
     def difficulties(self) -> tuple[str, ...]:
@@ -75,10 +97,33 @@ class SetSpec:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """The parameters of its transformations by their column's name, in order."""
-        return {
-            each.name: each for kind in self.transformations.values() for each in kind.parameters
-        }
+        """The parameters of its regions by their column's name, in order.
+
+        Those of a further region have its number, from 2 on, behind their names, after the ids
+        of its picture and instance.
+        """
+        own = [each for kind in self.transformations.values() for each in kind.parameters]
+        columns = [*own]
+        for number in range(2, 2 + (self.further.count if self.further else 0)):
+            ids = [Parameter(f"{name}_id", 0.0, -_LARGEST_ID, _LARGEST_ID) for name in _PASTED]
+            columns += [each._replace(name=f"{each.name}_{number}") for each in (*ids, *own)]
+        return {each.name: each for each in columns}
+
+    @property
+    def own_parameter_count(self) -> int:
+        """The number of parameters of one region's transformations."""
+        return sum(len(kind.parameters) for kind in self.transformations.values())
+
+    def further_range(self, difficulty: str) -> tuple[float, float]:
+        """Return the shares of the canvas that a further region may have.
+
+        From the least of all classes to the most of those that the set takes.
+
+        Args:
+            difficulty: Difficulty of the set.
+        """
+        highest = max(high for _, high in self.classes(difficulty).values())
+        return min(low for low, _ in self.areas.values()), highest
 
     def folder(self, difficulty: str) -> str:
         """Return the folder of one of its sets, such as ``rotation-difficult``."""
@@ -99,6 +144,9 @@ class SetSpec:
         """The hash of its meaning: the title, source, place and comments do not count."""
         left_out = ("title", "source", "place")
         table = {key: value for key, value in self.as_dict().items() if key not in left_out}
+        for key, unchanged in _LATER.items():  # so that earlier sets keep their hash
+            if table[key] == unchanged:
+                del table[key]
         table["order"] = [(name, kind.version) for name, kind in self.transformations.items()]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
@@ -186,6 +234,10 @@ def parse_spec(table: Mapping[str, Any], where: str) -> SetSpec:
         name: _transformation(name, settings, f"{where}: {name}")
         for name, settings in spec.transformations.items()
     }
+    if spec.further and spec.further.donor == "other":
+        ok = "background" not in spec.kinds
+        then = "no background pairs: the further regions are not of the background"
+        require(ok, f"{where}: kinds", then, "background")
     return replace(spec, areas=areas, transformations=transformations)
 
 
@@ -232,6 +284,6 @@ def parse_difficulty(word: str) -> str:
     >>> parse_difficulty("hard")
     'difficult'
     """
-    name = HARD.get(word, word)
-    refuse_unknown({name: None}, dict.fromkeys((*DIFFICULTIES, *HARD, "all")), "--difficulty")
-    return name
+    known = dict.fromkeys((*DIFFICULTIES, *DIFFICULTY_WORDS, "all"))
+    refuse_unknown({word: None}, known, "--difficulty")
+    return difficulty_of(word) or word

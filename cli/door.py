@@ -25,7 +25,14 @@ def prepare(verbose: int) -> None:
 
     Args:
         verbose: Above 0, warnings are shown.
+
+    Raises:
+        CisdlError: The current folder is gone, which would end libraries without a word.
     """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise CisdlError("the current folder is gone. Change to one that is there.") from None
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # replaced by another program's
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -27,7 +27,7 @@ from cisdl_bench.strict_json import json_text
     multiple=True,
     metavar="WORD",
     section=shared.PICKS,
-    help="difficult (or hard), normal, easy or all. May be repeated. Default: all.",
+    help="difficult (or hard), normal (or medi), easy or all. May be repeated. Default: all.",
 )
 @option(
     "--pairs",

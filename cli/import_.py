@@ -41,8 +41,9 @@ def import_(
     """Turn other people's pairs into a set of shards.
 
     LIST is a plain CSV (probe,donor[,label,probe_mask,donor_mask]), one of the DMAC authors'
-    released lists, paired CASIA's, NIST's index, or a folder of these. `score --data` takes them
-    as they are; a set is read faster, by training too.
+    released lists, paired CASIA's, NIST's index, a folder of these, or a data set that
+    `cisdl-bench datasets` lists. `score --data` takes them as they are; a set is read faster, by
+    training too.
 
     \b
     Examples:

@@ -16,6 +16,7 @@ _SECTIONS = {
         "fetch": "Download COCO 2014, VGG-16's weights or HED's.",
         "specs": "List the sets, or print one's description.",
         "generate": "Make test sets or the training set from photographs.",
+        "datasets": "List other people's data sets that can be read, and check them.",
         "import": "Turn other people's pairs into a set of shards.",
         "info": "Count and describe a set, or write its parameters as CSV.",
         "verify": "Check sets on disk: structure, hashes, fingerprint.",

@@ -49,7 +49,8 @@ _WHAT, _HOW = "What is measured", "How masks are read"
 @click.argument("model", required=False)
 @shared.data(
     "A set or a folder of sets; or a list of pairs (plain CSV, the authors' release, paired "
-    f"CASIA, NIST's index), or a folder of lists. May be repeated. Default: {DATA}, or cisdl-data.",
+    "CASIA, NIST's index), a folder of lists, or another data set that `cisdl-bench datasets` "
+    f"lists. May be repeated. Default: {DATA}, or cisdl-data.",
     multiple=True,
 )
 @shared.sets(
@@ -130,6 +131,13 @@ _WHAT, _HOW = "What is measured", "How masks are read"
     section=_HOW,
     help="No-score zones of NIST's pairs under --predictions: nist (15,11), none, or two odd "
     "sides in px, to erode and to dilate by.",
+)
+@option(
+    "--convention",
+    type=click.Choice(["biofors"]),
+    section=_HOW,
+    help="Count as a data set's authors do. biofors: at the panels' own sizes, found masks of less "
+    "than 10% of their panel erased, MCC and F1 of pooled counts. Default: each mask by itself.",
 )
 @shared.lists
 @shared.device

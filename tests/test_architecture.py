@@ -13,7 +13,6 @@ ROWS = [
     {
         "bars",
         "errors",
-        "folders",
         "records",
         "progress",
         "scratch",
@@ -22,7 +21,7 @@ ROWS = [
         "versions",
         "by_name",
     },
-    {"pair_picture"},
+    {"pair_picture", "folders"},
     {"validation", "strict_json", "packaged", "pairs"},
     {"transforms"},
     {"specs", "seeding", "devices", "engine"},

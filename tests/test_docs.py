@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from lists import write_casia, write_mfc, write_plain, write_release
+from miniatures import write_biofors
 from training.conftest import write_hed, write_vgg
 
 from cisdl_bench.cli.main import main
@@ -80,6 +81,7 @@ def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     write_mfc(Path("MFC18_Dev"), "MFC18_Dev")
     write_release(Path("release"))
     write_casia(Path())
+    write_biofors(Path("biofors"))
     Path("vgg16").mkdir()
     write_vgg(Path("vgg16/vgg16-397923af.pth"))
     Path("hed").mkdir()

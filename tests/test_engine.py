@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import content
+from joblib import delayed
 
 from cisdl_bench.cli.main import main
-from cisdl_bench.engine import EngineError, engine
+from cisdl_bench.engine import EngineError, engine, workers
 
 pytest.importorskip("distributed")
 
@@ -140,3 +141,13 @@ def test_what_is_wrong_is_one_line(
     monkeypatch.setattr("cisdl_bench.engine._PATIENCE_S", 0.5)
     with pytest.raises(EngineError, match=message), engine(backend, scheduler, HEAR.append):
         pass
+
+
+def test_processes_started_in_a_folder_that_is_gone_are_not_reused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert workers(2)([delayed(os.getcwd)()] * 2) == [str(folder)] * 2

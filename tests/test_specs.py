@@ -31,11 +31,12 @@ def test_the_paper_has_one_training_set_and_21_test_sets_of_63000_pairs() -> Non
     assert load_spec("training").pairs == 1_035_255
 
 
-OURS = ["flip", "perspective"]
+OURS = ["flip", "perspective", "feather", "poisson", "colour", "jpeg"]
+SEVERAL = ["regions", "donors", "resampling", "distractors"]
 RELEASE = [f"release/{name}" for name in PAPER]
 
 
-@pytest.mark.parametrize("name", [*PAPER, *RELEASE, *OURS])
+@pytest.mark.parametrize("name", [*PAPER, *RELEASE, *OURS, *SEVERAL])
 def test_numbers_that_all_sets_of_a_variant_share(name: str) -> None:
     spec = load_spec(name)
     assert spec.areas == {"difficult": (0.01, 0.1), "normal": (0.1, 0.25), "easy": (0.25, 0.5)}
@@ -43,7 +44,9 @@ def test_numbers_that_all_sets_of_a_variant_share(name: str) -> None:
     assert (spec.size, spec.closed) == ((512, "below") if release else (256, "above"))
     assert spec.jpeg_quality == (75 if release else None)
     if not spec.variant:
-        assert set(spec.transformations) == {spec.name, "shift"}
+        own = {"colour": "colour_transfer"}.get(spec.name, spec.name)
+        named = {own, "shift"} if name in OURS else {"rotation", "scale", "shift"}
+        assert set(spec.transformations) - {"resampling"} == named
         return
     ranges = {
         "shift": (-256, 256) if release else (-127, 127),
@@ -145,7 +148,8 @@ def test_unknown_names_get_a_hint() -> None:
         load_spec("rotatoin")
     with pytest.raises(SpecError, match="got hrad. Did you mean hard"):
         parse_difficulty("hrad")
-    assert parse_difficulty("hard") == "difficult"
+    words = {"hard": "difficult", "diff": "difficult", "medi": "normal", "norm": "normal"}
+    assert {word: parse_difficulty(word) for word in words} == words
 
 
 def test_a_file_with_a_packaged_sets_name_is_told(tmp_path) -> None:

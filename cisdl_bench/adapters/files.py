@@ -7,7 +7,7 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from cisdl_bench.adapters.listed import PairList
+from cisdl_bench.adapters.listed import Boxes, PairList
 from cisdl_bench.adapters.masks import read_mask
 from cisdl_bench.adapters.picture import read_picture
 from cisdl_bench.errors import SourceError
@@ -54,13 +54,16 @@ def _hash_or_missing(path: Path) -> str:
 
 
 def find_unreadable(
-    pictures: Sequence[Picture], masks: Sequence[tuple[Path, Picture]], rule: str, advance: Advance
-) -> tuple[dict[Path, str], dict[tuple[Path, Path], str]]:
+    pictures: Sequence[Picture],
+    masks: Sequence[tuple[Path | Boxes, Picture]],
+    rule: str,
+    advance: Advance,
+) -> tuple[dict[Path, str], dict[tuple[Path | Boxes, Path], str]]:
     """Return what cannot be decoded to its end, and why.
 
     Args:
         pictures: Files of pictures, and the width and height that the list says they have.
-        masks: Files of masks, and the picture that each is of.
+        masks: Files or rectangles of masks, and the picture that each is of.
         rule: Rule that says which pixels of a mask are tampered, of ``masks.RULES``.
         advance: Called with the number of files that were looked at.
 
@@ -96,7 +99,7 @@ def _read_shape(path: Path, size: tuple[int, int] | None) -> tuple[tuple[int, ..
         return (), str(error)
 
 
-def _check_mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> str:
+def _check_mask(path: Path | Boxes, rule: str, shape: tuple[int, ...] | None) -> str:
     try:
         read_mask(path, rule, shape)
     except SourceError as error:
@@ -115,11 +118,17 @@ def fingerprint_list(pairs: PairList, digests: dict[Path, str]) -> str:
     """Return the fingerprint of a list's content.
 
     SHA-256 over its rules, and of each row the number, the label and the hashes of its four files,
-    ``missing`` or nothing where there is none.
+    ``missing`` or nothing where there is none; of rectangles their corners.
     """
     total = hashlib.sha256(f"cisdl-bench list {pairs.masks} {pairs.canvas}\n".encode())
     for pair in pairs.pairs:
         files = (*pair.pictures, *pair.masks)
-        cells = ["" if path is None else digests[path] for path in files]
+        cells = [_fingerprint_cell(path, digests) for path in files]
         total.update(f"{pair.index} {pair.label} {','.join(cells)}\n".encode())
     return total.hexdigest()
+
+
+def _fingerprint_cell(path: Path | Boxes | None, digests: dict[Path, str]) -> str:
+    if isinstance(path, Boxes):
+        return "boxes " + " ".join(str(px) for corners in path.corners for px in corners)
+    return "" if path is None else digests[path]

@@ -1,10 +1,12 @@
 """Formats of lists and of predictions: ``data_specs/formats/NAME.toml``, one file a format.
 
-The columns of a list or of a file of predictions say which format it is of. The table ``[list]``
-of a format's file names the columns of its lists and, where ``table_list`` cannot read them, a
-reader; ``[predictions]`` does the same for scores and masks of other programs. Both are optional.
+The columns of a list or of a file of predictions say which format it is of; a data set without a
+list is known by what lies in its folder. The table ``[list]`` of a format's file names the columns
+or the patterns and, where ``table_list`` cannot read them, a reader; ``[predictions]`` does the
+same for scores and masks of other programs. Both are optional.
 """
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct, ValidationError, convert
@@ -18,7 +20,10 @@ class ListFormat(Struct, frozen=True, forbid_unknown_fields=True):
     """How lists of a format look, and what reads them.
 
     Attributes:
-        columns: Columns by which a list of the format is known; all of them are required.
+        columns: Columns by which a list of the format is known; all of them are required. A data
+            set that is known by its folder has none.
+        folder: Patterns below a data set's folder by which it is known; each must fit a file.
+        parts: Parts of a data set that are scored one at a time, such as categories.
         name: Name of the format's file, such as ``casia``.
         facts: Everything that the format's file says.
         reader: Function ``(path, options, form) -> PairList`` as ``module:name``.
@@ -33,7 +38,9 @@ class ListFormat(Struct, frozen=True, forbid_unknown_fields=True):
         canvas: Rule that brings pictures and masks to the canvas, of ``canvas.RULES``.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    folder: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     name: str = ""
     facts: dict[str, Any] = {}
     reader: str = "cisdl_bench.adapters.table_list:read_table_list"
@@ -95,6 +102,18 @@ def list_format(columns: set[str]) -> ListFormat | None:
     return _first_fitting(list_formats(), columns)
 
 
+def folder_format(path: Path) -> ListFormat | None:
+    """Return the format of the data set in a folder, None where there is none."""
+    if not path.is_dir():
+        return None
+    known = (form for form in list_formats() if form.folder)
+    return next((form for form in known if _fits(path, form.folder)), None)
+
+
+def _fits(path: Path, patterns: tuple[str, ...]) -> bool:
+    return all(next(path.glob(pattern), None) is not None for pattern in patterns)
+
+
 def prediction_format(columns: set[str]) -> PredictionFormat | None:
     """Return the format of predictions with these columns, lower case; None for the plain one."""
     return _first_fitting(_read_tables("predictions", PredictionFormat), columns)
@@ -116,5 +135,5 @@ def _read_tables(table: str, kind: type[Form]) -> list[Form]:
 
 
 def _first_fitting(known: list[Form], columns: set[str]) -> Form | None:
-    fitting = (form for form in known if columns >= {name.lower() for name in form.columns})
-    return next(fitting, None)
+    named = (form for form in known if form.columns)
+    return next((f for f in named if columns >= {name.lower() for name in f.columns}), None)

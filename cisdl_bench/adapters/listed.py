@@ -3,8 +3,48 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cisdl_bench.errors import SourceError
-from cisdl_bench.records import LISTED_KINDS, UNLABELLED
+from cisdl_bench.records import LISTED_KINDS, UNLABELLED, Mask
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """A true mask that a list gives as rectangles.
+
+    Attributes:
+        corners: Left, top, right and bottom of each rectangle in px of the picture's own size;
+            right and bottom are the first columns and rows outside.
+        where: Place in the list, for an error.
+    """
+
+    corners: tuple[tuple[int, int, int, int], ...]
+    where: str
+
+    def draw(self, shape: tuple[int, ...]) -> Mask:
+        """Return the mask, bool (H, W); what reaches beyond the picture is cut off.
+
+        Args:
+            shape: Height and width of the picture.
+
+        Raises:
+            SourceError: A rectangle lies outside the picture.
+
+        >>> Boxes(((1, 0, 3, 1),), "a.json").draw((2, 3)).astype(int).tolist()
+        [[0, 1, 1], [0, 0, 0]]
+        """
+        mask = np.zeros(shape[:2], dtype=bool)
+        for left, top, right, bottom in self.corners:
+            if left >= shape[1] or top >= shape[0]:
+                raise SourceError.expected(
+                    self.where,
+                    f"boxes in a picture of {shape[1]} x {shape[0]} px",
+                    f"one that begins at {left}, {top}",
+                    "Give that picture at its own size",
+                )
+            mask[top:bottom, left:right] = True
+        return mask
 
 
 @dataclass(frozen=True)
@@ -18,8 +58,8 @@ class ListedPair:
         probe: File of the probe; None where no file of that name was found.
         donor: File of the donor; None where no file of that name was found.
         label: 1, 0 or ``UNLABELLED``.
-        probe_mask: File of the probe's mask; None where the list has none.
-        donor_mask: File of the donor's mask; None where the list has none.
+        probe_mask: File or rectangles of the probe's mask; None where the list has none.
+        donor_mask: File or rectangles of the donor's mask; None where the list has none.
         probe_size: Width and height of the probe in px; None where the list does not say them.
         donor_size: Width and height of the donor in px; None where the list does not say them.
     """
@@ -30,8 +70,8 @@ class ListedPair:
     probe: Path | None
     donor: Path | None
     label: int = UNLABELLED
-    probe_mask: Path | None = None
-    donor_mask: Path | None = None
+    probe_mask: Path | Boxes | None = None
+    donor_mask: Path | Boxes | None = None
     probe_size: tuple[int, int] | None = None
     donor_size: tuple[int, int] | None = None
 
@@ -57,8 +97,8 @@ class ListedPair:
         return self.probe, self.donor
 
     @property
-    def masks(self) -> tuple[Path | None, Path | None]:
-        """Return the files of both masks, by side."""
+    def masks(self) -> tuple[Path | Boxes | None, Path | Boxes | None]:
+        """Return the files or rectangles of both masks, by side."""
         return self.probe_mask, self.donor_mask
 
     @property
@@ -69,7 +109,7 @@ class ListedPair:
     @property
     def files(self) -> list[Path]:
         """Return the files that the row names, pictures first."""
-        return [path for path in (*self.pictures, *self.masks) if path is not None]
+        return [path for path in (*self.pictures, *self.masks) if isinstance(path, Path)]
 
 
 @dataclass(frozen=True)
@@ -79,7 +119,7 @@ class PairList:
     Attributes:
         format: Name of the format, such as ``casia``.
         name: Name that results are filed under.
-        path: File of the list.
+        path: File of the list, or folder of the data set.
         pairs: Rows of the list.
         whole: Number of pairs of the published list; 0 where that is not known.
         partial: Whether pairs whose pictures are missing may be left out without being asked.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from cisdl_bench.adapters.listed import Boxes
 from cisdl_bench.adapters.picture import LevelsError, reading
 from cisdl_bench.errors import SourceError
 from cisdl_bench.records import Mask, Pixels
@@ -76,11 +77,11 @@ def _scale_numbers(values: Any, literal: bool) -> Pixels:
     return np.asarray(np.ceil(numbers / top * 255 - 0.5)).astype(np.uint8)
 
 
-def read_mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> Mask:
+def read_mask(path: Path | Boxes, rule: str, shape: tuple[int, ...] | None) -> Mask:
     """Return the tampered pixels of a mask, bool (H, W).
 
     Args:
-        path: File of the mask.
+        path: File of the mask, or its rectangles.
         rule: Rule that says which pixels are tampered, one of ``RULES``.
         shape: Height and width of the mask's picture; None where they are not known.
 
@@ -88,6 +89,10 @@ def read_mask(path: Path, rule: str, shape: tuple[int, ...] | None) -> Mask:
         SourceError: The mask cannot be read, is of another size than its picture, or holds grey
             levels of which none is tampered, so that its range cannot be told.
     """
+    if isinstance(path, Boxes):
+        if shape is None:
+            raise SourceError(f"{path.where}: the picture's size is not known. Give its picture.")
+        return path.draw(shape)
     levels = read_levels(path, literal=rule in LITERAL)
     if shape is not None and levels.shape[:2] != shape[:2]:
         raise SourceError.expected(

@@ -38,7 +38,7 @@ def open_list(path: Path, options: ListOptions, progress: Progress) -> ListedPai
     path, options = path.absolute(), options.absolute()
     listed = read_list(path, options)
     if not listed.pairs:
-        raise SourceError(f"{path}: the list has a header alone. Write the rows.")
+        raise SourceError(f"{path}: there are no pairs. Write the rows, or complete the folder.")
     files = list(dict.fromkeys(file for pair in listed.pairs for file in pair.files))
     progress.start("files", len(files))
     digests = hash_files(files, progress.advance)
@@ -67,7 +67,7 @@ def open_list(path: Path, options: ListOptions, progress: Progress) -> ListedPai
     left_out = dict(sorted(left_out.items()))
     kind = next(form.pairs for form in list_formats() if form.name == listed.format)
     pairs: ListedPairs = load_by_name(kind)(
-        path, options, left_out, fingerprint_list(listed, digests), unknown
+        path, options, left_out, fingerprint_list(listed, digests), unknown, listed
     )
     if not len(pairs):
         number, reason = next(iter(left_out.items()))

@@ -14,6 +14,7 @@ class ListOptions:
         size: Side of the canvas in px.
         skip_unusable: Whether pairs are left out whose files are missing or cannot be read.
         labelled: Whether labels and true masks are read; False reads an index of NIST's alone.
+        part: Part of a data set that is read, of its format's ``parts``; empty: all of it.
         pictures: Whether pictures are needed. Where predictions are scored, none need be there,
             and no pair is left out for one.
     """
@@ -24,6 +25,7 @@ class ListOptions:
     skip_unusable: bool = False
     labelled: bool = True
     pictures: bool = True
+    part: str = ""
 
     def absolute(self) -> "ListOptions":
         """Return the options with absolute paths: workers may run in another folder."""

@@ -39,6 +39,7 @@ class ListedPairs(Pairs):
         left_out: Reasons by the numbers of pairs that cannot be used.
         fingerprint: Hash of the content, see ``files.fingerprint_list``.
         unknown: Reasons by pair and side of true masks that cannot be used; side 0 is the probe.
+        listed: The list, where it was read already.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class ListedPairs(Pairs):
         left_out: Mapping[int, str],
         fingerprint: str,
         unknown: Mapping[tuple[int, int], str] | None = None,
+        listed: PairList | None = None,
     ) -> None:
         self.path, self.options = path, options
         self.left_out, self.fingerprint = dict(left_out), fingerprint
         self.unknown = dict(unknown or {})
-        self.listed = _forget_masks(read_list(path, options), self.unknown)
+        self.listed = _forget_masks(listed or read_list(path, options), self.unknown)
         self.name, self.size = self.listed.name, options.size
         self.partial = self.listed.partial or options.skip_unusable
         self._rule = RULES[self.listed.canvas]
@@ -104,6 +106,7 @@ class ListedPairs(Pairs):
             "size": self.size,
             "skip_unusable": options.skip_unusable,
             "pictures": options.pictures,
+            **({"part": options.part} if options.part else {}),
         }
 
     @cached_property
@@ -225,7 +228,7 @@ class ListedPairs(Pairs):
             return size[1], size[0]
         for file in (row.pictures[side], row.masks[side]):
             with suppress(SourceError):
-                if file is not None:
+                if isinstance(file, Path):
                     return read_shape(file)
         return None
 
@@ -233,7 +236,7 @@ class ListedPairs(Pairs):
         """Return a true mask's grey levels, uint8 (H, W, C); None where there is no file."""
         path = self.row(index).masks[side]
         literal = self.listed.masks in LITERAL
-        return None if path is None else read_levels(path, literal=literal)
+        return read_levels(path, literal=literal) if isinstance(path, Path) else None
 
     def reference(
         self, index: int, side: int, shape: tuple[int, int], zones: tuple[int, int] = (0, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from cisdl_bench.errors import SourceError
+from cisdl_bench.errors import SourceError, cause
 from cisdl_bench.records import Pixels
 
 #: A grey picture of 16 bits whose brightest pixel is below this holds 8, 10, 12 or 14 bits.
@@ -77,6 +77,21 @@ def reading(path: Path, what: str) -> Iterator[None]:
         got, then = _describe_cause(path, error)
         wanted = what if got == _MISSING else f"{what} that can be read"
         raise SourceError.expected(path, wanted, got, then) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        SourceError: The file is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        then = "Complete the folder"
+        raise SourceError.expected(path, "a file", _MISSING, then) from error
+    except (OSError, ValueError) as error:
+        raise SourceError.expected(path, "a file", f"'{cause(error)}'", "Check it") from error
 
 
 @cache

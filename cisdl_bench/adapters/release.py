@@ -7,18 +7,27 @@
     combine_6/..._combine_6.jpg                            image2: the composite
     gt_combine_6/....png                                   gt1, gt2: their masks, 255 is tampered
 
+A training tree, as ``export --format dmac-train`` writes it, has such lists below its pictures::
+
+    DMAC-COCO/train2014/labelfiles/train2014_combine_neg_medi.csv      label 0, masks ``null``
+
 They are scored as the authors' ``test_coco.py`` does: pictures resized to 256 px bilinearly without
 rounding or anti-aliasing, masks by nearest neighbour, 255 alone tampered. A list's name says which
 of the 21 sets it is.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from cisdl_bench.adapters.formats import ListFormat, format_spec
 from cisdl_bench.adapters.listed import ListedPair, PairList, parse_label
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.adapters.table import read_table
+from cisdl_bench.records import DIFFICULTIES, DIFFICULTY_WORDS
+
+#: Folder of the lists of a training tree, beside the folders of its pictures.
+LABEL_FILES = "labelfiles"
 
 
 def set_name(stem: str) -> str:
@@ -26,16 +35,24 @@ def set_name(stem: str) -> str:
 
     >>> set_name("val2014_combine_fore_diff"), set_name("rotation-easy"), set_name("other")
     ('combination-difficult', 'rotation-easy', 'other')
+    >>> set_name("train2014_combine_neg_medi")
+    'combination-normal-negative'
     """
     words = re.findall("[a-z]+", stem.lower())
-    transformation = _first_known(words, "transformations")
-    difficulty = _first_known(words, "difficulties")
-    return f"{transformation}-{difficulty}" if transformation and difficulty else stem
+    facts = format_spec("release")
+    transformation = _first_known(words, facts["transformations"])
+    known = {word: [word] for word in DIFFICULTIES}
+    for word, meant in DIFFICULTY_WORDS.items():
+        known[meant].append(word)
+    difficulty = _first_known(words, known)
+    if not (transformation and difficulty):
+        return stem
+    kind = _first_known(words, facts["kinds"])
+    return "-".join(filter(None, (transformation, difficulty, kind)))
 
 
-def _first_known(words: list[str], table: str) -> str:
-    """Return the name of the first word that begins as a table of the format says; else ''."""
-    known: dict[str, list[str]] = format_spec("release")[table]
+def _first_known(words: list[str], known: Mapping[str, list[str]]) -> str:
+    """Return the name whose beginnings the first word that is known has; else ''."""
     for word in words:
         for name, beginnings in known.items():
             if word.startswith(tuple(beginnings)):
@@ -49,7 +66,8 @@ def read_release(path: Path, options: ListOptions, form: ListFormat) -> PairList
     Raises:
         SourceError: It cannot be read, or a row is wrong.
     """
-    root = options.images or path.parent
+    below = path.parent.name == LABEL_FILES  # of a training tree
+    root = options.images or (path.parent.parent if below else path.parent)
     pairs = []
     for index, row in enumerate(read_table(path, form.columns)):
         label = parse_label(row["label"], f"{path}: pair {index}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cisdl_bench.adapters.files import Picture, find_unreadable, find_unusable_masks
-from cisdl_bench.adapters.listed import ListedPair, PairList
+from cisdl_bench.adapters.listed import Boxes, ListedPair, PairList
 from cisdl_bench.adapters.masks import read_levels
 from cisdl_bench.errors import SourceError
 from cisdl_bench.progress import Progress
@@ -30,7 +30,9 @@ def find_contradictions(listed: PairList) -> dict[int, str]:
     return reasons
 
 
-def _is_tampered(path: Path | None) -> bool:
+def _is_tampered(path: Path | Boxes | None) -> bool:
+    if isinstance(path, Boxes):
+        return bool(path.corners)
     try:
         return path is not None and bool(read_levels(path).any())
     except SourceError:
@@ -42,7 +44,7 @@ def find_unusable_pairs(
 ) -> dict[int, str]:
     """Return the pairs with a file that is missing, broken or of another size, and why."""
     pictures: dict[Picture, None] = {}
-    masks: dict[tuple[Path, Picture], None] = {}
+    masks: dict[tuple[Path | Boxes, Picture], None] = {}
     for pair in listed.pairs:
         if any(path is None or path in missing for path in pair.pictures):
             continue
@@ -73,7 +75,7 @@ def find_unknown_masks(listed: PairList, missing: Mapping[Path, str]) -> dict[tu
         (pair.index, side): mask
         for pair in listed.pairs
         for side, mask in enumerate(pair.masks)
-        if mask is not None
+        if isinstance(mask, Path)
     }
     existing = [mask for mask in dict.fromkeys(named.values()) if mask not in missing]
     reasons = {**missing, **find_unusable_masks(existing, listed.masks)}
@@ -114,6 +116,6 @@ def classify_reason(reason: str) -> str:
         return "contradictory label"
     if reason.startswith("no pictures and no prediction"):
         return "no prediction"
-    if "px, as its picture" in reason:
+    if "px, as its picture" in reason or "boxes in a picture" in reason:
         return "mask of another size"
     return "broken picture" if "expected a picture" in reason else "broken mask"

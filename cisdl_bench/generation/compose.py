@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,41 +11,16 @@ from cisdl_bench.generation.draw import (
     PlacementRequest,
     area_class,
     draw_placements,
-    split_parameters,
 )
-from cisdl_bench.generation.outline import Outline, find_outline
+from cisdl_bench.generation.instance import Canvas, Instance, find_instance
+from cisdl_bench.generation.layers import change_pixels, is_layered
+from cisdl_bench.generation.paint import paint_composite
 from cisdl_bench.generation.plan import Candidate, Plan
-from cisdl_bench.generation.render import cut_out, framed, plan_warp, render, saved_as_jpeg
-from cisdl_bench.records import Box, Composite, Pixels, Region
-from cisdl_bench.specs import SetSpec
+from cisdl_bench.generation.render import cut_out, framed, plan_warp, render
+from cisdl_bench.records import Box, Composite, Pixels
+from cisdl_bench.transforms.jpeg import saved_as_jpeg
 
 _TOGETHER = 128  # candidates whose first draws are computed at once
-
-
-class Canvas(Protocol):
-    """A source's pictures on the canvas by their position."""
-
-    def has(self, position: int) -> bool:
-        """Say whether the picture can be used."""
-        ...
-
-    def read(self, position: int) -> Pixels:
-        """Return the picture, uint8 RGB (size, size, 3); valid until the next is read."""
-        ...
-
-
-class Instance(NamedTuple):
-    """A donor's instance on the canvas.
-
-    Attributes:
-        region: Mask of the instance.
-        outline: Hull and area of the mask.
-        difficulty: Class of the area.
-    """
-
-    region: Region
-    outline: Outline
-    difficulty: str
 
 
 def compose_range(
@@ -78,7 +52,7 @@ def compose_range(
                 candidate.difficulty,
                 instance.outline,
                 spec.areas[instance.difficulty],
-                candidate.parameters,
+                candidate.own_parameters(spec),
             )
             for candidate, instance in (pair for pair in instances if not isinstance(pair, str))
         ]
@@ -96,6 +70,8 @@ def compose_range(
                 cut_out(frame, instance.region)
                 framed_donor, framed_annotation = candidate.donor, candidate.annotation
             composite = compose(plan, candidate, instance, next(placements), frame, canvas)
+            if spec.further is not None:
+                framed_donor = framed_annotation = -1  # the frame was used for another donor
             if composite is None:
                 refused[f"no admissible parameters in {spec.max_tries} tries"] += 1
             else:
@@ -123,25 +99,11 @@ def _instances(
             if candidate.donor != donor:
                 donor, known = candidate.donor, {}
             if candidate.annotation not in known:
-                known[candidate.annotation] = _instance(plan, candidate)
+                known[candidate.annotation] = find_instance(
+                    plan, donor, candidate.annotation, plan.spec.classes(candidate.difficulty)
+                )
             instance = known[candidate.annotation]
             yield instance if isinstance(instance, str) else (candidate, instance)
-
-
-def _instance(plan: Plan, candidate: Candidate) -> Instance | str:
-    spec = plan.spec
-    try:
-        region = plan.source.region(candidate.annotation, candidate.donor, spec.size)
-    except Exception:  # pycocotools raises exceptions of any class on outlines that it cannot draw
-        return "instance cannot be drawn"
-    if not region.bits.size:
-        return "instance covers no pixel of the canvas"
-    outline = find_outline(region)
-    classes = spec.classes(candidate.difficulty)
-    difficulty = area_class(outline.area_px, spec.size, classes, spec.closed)
-    if difficulty is None:
-        return "instance's area on the canvas is in no class of the set"
-    return Instance(region, outline, difficulty)
 
 
 def compose(
@@ -163,10 +125,12 @@ def compose(
         canvas: The source's pictures.
     """
     spec = plan.spec
+    if is_layered(spec):
+        return paint_composite(plan, candidate, instance, placements, frame, canvas)
     own_class = {instance.difficulty: spec.areas[instance.difficulty]}
     for placement in placements:
         warp = plan_warp(placement.matrix, placement.box, spec.size)
-        pasted, patch = render(frame, warp, partial(_changed, spec, placement.parameters))
+        pasted, patch = render(frame, warp, partial(change_pixels, spec, placement.parameters))
         if area_class(int(np.count_nonzero(pasted.bits)), spec.size, own_class, spec.closed):
             break
     else:
@@ -191,10 +155,3 @@ def compose(
         patch=patch,
         opaque=opaque,
     )
-
-
-def _changed(spec: SetSpec, parameters: tuple[float, ...], patch: Pixels) -> Pixels:
-    """Return a patch after what the set's transformations do to pixels."""
-    for transformation, values in split_parameters(spec, parameters):
-        patch = transformation.repaint(patch, values)  # type: ignore[arg-type]
-    return patch

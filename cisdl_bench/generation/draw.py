@@ -51,7 +51,7 @@ class Placement(NamedTuple):
     """Parameters and where they put a region.
 
     Attributes:
-        parameters: Values of the set's parameters in the order of ``SetSpec.parameters``.
+        parameters: Values of the transformations' parameters in the order of the spec.
         matrix: Map from the donor's canvas to the composite's, in plain numbers.
         box: Left, top, right and bottom of the transformed region, px.
     """
@@ -123,7 +123,7 @@ def composed_matrix(spec: SetSpec, parameters: Sequence[Entry]) -> Matrix:
 
 
 def draw_placements(
-    spec: SetSpec, seed: int, requests: Sequence[PlacementRequest]
+    spec: SetSpec, seed: int, requests: Sequence[PlacementRequest], region: int = 1
 ) -> list[Iterator[Placement]]:
     """Return, for each request, its admissible placements until the spec's tries run out.
 
@@ -136,6 +136,7 @@ def draw_placements(
         spec: The set's spec.
         seed: The run's seed.
         requests: Rising in their numbers, of one difficulty.
+        region: Number of the region among those of a composite, part of the random key.
     """
     drawn = [k for k, request in enumerate(requests) if request.parameters is None]
     placements: list[Iterator[Placement]] = [
@@ -143,7 +144,9 @@ def draw_placements(
     ]
     if not drawn:
         return placements
-    draws = _Draws(spec, seed, requests[drawn[0]].difficulty, [requests[k] for k in drawn])
+    further = () if region == 1 else (f"region {region}",)
+    key = (spec.full_name, requests[drawn[0]].difficulty, *further)
+    draws = _Draws(spec, seed, key, [requests[k] for k in drawn])
     for k, own in zip(drawn, draws.placements(), strict=True):
         placements[k] = own
     return placements
@@ -164,10 +167,13 @@ class _Draws:
     """The tries of some requests of one set."""
 
     def __init__(
-        self, spec: SetSpec, seed: int, difficulty: str, requests: Sequence[PlacementRequest]
+        self,
+        spec: SetSpec,
+        seed: int,
+        key: tuple[str, ...],
+        requests: Sequence[PlacementRequest],
     ) -> None:
-        self.spec, self.seed, self.requests = spec, seed, requests
-        self.key = (spec.full_name, difficulty)
+        self.spec, self.seed, self.requests, self.key = spec, seed, requests, key
         first, last = requests[0].number, requests[-1].number
         numbers = np.array([request.number for request in requests])
         self.switches: list[npt.NDArray[np.bool_]] = []
@@ -225,7 +231,7 @@ class _Draws:
     def _drawn(self, group: Sequence[int], turn: int, tries: int) -> tuple[Floats, Floats]:
         """Return parameters, (p, n, tries), and the factors of the area, NaN where not known."""
         shape = (len(group), tries)
-        values, start = np.empty((len(self.spec.parameters), *shape)), 0
+        values, start = np.empty((self.spec.own_parameter_count, *shape)), 0
         factor: Floats = np.ones(shape)
         transformations = self.spec.transformations.values()
         for transformation, switch in zip(transformations, self.switches, strict=True):

@@ -8,10 +8,9 @@ from typing import Any
 from cisdl_bench.errors import SpecError
 from cisdl_bench.generation.plan import DrawnPlan, Plan
 from cisdl_bench.generation.recipe import RecipePlan, read_recipe
-from cisdl_bench.records import DIFFICULTIES, count_pairs
+from cisdl_bench.records import count_pairs, difficulty_of
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import (
-    HARD,
     SetSpec,
     load_spec,
     name_clash,
@@ -79,7 +78,8 @@ def make_set_jobs(
     Args:
         names: Names or files of specs, or of their sets, such as ``rotation-hard``; ``all`` means
             the paper's seven test sets.
-        difficulties: ``difficult`` or ``hard``, ``normal``, ``easy``, ``all``; none given: all.
+        difficulties: ``difficult`` or ``hard``, ``normal`` or ``medi``, ``easy``, ``all``; none
+            given: all.
         find_source: Returns the source of a split, such as ``val``.
         seed: The run's seed.
         pairs: Pairs of each set instead of the spec's number, over as many passes as it takes.
@@ -130,7 +130,7 @@ def _split_name(name: str) -> tuple[str, str]:
     stem, _, word = name.rpartition("-")
     known = {one.replace("/", "-"): one for one in spec_names()}
     spec = known.get(stem.replace("/", "-"))
-    if spec and word in (*DIFFICULTIES, *HARD):
+    if spec and difficulty_of(word):
         return spec, parse_difficulty(word)
     return known.get(name, name), ""
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.errors import SourceError
+from cisdl_bench.generation.choices import choose_lookalikes, choose_others
 from cisdl_bench.seeding import permutation, stream, uniform_block
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.specs import SetSpec
@@ -29,6 +30,7 @@ class Candidate(NamedTuple):
         annotation: Position of the pasted instance in the source's index.
         difficulty: Class it must fall into, or ``all``.
         parameters: Values of the set's parameters where they are given; None: drawn.
+        further: Position of the picture and of the instance of each further region.
     """
 
     number: int
@@ -37,6 +39,20 @@ class Candidate(NamedTuple):
     annotation: int
     difficulty: str
     parameters: tuple[float, ...] | None = None
+    further: tuple[tuple[int, int], ...] = ()
+
+    def own_parameters(self, spec: SetSpec, region: int = 1) -> tuple[float, ...] | None:
+        """Return the parameters of one region's transformations where they are given.
+
+        Args:
+            spec: The set's spec.
+            region: Number of the region: 1 for the first, 2 for the first further one.
+        """
+        if self.parameters is None:
+            return None
+        count = spec.own_parameter_count
+        start = (region - 1) * (count + 2)
+        return self.parameters[start : start + count]
 
 
 @dataclass
@@ -69,7 +85,8 @@ class Plan(ABC):
 
 class _Pass(NamedTuple):
     donors: Ints  # a position for each rank
-    backgrounds: Ints  # a position for each rank and visit
+    backgrounds: Ints  # a position for each rank and visit, -1 where there is none
+    others: Ints  # positions of further donors for each rank and visit, (n, 0) where none are asked
 
 
 @dataclass
@@ -101,12 +118,18 @@ class DrawnPlan(Plan):
     @cached_property
     def _eligible(self) -> tuple[Ints, Ints]:
         """Annotations whose area may fall into a class, and each picture's first among them."""
-        index = self.source.index
         classes = self.spec.classes(self.difficulty).values()
-        low = min(above for above, _ in classes) * (1 - _AREA_SLACK)
-        high = max(at_most for _, at_most in classes) * (1 + _AREA_SLACK)
+        return self._of_area(min(above for above, _ in classes), max(most for _, most in classes))
+
+    @cached_property
+    def _eligible_further(self) -> tuple[Ints, Ints]:
+        """Annotations whose area a further region may have, as ``_eligible``."""
+        return self._of_area(*self.spec.further_range(self.difficulty))
+
+    def _of_area(self, low: float, high: float) -> tuple[Ints, Ints]:
+        index = self.source.index
         share = index.area_frac()
-        chosen = (share > low) & (share <= high)
+        chosen = (share > low * (1 - _AREA_SLACK)) & (share <= high * (1 + _AREA_SLACK))
         before = np.concatenate([[0], np.cumsum(chosen)])
         return np.flatnonzero(chosen), before[index.first_annotation]
 
@@ -131,9 +154,15 @@ class DrawnPlan(Plan):
             donors = self.donors[permutation(order, len(self.donors))]
             draws = stream(self.seed, *self._key, "backgrounds", index=number)
             visited = np.repeat(donors, self.spec.visits)
-            self._passes = {
-                number: _Pass(donors, self._backgrounds(visited, draws.random(len(visited))))
-            }
+            u = draws.random(len(visited))
+            if self.spec.backgrounds == "any":
+                backgrounds = self._backgrounds(visited, u)
+            else:
+                first = number * self.per_pass()
+                annotations = self._annotations(visited, first)
+                backgrounds = choose_lookalikes(self.source.index, annotations, u)
+            others = self._others(visited, backgrounds, number)
+            self._passes = {number: _Pass(donors, backgrounds, others)}
         return self._passes[number]
 
     def _backgrounds(self, donors: Ints, u: npt.NDArray[np.float64]) -> Ints:
@@ -154,6 +183,37 @@ class DrawnPlan(Plan):
         chosen = (u * others).astype(np.int64)
         return np.asarray(by_group[chosen + np.where(chosen >= first, last - first, 0)])
 
+    def _annotations(self, donors: Ints, first: int) -> Ints:
+        """Return the instance that each candidate pastes.
+
+        Args:
+            donors: Position of each candidate's donor, (n,).
+            first: Number of the first candidate.
+        """
+        annotations, start = self._eligible
+        u = uniform_block(self.seed, *self._key, "instance", first=first, shape=donors.shape)
+        low, high = start[donors], start[donors + 1]
+        return annotations[low + (u * (high - low)).astype(np.int64)]
+
+    def _others(self, donors: Ints, backgrounds: Ints, number: int) -> Ints:
+        """Return other pictures with instances for further regions, (n, count), -1 for none."""
+        further = self.spec.further
+        if further is None or further.donor == "same":
+            return np.zeros((len(donors), 0), dtype=np.int64)
+        some = np.flatnonzero(np.diff(self._eligible_further[1]))
+        group = np.asarray(self.source.index.picture_group)
+        draws = stream(self.seed, *self._key, "further donors", index=number)
+        u = draws.random((len(donors), further.count))
+        others = np.full(u.shape, -1, dtype=np.int64)
+        for place, (donor, background) in enumerate(zip(donors, backgrounds, strict=True)):
+            known = [group[donor], group[background]]
+            for k, chance in enumerate(u[place].tolist()):
+                allowed = some[~np.isin(group[some], known)]
+                if allowed.size:
+                    others[place, k] = allowed[int(chance * allowed.size)]
+                    known.append(group[others[place, k]])
+        return others
+
     def pictures(self, start: int, stop: int) -> Ints:
         """Return the positions of the pictures that a range of candidates needs, in order."""
         needed = []
@@ -164,22 +224,67 @@ class DrawnPlan(Plan):
             one_pass = self._pass(number)
             needed.append(one_pass.donors[low // visits : -(-high // visits)])
             needed.append(one_pass.backgrounds[low:high])
-        return np.concatenate(needed)
+            needed.append(one_pass.others[low:high].ravel())
+        positions = np.concatenate(needed)
+        return positions[positions >= 0]
 
     def candidates(self, start: int, stop: int) -> list[Candidate | str]:
         """Return a range of candidates: donor, background and one of the donor's instances."""
-        annotations, first = self._eligible
-        u = uniform_block(self.seed, *self._key, "instance", first=start, shape=(stop - start,))
+        per_pass, visits = self.per_pass(), self.spec.visits
         candidates: list[Candidate | str] = []
-        for number, chance in zip(range(start, stop), u.tolist(), strict=True):
-            turn, at = divmod(number, self.per_pass())
+        for turn in range(start // per_pass, -(-stop // per_pass)):
+            low, high = max(start, turn * per_pass), min(stop, (turn + 1) * per_pass)
             one_pass = self._pass(turn)
-            donor = int(one_pass.donors[at // self.spec.visits])
-            low, high = int(first[donor]), int(first[donor + 1])
-            annotation = int(annotations[low + int(chance * (high - low))])
-            background = int(one_pass.backgrounds[at])
-            candidates.append(Candidate(number, donor, background, annotation, self.difficulty))
+            at = np.arange(low, high) - turn * per_pass
+            donors, backgrounds = one_pass.donors[at // visits], one_pass.backgrounds[at]
+            annotations = self._annotations(donors, low)
+            further = self._further(low, donors, annotations, one_pass.others[at])
+            columns = (part.tolist() for part in (donors, backgrounds, annotations))
+            for number, donor, background, annotation, more in zip(
+                range(low, high), *columns, further, strict=True
+            ):
+                if background < 0:
+                    candidates.append("no other picture shows the instance's category")
+                elif more is None:
+                    candidates.append("too few instances for the further regions")
+                else:
+                    candidates.append(
+                        Candidate(
+                            number,
+                            donor,
+                            background,
+                            annotation,
+                            self.difficulty,
+                            further=more,
+                        )
+                    )
         return candidates
+
+    def _further(
+        self, start: int, donors: Ints, annotations: Ints, others: Ints
+    ) -> list[tuple[tuple[int, int], ...] | None]:
+        """Return picture and instance of each further region; None where there are too few."""
+        further = self.spec.further
+        if further is None:
+            return [()] * len(donors)
+        some, first = self._eligible_further
+        shape = (len(donors), further.count)
+        begin = start * further.count
+        u = uniform_block(self.seed, *self._key, "further instances", first=begin, shape=shape)
+        chosen: list[tuple[tuple[int, int], ...] | None] = []
+        for k, donor in enumerate(donors.tolist()):
+            if further.donor == "same":
+                own = some[first[donor] : first[donor + 1]]
+                more = choose_others(own[own != annotations[k]], further.count, u[k])
+                pairs = None if more is None else [(donor, a) for a in more.tolist()]
+            elif (others[k] < 0).any():
+                pairs = None
+            else:
+                low, high = first[others[k]], first[others[k] + 1]
+                instances = some[low + (u[k] * (high - low)).astype(np.int64)]
+                pairs = list(zip(others[k].tolist(), instances.tolist(), strict=True))
+            chosen.append(None if pairs is None else tuple(pairs))
+        return chosen
 
 
 _PLANS: dict[Any, DrawnPlan] = {}

@@ -156,16 +156,27 @@ class RecipePlan(Plan):
     def _positions(self) -> dict[str, Ints]:
         """Position of each row's donor, background and annotation, -1 where there is none."""
         index, rows = self.source.index, self.recipe.rows
-        return {
+        positions = {
             "donor": _find_positions(index.picture_id, rows["donor_id"]),
             "background": _find_positions(index.picture_id, rows["background_id"]),
             "annotation": _find_positions(index.annotation_id, rows["annotation_id"]),
         }
+        for number in self._further:
+            for name, ids in (("donor", index.picture_id), ("annotation", index.annotation_id)):
+                wanted = rows[f"{name}_id_{number}"].astype(np.int64)
+                positions[f"{name} {number}"] = _find_positions(ids, wanted)
+        return positions
+
+    @property
+    def _further(self) -> range:
+        """The numbers of the further regions."""
+        return range(2, 2 + (self.spec.further.count if self.spec.further else 0))
 
     def pictures(self, start: int, stop: int) -> Ints:
         """Return the positions of the pictures that a range of rows needs, in order."""
         at = self._positions
-        both = np.stack([at["donor"][start:stop], at["background"][start:stop]], axis=1).ravel()
+        names = ["donor", "background", *(f"donor {number}" for number in self._further)]
+        both = np.stack([at[name][start:stop] for name in names], axis=1).ravel()
         return both[both >= 0]
 
     def candidates(self, start: int, stop: int) -> list[Candidate | str]:
@@ -177,8 +188,10 @@ class RecipePlan(Plan):
         for name, position in at.items():
             if position < 0:
                 return f"recipe's {name} is not in {self.source.name}"
-        if self.source.index.find_picture(at["annotation"]) != at["donor"]:
-            return "recipe's annotation is not of its donor"
+        further = tuple((at[f"donor {k}"], at[f"annotation {k}"]) for k in self._further)
+        for donor, annotation in ((at["donor"], at["annotation"]), *further):
+            if self.source.index.find_picture(annotation) != donor:
+                return "recipe's annotation is not of its donor"
         rows = self.recipe.rows
         parameters = tuple(float(rows[name][row]) for name in self.spec.parameters)
         difficulty = str(rows["difficulty"][row])
@@ -189,6 +202,7 @@ class RecipePlan(Plan):
             at["annotation"],
             difficulty,
             parameters,
+            further,
         )
 
 

@@ -7,15 +7,13 @@ with integer coordinates does not (``tests/generation/test_render.py`` holds bot
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from cisdl_bench.records import Box, Pixels, Region, cut_region
+from cisdl_bench.records import Box, Mask, Pixels, Region, cut_region
 from cisdl_bench.transforms.matrix import Floats, Matrix, inverse, is_affine
 
 _HALF = 128  # of 255: a mask's threshold
@@ -37,7 +35,9 @@ class Warp(NamedTuple):
     samples: tuple[int, int]
 
 
-def plan_warp(matrix: Matrix, box: tuple[float, float, float, float], size: int) -> Warp:
+def plan_warp(
+    matrix: Matrix, box: tuple[float, float, float, float], size: int, margin_px: int = 0
+) -> Warp:
     """Return the warp of a region that stays on the canvas; valid until the next one is planned.
 
     A region that shrinks by a factor f along an axis of the composite gets ceil(1 / f) samples a
@@ -47,9 +47,10 @@ def plan_warp(matrix: Matrix, box: tuple[float, float, float, float], size: int)
         matrix: Map from the donor's canvas to the composite's, in plain numbers.
         box: Left, top, right and bottom of the transformed region, px.
         size: Side of the canvas in px.
+        margin_px: Width of the border around the box that is rendered too.
     """
-    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-    right, bottom = min(size, math.ceil(box[2])), min(size, math.ceil(box[3]))
+    left, top = (max(0, math.floor(low) - margin_px) for low in box[:2])
+    right, bottom = (min(size, math.ceil(high) + margin_px) for high in box[2:])
     target = Box(top, left, bottom - top, right - left)
     back = inverse(matrix)
     step_x, step_y = _steps(back, target)
@@ -202,31 +203,39 @@ def render(
         The region where the resampled mask is at least one half, and its box's pixels, uint8
         RGB, 0 outside the region.
     """
-    drawn = np.asarray(cv2.remap(cutout, warp.whole, warp.tap, cv2.INTER_LINEAR), dtype=np.uint8)
-    if warp.samples != (1, 1):
-        size = (warp.box.width, warp.box.height)
-        # Half-way between two samples, linear interpolation is their average, and faster.
-        square = warp.samples[0] == warp.samples[1]
-        how = cv2.INTER_AREA if square else cv2.INTER_LINEAR_EXACT
-        drawn = np.asarray(cv2.resize(drawn, size, interpolation=how), dtype=np.uint8)
-    inside = (cv2.extractChannel(drawn, 3) >= _HALF).view(np.uint8)
-    region = cut_region(inside, (warp.box.top, warp.box.left))
+    warped = resample(cutout, warp, cv2.BORDER_CONSTANT)
+    region = cut_region(inside_of(warped).view(np.uint8), (warp.box.top, warp.box.left))
     if not region.bits.size:
         return region, np.zeros((0, 0, 3), dtype=np.uint8)
-    patch = cv2.cvtColor(_within(drawn, warp.box, region.box), cv2.COLOR_RGBA2RGB)
+    patch = cv2.cvtColor(_within(warped, warp.box, region.box), cv2.COLOR_RGBA2RGB)
     patch = change(np.asarray(patch))
     bits = region.bits.view(np.uint8)
     return region, np.asarray(cv2.bitwise_and(patch, patch, mask=bits))
 
 
-def _within(drawn: Pixels, box: Box, part: Box) -> Pixels:
+def resample(cutout: Pixels, warp: Warp, border: int) -> Pixels:
+    """Return the cutout under a warp, uint8 RGBA of the warp's box.
+
+    Args:
+        cutout: uint8 RGBA picture that the warp's coordinates are of.
+        warp: Warp from ``plan_warp``.
+        border: OpenCV's rule for samples outside the cutout.
+    """
+    warped = cv2.remap(cutout, warp.whole, warp.tap, cv2.INTER_LINEAR, borderMode=border)
+    if warp.samples != (1, 1):
+        size = (warp.box.width, warp.box.height)
+        # Half-way between two samples, linear interpolation is their average, and faster.
+        square = warp.samples[0] == warp.samples[1]
+        how = cv2.INTER_AREA if square else cv2.INTER_LINEAR_EXACT
+        warped = cv2.resize(warped, size, interpolation=how)
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def inside_of(warped: Pixels) -> Mask:
+    """Return where the mask in the alpha of a warped cutout is at least one half, bool (H, W)."""
+    return np.asarray(cv2.extractChannel(warped, 3) >= _HALF)
+
+
+def _within(warped: Pixels, box: Box, part: Box) -> Pixels:
     top, left = part.top - box.top, part.left - box.left
-    return drawn[top : top + part.height, left : left + part.width]
-
-
-def saved_as_jpeg(picture: Pixels, quality: int) -> Pixels:
-    """Return a picture, uint8 RGB, after it was saved as JPEG and read again."""
-    memory = BytesIO()
-    Image.fromarray(picture).save(memory, "jpeg", quality=quality)
-    with Image.open(memory) as read:
-        return np.asarray(read)
+    return warped[top : top + part.height, left : left + part.width]

@@ -10,13 +10,13 @@ import numpy as np
 
 from cisdl_bench.generation.compose import compose_range
 from cisdl_bench.generation.plan import Ints, Plan
-from cisdl_bench.generation.render import saved_as_jpeg
 from cisdl_bench.records import Pixels
 from cisdl_bench.sources.coco import CocoSource
 from cisdl_bench.sources.picture import PictureError
 from cisdl_bench.specs import SetSpec
 from cisdl_bench.store.pictures import PictureFolder, PictureReader
 from cisdl_bench.store.sets import Manifest, SetFolder
+from cisdl_bench.transforms.jpeg import saved_as_jpeg
 
 
 @dataclass(frozen=True)

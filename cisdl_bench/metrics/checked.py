@@ -11,7 +11,7 @@ from cisdl_bench.errors import MetricError, cause
 from cisdl_bench.metrics.counts import Counts
 from cisdl_bench.metrics.intervals import Interval
 from cisdl_bench.metrics.localization import Convention
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, Metric
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, Metric
 
 Floats = npt.NDArray[np.float64]
 _ROUNDING = 1e-9  # beyond a metric's range; brought back into it
@@ -25,6 +25,17 @@ def localize(name: str, counts: Counts, convention: Convention) -> Floats:
     """
     metric = LOCALIZATION[name]
     values = _call(name, metric, metric.compute, counts, convention)
+    return _checked(name, metric, values, counts.tp.shape)
+
+
+def pool(name: str, counts: Counts) -> Floats:
+    """Return a metric of ``POOLED``, float64 of the counts' shape; NaN where undefined.
+
+    Raises:
+        MetricError: Its function fails, or returns another shape or values out of its range.
+    """
+    metric = POOLED[name]
+    values = _call(name, metric, metric.compute, counts, "nist")
     return _checked(name, metric, values, counts.tp.shape)
 
 

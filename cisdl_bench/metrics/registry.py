@@ -114,6 +114,35 @@ DETECTION: dict[str, Metric] = {
 }
 
 
+#: Of a set under a scoring convention that pools: by the counts of all its pixels ("pixels"), or
+#: of its pairs, where a pair is called positive if a pixel is ("pairs"). A function of the counts.
+POOLED: dict[str, Metric] = {
+    "pooled_mcc": Metric(
+        "Pooled MCC",
+        lambda counts, _: localization.mcc(counts),
+        low=-1.0,
+        definition="MCC of the summed counts of both masks of all pairs, negative ones included.",
+    ),
+    "pooled_f1": Metric(
+        "Pooled F1",
+        lambda counts, _: localization.f1(counts),
+        definition="F1 of the summed counts of both masks of all pairs, negative ones included.",
+    ),
+    "image_mcc": Metric(
+        "Image MCC",
+        lambda counts, _: localization.mcc(counts),
+        low=-1.0,
+        definition="MCC over pairs: one is called positive where either found mask has a pixel. "
+        "Undefined without positive and negative pairs.",
+    ),
+    "image_f1": Metric(
+        "Image F1",
+        lambda counts, _: localization.f1(counts),
+        definition="F1 over pairs: one is called positive where either found mask has a pixel.",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Rule:
     """How a pair gets its detection score.
@@ -154,4 +183,4 @@ def find_metric(name: str) -> Metric | None:
     >>> find_metric("eer").higher_is_better
     False
     """
-    return LOCALIZATION.get(name) or DETECTION.get(name)
+    return LOCALIZATION.get(name) or DETECTION.get(name) or POOLED.get(name)

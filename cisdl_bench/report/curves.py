@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection
 from cisdl_bench.metrics.registry import RULES
-from cisdl_bench.records import UNLABELLED
+from cisdl_bench.records import UNLABELLED, set_names
 from cisdl_bench.report.drawing import colour, describe_counts, new_figure, plain, style
 from cisdl_bench.report.figure import FigureOptions
 from cisdl_bench.report.methods import gathered, list_sets, name_method
@@ -95,7 +95,7 @@ def draw_curves(kind: str, runs: Sequence[Path], options: FigureOptions) -> Any:
 
 
 def _is_chosen(name: str, sets: Sequence[str]) -> bool:
-    return not sets or name.startswith(tuple(sets))
+    return not sets or name.startswith(set_names(sets))
 
 
 def _describe_pairs(results: Sequence[Result]) -> str:

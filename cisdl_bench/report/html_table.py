@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, RULES, find_metric
 from cisdl_bench.report.cells import (
     PARAMETERS,
     flat_heading,
@@ -96,12 +96,12 @@ def name_metric(column: str) -> str:
     """
     rule, _, metric = column.partition("_")
     name = metric if rule in RULES and metric else column
-    return name if name in LOCALIZATION or name in DETECTION else ""
+    return name if find_metric(name) else ""
 
 
 def define(metric: str) -> str:
     """Return the definition of a metric; empty where there is none."""
-    known = [table[metric] for table in (LOCALIZATION, DETECTION) if metric in table]
+    known = [table[metric] for table in (LOCALIZATION, DETECTION, POOLED) if metric in table]
     return next((one.definition for one in known if one.definition), "")
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from cisdl_bench import __version__
 from cisdl_bench.errors import RunError
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, RULES
 from cisdl_bench.nist.pairs import NIST_ROWS
 from cisdl_bench.progress import Progress
 from cisdl_bench.report.cells import without_advice
@@ -141,8 +141,8 @@ def _list_facts(results: Sequence[Result], names: Mapping[Path, str]) -> list[st
 
 def list_definitions() -> list[tuple[str, str]]:
     """Return the metrics' titles and the detection scores' names with their definitions."""
-    metrics = {**DETECTION, **LOCALIZATION}  # F1 is defined among the latter, for both
-    ordered = {**LOCALIZATION, **DETECTION}
+    metrics = {**DETECTION, **LOCALIZATION, **POOLED}  # F1 is defined in LOCALIZATION, for both
+    ordered = {**LOCALIZATION, **DETECTION, **POOLED}
     lines = [(metrics[name].title, metrics[name].definition) for name in ordered]
     lines += [(f"Score ({name})", rule.definition) for name, rule in RULES.items()]
     return [(term, text) for term, text in lines if text]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.metrics.registry import LOCALIZATION, RULES
+from cisdl_bench.metrics.registry import LOCALIZATION, POOLED, RULES
 from cisdl_bench.report.html_table import shape_table
 from cisdl_bench.report.methods import order_sets
 from cisdl_bench.report.tables import LAYOUTS, Table, TableOptions, make_table
@@ -52,7 +52,8 @@ def _split(table: Table, sets: Sequence[str]) -> dict[str, Table]:
     """Return the table of everything as one of localization and one of detection, set by set."""
     order = table.frame["set"].map(list(sets).index).sort_values(kind="stable").index
     table = replace(table, frame=table.frame.loc[order].reset_index(drop=True))
-    localized = tuple(column for column in table.values if column[0] in ("pairs", *LOCALIZATION))
+    names = ("pairs", *LOCALIZATION, *POOLED)
+    localized = tuple(column for column in table.values if column[0] in names)
     detected = tuple(column for column in table.values if column not in localized)
     aucs = [f"{rule}_auc" for rule in RULES if f"{rule}_auc" in table.frame]
     both_labels = table.frame[table.frame[aucs].notna().any(axis=1)]

@@ -10,9 +10,9 @@ import pandas as pd
 
 from cisdl_bench.errors import RunError
 from cisdl_bench.metrics.localization import Convention
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, find_metric
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, RULES, find_metric
 from cisdl_bench.metrics.summary import summarise
-from cisdl_bench.records import DIFFICULTIES
+from cisdl_bench.records import DIFFICULTIES, set_names
 from cisdl_bench.report import published
 from cisdl_bench.report.methods import gathered, list_sets, name_method
 from cisdl_bench.results.result import Result
@@ -142,10 +142,10 @@ def choose_sets(
         RunError: There is none for one of the names.
     """
     for name in sets:
-        if not any(result.set.startswith(name) for result in results):
+        if not any(result.set.startswith(set_names([name])) for result in results):
             where = f"{', '.join(map(str, runs))}: --set {name}"
             raise RunError.expected(where, "a set that was scored", list_sets(results), "Name one")
-    return [result for result in results if not sets or result.set.startswith(tuple(sets))]
+    return [result for result in results if not sets or result.set.startswith(set_names(sets))]
 
 
 def _layout_columns(
@@ -176,11 +176,13 @@ def _numbers(result: Result, options: TableOptions) -> dict[str, Any]:
         summary = result.record["summary"]  # of these rows, with 2,000 resamples
         ends = () if options.intervals else ("_low", "_high")
         return {name: value for name, value in summary.items() if not name.endswith(ends)}
-    return summarise(
+    numbers = summarise(
         rows.scored_pairs(),
         convention=options.convention,
         resamples=2000 if options.intervals else 0,
     )
+    summary = result.record["summary"]
+    return {**numbers, **{name: summary[name] for name in POOLED if name in summary}}
 
 
 def _localization(
@@ -269,6 +271,7 @@ def _wide(
     lines, columns = [], dict.fromkeys(["pairs", *LOCALIZATION])
     for result in results:
         numbers = _numbers(result, options)
+        columns |= dict.fromkeys(name for name in POOLED if name in numbers)
         line = {
             "source": MEASURED,
             "method": name_method(result, names),

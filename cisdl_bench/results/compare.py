@@ -13,7 +13,7 @@ from cisdl_bench.errors import RunError
 from cisdl_bench.metrics import detection, intervals
 from cisdl_bench.metrics.intervals import PairedTest
 from cisdl_bench.metrics.registry import LOCALIZATION
-from cisdl_bench.records import UNLABELLED
+from cisdl_bench.records import UNLABELLED, set_names
 from cisdl_bench.results.result import Result, find_results
 from cisdl_bench.scoring.rows import Rows
 from cisdl_bench.store.atomic import write_csv
@@ -102,7 +102,7 @@ def compare(
 
 def _find_by_key(run: Path, sets: Sequence[str]) -> dict[Key, Result]:
     results = {(result.set, result.perturbation): result for result in find_results(run)}
-    return {key: r for key, r in results.items() if not sets or key[0].startswith(tuple(sets))}
+    return {key: r for key, r in results.items() if not sets or key[0].startswith(set_names(sets))}
 
 
 def _check_same_pairs(a: Result, b: Result) -> None:

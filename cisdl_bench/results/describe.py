@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, RULES
 from cisdl_bench.metrics.summary import has_both_labels
 
 
@@ -20,6 +20,9 @@ def describe_result(result: Mapping[str, Any]) -> str:
     listed = result["data"].get("whole", summary["pairs"])
     of_all = f" of {listed:,}" if summary["pairs"] < listed else ""
     words = [f"{name}: {summary['pairs']:,}{of_all} pairs"]
+    for key, metric in POOLED.items():
+        if key in summary and summary[key] == summary[key]:  # NaN is undefined
+            words.append(f"{metric.title} {metric.show(summary[key])}")
     if summary["masks_unknown"] < 2 * summary["positive_pairs"]:
         for key, metric in LOCALIZATION.items():
             if metric.headline and summary[key] == summary[key]:  # NaN is undefined

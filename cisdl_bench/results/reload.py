@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from cisdl_bench.adapters.formats import folder_format
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
@@ -38,7 +39,7 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
     path = data or Path(origin["path"])
     then = "Say where they are by --data"
     try:
-        if path.is_dir():
+        if path.is_dir() and not ("skip_unusable" in origin and folder_format(path)):
             folder = path / result.set if (path / result.set).is_dir() else path
             pairs: Pairs = open_pairs(folder)
         else:
@@ -52,6 +53,7 @@ def reopen(result: Result, progress: Progress, data: Path | None = None) -> Pair
                 int(result.record["request"]["size"]),
                 origin.get("skip_unusable", False),
                 pictures=origin.get("pictures", True),
+                part=origin.get("part", ""),
             )
             pairs = open_list(path, options, progress)
     except (CisdlError, OSError) as error:

@@ -6,10 +6,12 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
-from cisdl_bench.metrics.displacement import Moments, displacement
+from cisdl_bench.metrics.displacement import Moments, displacement, moments
 from cisdl_bench.models.detection import Detection, PairBatch
 from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.batches import PerturbedPairs, batches
+from cisdl_bench.scoring.by_pair import read_detection
+from cisdl_bench.scoring.conventions import count_by_convention
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions, inference
 from cisdl_bench.scoring.row_lines import PairCounts, Scored, check_ends
@@ -112,6 +114,9 @@ def score_batches(
     """
     one_by_one = options.device == "cpu"
     names = detector.name, dataset.pairs.name
+    if options.convention:
+        yield from _score_by_convention(detector, dataset, indices, options, masks)
+        return
     waiting: tuple[Tensor, list[int], bool] | None = None
     places = dataset.places(indices)
     source = batches(dataset, places, options.batch_size, options.workers, options.device)
@@ -137,6 +142,48 @@ def score_batches(
                 waiting = None
         if waiting is not None:
             yield read_measures(*waiting, names)
+
+
+def _score_by_convention(
+    detector: Detector,
+    dataset: PerturbedPairs,
+    indices: Sequence[int],
+    options: ScoreOptions,
+    masks: MaskSink | None,
+) -> Iterator[Scored]:
+    """Yield the counts of pairs at their pictures' own sizes, which are taken on the CPU."""
+    pairs = dataset.pairs
+    places = dataset.places(indices)
+    source = batches(dataset, places, options.batch_size, options.workers, options.device)
+    with inference(options), closing(source):
+        for batch in source:
+            numbers = batch["index"].tolist()
+            step = 1 if options.device == "cpu" else len(numbers)
+            scored: Scored = []
+            for start in range(0, len(numbers), step):
+                part = slice(start, start + step)
+                shown = {name: value[part] for name, value in batch.items()}
+                detection = _detect(detector, shown, options)
+                if masks is not None:
+                    _save(masks, numbers[part], detection)
+                for place, index in enumerate(numbers[part]):
+                    alone = slice(place, place + 1)
+                    score = detection.score
+                    one = Detection(
+                        detection.probe[alone],
+                        detection.donor[alone],
+                        score[alone] if isinstance(score, Tensor) else None,
+                    )
+                    found = read_detection(one, detector.name, f"{pairs.name}/{index}")
+                    own_score = None if found.score is None else float(found.score)
+                    both = found.probe, found.donor
+                    counts = count_by_convention(pairs, index, both, own_score, options)
+                    regions = [
+                        moments(shown[f"{side}_mask"][place].cpu().numpy() != 0)
+                        for side in ("donor", "probe")
+                    ]
+                    scored.append((index, counts._replace(moved_px=displacement(*regions))))
+            yield scored
 
 
 def _save(masks: MaskSink, indices: Sequence[int], detection: Detection[Tensor]) -> None:

@@ -11,6 +11,7 @@ from cisdl_bench.metrics.displacement import displacement, moments
 from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.models.detection import Detection, PairBatch, Probability, View
 from cisdl_bench.models.detectors import Detector
+from cisdl_bench.scoring.conventions import count_by_convention
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
@@ -32,13 +33,17 @@ def score_pair(
     truth = (pair.probe_mask, pair.donor_mask)
     view = View(probe, donor, name, truth if detector.sees_truth else None)
     detection = read_detection(detector.detect(PairBatch.from_view(view)), detector.name, name)
+    moved_px = displacement(moments(pair.donor_mask), moments(pair.probe_mask))
+    own_score = None if detection.score is None else float(detection.score)
+    if options.convention:
+        masks = detection.probe, detection.donor
+        by_convention = count_by_convention(job.pairs, index, masks, own_score, options)
+        return detection, by_convention._replace(moved_px=moved_px)
     counts: list[int] = []
     inside: list[float] = []
     for mask, target in ((detection.probe, truth[0]), (detection.donor, truth[1])):
         counts += [int(n) for n in count(mask > options.threshold, target)]
         inside.append(float(mean_inside(mask, options.threshold)))
-    moved_px = displacement(moments(pair.donor_mask), moments(pair.probe_mask))
-    own_score = None if detection.score is None else float(detection.score)
     pair_counts = PairCounts(tuple(counts), (inside[0], inside[1]), own_score, moved_px=moved_px)
     return detection, pair_counts
 

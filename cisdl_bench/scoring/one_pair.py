@@ -1,6 +1,5 @@
 """One pair of pictures of any sizes: both masks at the pictures' own sizes, and a probability."""
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -9,6 +8,7 @@ from cisdl_bench.models.detection import Detection, PairBatch, Probability, View
 from cisdl_bench.models.detectors import Detector
 from cisdl_bench.records import Pixels
 from cisdl_bench.scoring.by_pair import read_detection
+from cisdl_bench.scoring.conventions import resize_probability
 from cisdl_bench.scoring.options import ScoreOptions, inference
 
 
@@ -49,12 +49,6 @@ def detect_one(
             mean_inside(mask, options.threshold) for mask in (detection.probe, detection.donor)
         ]
         score = float(pair_score(*inside))
-    probe_mask = _resize(detection.probe, probe.shape)
-    donor_mask = _resize(detection.donor, donor.shape)
+    probe_mask = resize_probability(detection.probe, (probe.shape[0], probe.shape[1]))
+    donor_mask = resize_probability(detection.donor, (donor.shape[0], donor.shape[1]))
     return Detection(probe_mask, donor_mask, score)
-
-
-def _resize(mask: Probability, shape: tuple[int, ...]) -> Probability:
-    height, width = shape[:2]
-    resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(resized, 0, 1).astype(np.float32)

@@ -13,6 +13,8 @@ from cisdl_bench.progress import Progress
 
 #: Rises whenever the same masks would give other rows.
 ROWS_VERSION = 4
+#: Keys of a request that stand in it only where they are not the default.
+OPTIONAL = ("own_score", "zones", "convention")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -33,6 +35,8 @@ class ScoreOptions:
         perturb_donor: Whether the donor is perturbed as the probe is.
         own_score: Whether a detector's own probability is asked for, where it has one.
         zones: Sides in px of the boxes of NIST's no-score zones, for system outputs; 0 is none.
+        convention: Name of a data set's own way of counting, of ``conventions.CONVENTIONS``; empty
+            counts masks as they are, on the canvas.
     """
 
     threshold: float = 0.5
@@ -47,6 +51,7 @@ class ScoreOptions:
     perturb_donor: bool = False
     own_score: bool = True
     zones: tuple[int, int] = (0, 0)
+    convention: str = ""
 
     def request(self) -> dict[str, Any]:
         """Return the part that decides rows."""
@@ -58,6 +63,7 @@ class ScoreOptions:
             "stride": (self.stride or self.window) if self.window else None,
             **({} if self.own_score else {"own_score": False}),
             **({"zones": list(self.zones)} if any(self.zones) else {}),
+            **({"convention": self.convention} if self.convention else {}),
         }
 
 

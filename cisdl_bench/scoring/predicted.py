@@ -14,8 +14,10 @@ from cisdl_bench.engine import workers
 from cisdl_bench.errors import SourceError
 from cisdl_bench.metrics.counts import Counts, count
 from cisdl_bench.metrics.mask_score import mean_inside
+from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pairs, Reference
 from cisdl_bench.records import Pixels
+from cisdl_bench.scoring.conventions import count_by_convention
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
@@ -166,6 +168,11 @@ def score_prediction(
     """
     if row.masks == (None, None):
         return PairCounts(_NO_COUNTS, (None, None), row.score, (False, False))
+    if options.convention:
+        masks = [
+            _read_chance(pairs, index, side, mask, dark) for side, mask in enumerate(row.masks)
+        ]
+        return count_by_convention(pairs, index, masks, row.score, options)
     counts: list[int] = []
     inside: list[float | None] = []
     known: list[bool] = []
@@ -177,7 +184,7 @@ def score_prediction(
             continue
         levels = read_predicted(pairs, index, side, mask, dark=dark)
         reference = find_reference(pairs, index, side, levels, options)
-        chance = ((255 - levels.astype(np.float32)) / 255).astype(np.float32)
+        chance = _as_chance(levels)
         nothing = np.zeros(levels.shape, dtype=bool)
         target, scored = (reference.target, reference.scored) if reference else (nothing, ~nothing)
         pixels: Counts = count(chance > options.threshold, target, scored)
@@ -185,3 +192,16 @@ def score_prediction(
         inside.append(float(mean_inside(chance, options.threshold)))
         known.append(reference is not None)
     return PairCounts(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))
+
+
+def _read_chance(
+    pairs: Pairs, index: int, side: int, mask: Path | str | None, dark: bool
+) -> Probability | None:
+    if mask is None:
+        return None
+    return _as_chance(read_predicted(pairs, index, side, mask, dark=dark))
+
+
+def _as_chance(levels: Pixels) -> Probability:
+    """Return a mask, dark manipulated, as probabilities, float32 (H, W)."""
+    return ((255 - levels.astype(np.float32)) / 255).astype(np.float32)

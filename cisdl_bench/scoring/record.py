@@ -8,7 +8,8 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from msgspec import Meta
 
 from cisdl_bench.errors import RunError
-from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, RULES, Metric
+from cisdl_bench.metrics.pooled import summarise_pooled
+from cisdl_bench.metrics.registry import DETECTION, LOCALIZATION, POOLED, RULES, Metric
 from cisdl_bench.metrics.summary import detection_names, summarise
 from cisdl_bench.scoring.perturb import STEPS, Perturbation
 from cisdl_bench.scoring.rows import ROWS, read_verified_rows
@@ -70,6 +71,7 @@ class Origin(TypedDict):
     size: NotRequired[Annotated[int, Meta(ge=1, le=1 << 16)]]
     skip_unusable: NotRequired[bool]
     pictures: NotRequired[bool]
+    part: NotRequired[str]
     slice: NotRequired[Annotated[list[int], Meta(min_length=3, max_length=3)]]
 
 
@@ -144,7 +146,9 @@ def read_result(path: Path) -> dict[str, Any]:
         record["summary"] = {k: float("nan") if v is None else v for k, v in summary.items()}
         if not set(_expected_values(summary)) <= set(summary):  # metrics were added since
             rows = read_verified_rows(path.parent / ROWS, record["rows_sha256"])
-            record["summary"] = {**summarise(rows.scored_pairs()), **record["summary"]}
+            pairs = rows.scored_pairs()
+            pooled = summarise_pooled(pairs) if set(POOLED) & set(summary) else {}
+            record["summary"] = {**summarise(pairs), **pooled, **record["summary"]}
         _check_summary(record["summary"], path)
     _check_perturbation(record["request"]["perturbation"], path)
     return record
@@ -202,6 +206,8 @@ def _expected_values(summary: dict[str, Any]) -> dict[str, Metric]:
                 numbers |= {f"{rule}_{name}_{end}": metric for end in ("low", "high")}
         if any(name in summary for name in numbers):
             values |= numbers
+    if set(POOLED) & set(summary):
+        values |= POOLED
     return values
 
 

@@ -15,9 +15,11 @@ from cisdl_bench import __version__
 from cisdl_bench.devices import Rank, device_name
 from cisdl_bench.errors import RunError
 from cisdl_bench.hashing import hash_file
+from cisdl_bench.metrics.pooled import summarise_pooled
 from cisdl_bench.metrics.summary import summarise
 from cisdl_bench.pairs import Pairs
-from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.conventions import CONVENTIONS
+from cisdl_bench.scoring.options import OPTIONAL, ScoreOptions
 from cisdl_bench.scoring.record import FORMAT, RESULT, read_result
 from cisdl_bench.scoring.row_lines import gather_lines, write_rows
 from cisdl_bench.scoring.rows import ROWS, read_rows
@@ -79,14 +81,15 @@ class ResultFolder:
             previous, complete = record["request"], record["complete"]
         if not complete:
             shutil.rmtree(self._new, ignore_errors=True)
-        differing = [key for key in request if previous.get(key) != request[key]]
+        keys = dict.fromkeys((*request, *OPTIONAL))
+        differing = [key for key in keys if previous.get(key) != request.get(key)]
         if not differing and not (overwrite and complete):
             return
         if differing and not overwrite:
             key = differing[0]
             raise RunError.expected(
                 self.final,
-                f"results of this command ({key}: {request[key]})",
+                f"results of this command ({key}: {request.get(key)})",
                 f"others ({key}: {previous.get(key)})",
                 "Use --overwrite to replace them, or choose another --out",
             )
@@ -149,7 +152,12 @@ def finish(
         lines = [{"index": index, "reason": reason} for index, reason in reasons]
         write_csv(folder / LEFT_OUT, lines)
     facts = pairs.facts
-    summary = summarise(read_rows(folder / ROWS).scored_pairs())
+    scored = read_rows(folder / ROWS).scored_pairs()
+    summary = summarise(scored)
+    if options.convention:
+        summary |= summarise_pooled(scored)
+        note = f"{pairs.name}: {CONVENTIONS[options.convention].note}"
+        facts = {**facts, "notes": [*facts["notes"], note]}
     if summary["masks_empty"]:
         note = f"{summary['masks_empty']:,} true masks of positive pairs hold no tampered pixel"
         facts = {**facts, "notes": [*facts["notes"], f"{pairs.name}: {note}"]}

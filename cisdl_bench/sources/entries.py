@@ -24,6 +24,7 @@ class Entries:
         skipped: ``picture`` or ``annotation``, id and reason of what cannot be used.
         ids: Ids of the annotations.
         owners: Picture id of each annotation.
+        categories: Category id of each annotation, -1 where it has none.
         is_rle: Whether each annotation is run lengths, not polygons.
         rle_area: Area in px of each annotation of run lengths.
         part_counts: Number of parts of each annotation.
@@ -39,6 +40,7 @@ class Entries:
         self.unfilled: list[tuple[int, int, tuple[int, int]]] = []
         self.skipped: list[tuple[str, int, str]] = []
         self.ids, self.owners, self.is_rle = array("q"), array("q"), array("b")
+        self.categories = array("q")
         self.rle_area = array("d")
         self.part_counts, self.part_lengths, self.numbers = array("q"), array("q"), array("d")
 
@@ -80,8 +82,8 @@ class Entries:
         """
         try:
             values = entry["id"], entry["image_id"]
-            shape = entry["segmentation"]
-        except (TypeError, KeyError) as error:
+            shape, category = entry["segmentation"], whole(entry.get("category_id"))
+        except (TypeError, KeyError, AttributeError) as error:
             raise self._unlike("annotations", "id, image_id, segmentation", entry) from error
         key, owner = map(whole, values)
         if key is None or owner is None:
@@ -105,6 +107,7 @@ class Entries:
             return
         self.ids.append(key)
         self.owners.append(owner)
+        self.categories.append(-1 if category is None else category)
         self.is_rle.append(is_rle)
         self.part_counts.append(len(parts))
         self.part_lengths.extend(map(len, parts))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cisdl_bench.errors import SourceError
 from cisdl_bench.strict_json import decoded
 
-LAYOUT = 2
+LAYOUT = 3
 ARRAYS = (
     "picture_id",
     "picture_width",
@@ -22,6 +22,7 @@ ARRAYS = (
     "first_annotation",
     "annotation_id",
     "annotation_area",
+    "annotation_category",
     "annotation_is_rle",
     "first_part",
     "part_start",
@@ -57,6 +58,7 @@ class Index:
             donor and background of each other; the picture's own id where the file has none.
         annotation_id: Ids of the annotations, int64, (A,).
         annotation_area: float64, (A,), px of the full picture, by the shoelace formula.
+        annotation_category: Category ids of the annotations, -1 for none, int64, (A,).
         annotation_is_rle: Whether an annotation is run lengths, bool, (A,).
         info: The file's name and SHA-256, its ``info`` table and licences, counts by reason
             skipped, and whether annotations were renumbered.
@@ -72,6 +74,7 @@ class Index:
     first_annotation: npt.NDArray[np.int64]
     annotation_id: npt.NDArray[np.int64]
     annotation_area: npt.NDArray[np.float64]
+    annotation_category: npt.NDArray[np.int64]
     annotation_is_rle: npt.NDArray[np.bool_]
     first_part: npt.NDArray[np.int64]
     part_start: npt.NDArray[np.int64]
@@ -121,7 +124,7 @@ def open_index(folder: Path) -> Index:
     lengths = {
         pictures: ("picture_width", "picture_height", "picture_group"),
         pictures + 1: ("name_start", "first_annotation"),
-        annotations: ("annotation_area", "annotation_is_rle"),
+        annotations: ("annotation_area", "annotation_category", "annotation_is_rle"),
         annotations + 1: ("first_part",),
         int(index.first_part[-1]) + 1: ("part_start",),
         int(index.part_start[-1]): ("numbers",),

@@ -127,6 +127,7 @@ def build_index(path: Path) -> Index:
         first_annotation=cumulate(per_picture),
         annotation_id=annotation_id[keep],
         annotation_area=area[keep],
+        annotation_category=np.frombuffer(entries.categories, dtype=np.int64)[keep],
         annotation_is_rle=is_rle[keep],
         first_part=first_part,
         part_start=part_start,

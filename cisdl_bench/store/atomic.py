@@ -3,9 +3,11 @@
 import errno
 import fcntl
 import hashlib
+import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.scratch import scratch_file, sweep
 from cisdl_bench.strict_json import decoded, json_text
 
+_LINES = 4096  # of text, written in one go
 _WRITE_BYTES = 1 << 16  # at a time: a virtual machine may be slow to find large pages
 #: Where runs leave files half-written, below a folder that they hold.
 _HOLDING = ("*/", "*/masks/", "pictures/*/")
@@ -31,24 +34,54 @@ def write_whole(path: Path, *pieces: bytes | memoryview, flush: bool = True) -> 
     Raises:
         StoreError: The disk is full or the folder cannot be written; nothing is left behind.
     """
+    size = sum(memoryview(piece).nbytes for piece in pieces)
+    with _becoming(path, size, flush=flush) as file:
+        for piece in pieces:
+            _write_all(file, piece)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines of text as they come, whole or not at all; see ``write_whole``.
+
+    Args:
+        path: File that is written.
+        lines: Lines without their ends.
+    """
+    source = iter(lines)
+    with _becoming(path, 0) as file:
+        while block := list(islice(source, _LINES)):
+            _write_all(file, "".join(f"{line}\n" for line in block).encode())
+
+
+def _write_all(file: io.FileIO, piece: bytes | memoryview) -> None:
+    rest = memoryview(piece).cast("B")
+    while rest:
+        rest = rest[file.write(rest[:_WRITE_BYTES]) :]
+
+
+@contextmanager
+def _becoming(path: Path, size: int, *, flush: bool = True) -> Iterator[io.FileIO]:
+    """Yield a new file that gets its name at the end; see ``write_whole``.
+
+    Args:
+        path: Name that the file gets.
+        size: Number of bytes that an error names; 0 where it is not known.
+        flush: Whether to wait for the disk.
+    """
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if flush:
             sweep(path.parent, path.name)
         handle, partial = scratch_file(path)
-        with os.fdopen(handle, "wb", buffering=0) as file:
-            for piece in pieces:
-                rest = memoryview(piece).cast("B")
-                while rest:
-                    rest = rest[file.write(rest[:_WRITE_BYTES]) :]
+        with io.FileIO(handle, "w") as file:
+            yield file
             os.fchmod(file.fileno(), 0o644)
             if flush:
                 os.fsync(file.fileno())
         partial.replace(path)
         partial = None
     except OSError as error:
-        size = sum(memoryview(piece).nbytes for piece in pieces)
         raise _unwritable(path, error, size) from error
     finally:
         if partial is not None:
@@ -86,7 +119,7 @@ def write_shard(path: Path, *pieces: bytes | memoryview) -> dict[str, Any]:
 
 def _unwritable(path: Path, error: OSError, size: int) -> StoreError:
     if error.errno in _FULL:
-        room = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size:,} bytes"
+        room = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size:,} bytes" if size else "the file"
         return StoreError(
             f"{path}: there is no room for {room} ({cause(error)}). What is finished is kept: free "
             "some space and run the same command again."

@@ -14,8 +14,9 @@ from cisdl_bench.packaged import packaged_toml
 from cisdl_bench.records import kind_label
 from cisdl_bench.store.atomic import json_bytes
 
-CSV, HDF5, JSON, PNG, TAR = (
-    *("text/csv", "application/x-hdf5", "application/json", "image/png", "application/x-tar"),
+CSV, HDF5, JSON, PNG, JPEG, TAR = (
+    *("text/csv", "application/x-hdf5", "application/json", "image/png", "image/jpeg"),
+    "application/x-tar",
 )
 #: Media types of an export's files by the ending of their names; all others are HDF5.
 _ENCODINGS = {".csv": CSV, ".tar": TAR}
@@ -70,11 +71,13 @@ class FileGroup(NamedTuple):
         name: Name of the group.
         encoding: Media type of each file.
         pattern: Pattern of the paths, such as ``*/*.png``.
+        records: Name of the record set of the pictures in these files; empty: they are none.
     """
 
     name: str
     encoding: str
     pattern: str
+    records: str = ""
 
 
 class Table(NamedTuple):
@@ -91,9 +94,10 @@ class Table(NamedTuple):
     columns: Sequence[str]
 
 
-def list_file(path: Path) -> File:
-    """Return the entry of a file beside the description; the file is hashed."""
-    return File(path.name, _ENCODINGS.get(path.suffix, HDF5), path.stat().st_size, hash_file(path))
+def list_file(path: Path, folder: Path) -> File:
+    """Return the entry of a file in or below the description's folder; the file is hashed."""
+    name = path.relative_to(folder).as_posix()
+    return File(name, _ENCODINGS.get(path.suffix, HDF5), path.stat().st_size, hash_file(path))
 
 
 def list_content(path: str, encoding: str, content: bytes) -> File:
@@ -141,7 +145,7 @@ def format_description(
         "distribution": [_describe_file(file) for file in files],
         "recordSet": [
             _describe_table(table, words["columns"]),
-            *(_describe_pictures(name) for name, encoding, *_ in files if encoding == PNG),
+            *(_describe_pictures(group) for group in files if getattr(group, "records", "")),
             _describe_kinds(spec["kinds"]),
         ],
     }
@@ -210,21 +214,23 @@ def _find_type(column: str) -> str:
     return "sc:Integer" if column.endswith(_WHOLE) else "cr:Float64"
 
 
-def _describe_pictures(group: str) -> dict[str, Any]:
+def _describe_pictures(group: File | FileGroup) -> dict[str, Any]:
+    assert isinstance(group, FileGroup)
+    records = group.records
     fields = [
         {
             "@type": "cr:Field",
-            "@id": f"pictures/{name}",
+            "@id": f"{records}/{name}",
             "name": name,
             "dataType": kind,
-            "source": {"fileSet": {"@id": group}, "extract": {"fileProperty": extract}},
+            "source": {"fileSet": {"@id": group.name}, "extract": {"fileProperty": extract}},
         }
         for name, kind, extract in (
             ("path", "sc:Text", "fullpath"),
             ("picture", "sc:ImageObject", "content"),
         )
     ]
-    return {"@type": "cr:RecordSet", "@id": "pictures", "name": "pictures", "field": fields}
+    return {"@type": "cr:RecordSet", "@id": records, "name": records, "field": fields}
 
 
 def _describe_kinds(kinds: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cisdl_bench.errors import StoreError
 from cisdl_bench.hashing import hash_file
-from cisdl_bench.store.atomic import json_bytes, read_json, write_whole
+from cisdl_bench.store.atomic import json_bytes, read_json, write_lines, write_whole
 from cisdl_bench.store.composite_table import (
     composite_lines,
     pair_lines,
@@ -19,7 +19,6 @@ from cisdl_bench.store.croissant import (
     CSV,
     HDF5,
     JSON,
-    PNG,
     File,
     FileGroup,
     Table,
@@ -75,6 +74,8 @@ def describe_export(
     *,
     prefix: str = "",
     table: str = "",
+    groups: Sequence[FileGroup] = (),
+    lists: Sequence[Path] = (),
 ) -> None:
     """Write a description of an export's files, and a table of its pairs where it has none.
 
@@ -83,24 +84,28 @@ def describe_export(
         manifest: Manifest of the set that was exported.
         rows: Rows of ``composites`` of the set.
         prefix: Beginning of the names of both files.
-        table: Name of the table that the export has, beside folders of PNG files; empty: it has
-            none, and one is written.
+        table: Name of the export's own table of pairs; empty: it has none, and one is written.
+        groups: Pictures in folders below the export's, which are not hashed one by one.
+        lists: Further files below the export's folder that are listed with their hashes.
     """
     path = folder / (table or f"{prefix}{PAIRS}")
     if not table:
         lines = pair_lines(rows, manifest["parameters"], manifest["spec"]["kinds"])
-        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        write_lines(path, lines)
     with path.open(encoding="utf-8") as file:
         columns = file.readline().strip().split(",")
     # Pictures in tar files are no records: mlcroissant unpacks all sets' into one place, by name.
-    files: list[File | FileGroup] = [
-        list_file(file) for file in sorted(folder.iterdir()) if file.is_file()
+    description_path = folder / f"{prefix}{CROISSANT}"
+    beside = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.is_file() and not file.name.startswith(".") and file != description_path
     ]
-    if table:
-        files.append(FileGroup("png-files", PNG, "*/*.png"))
+    files: list[File | FileGroup] = [list_file(file, folder) for file in (*beside, *lists)]
+    files += groups
     described = Table("pairs", path.name, columns)
     description = format_description(manifest, files, described)
-    (folder / f"{prefix}{CROISSANT}").write_bytes(description)
+    write_whole(description_path, description)
 
 
 def find_wrong_files(folder: Path, known: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import h5py
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +19,15 @@ from cisdl_bench.csv_text import format_csv
 from cisdl_bench.errors import StoreError, cause, next_step
 from cisdl_bench.pairs import Pair
 from cisdl_bench.scratch import scratch_folder
+from cisdl_bench.store.croissant import PNG, FileGroup
 from cisdl_bench.store.describe import CROISSANT, PAIRS, describe_export
+from cisdl_bench.store.encode import encode_png
 from cisdl_bench.store.layout import allocated
 from cisdl_bench.store.reader import PairSet
 
 FORMATS = ("pairs-h5", "release", "webdataset")
 _PAIRS_A_TAR = 1000
 _SMALL_BYTES, _HEADER_BYTES = 400, 1 << 20  # of a pair's numbers, and of what HDF5 adds
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 Advance = Callable[[int], None]
 
@@ -63,11 +63,15 @@ def export(pairs: PairSet, target: Path, form: str, advance: Advance) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(target) as partial:
-            made, described = partial / target.name, {"prefix": f"{target.stem}."}
+            made = partial / target.name
+            described: dict[str, Any] = {"prefix": f"{target.stem}."}
             if form == "pairs-h5":
                 _write_h5(pairs, made, advance)
             elif form == "release":
-                described = {"table": _write_release(pairs, made, advance)}
+                described = {
+                    "table": _write_release(pairs, made, advance),
+                    "groups": [FileGroup("png-files", PNG, "*/*.png", "pictures")],
+                }
             else:
                 _write_tars(pairs, made, advance)
                 described = {}
@@ -115,12 +119,6 @@ def _packed(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(repack_fields(rows))
 
 
-def _encode_png(picture: npt.NDArray[Any]) -> bytes:
-    grey = picture.dtype == bool
-    pixels = picture.astype(np.uint8) * 255 if grey else picture[..., ::-1]
-    return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels), _PNG)[1])
-
-
 def _write_release(pairs: PairSet, root: Path, advance: Advance) -> str:
     """Write the folder; return the name of its table."""
     split, size = pairs.manifest["source"]["name"], pairs.size
@@ -139,7 +137,7 @@ def _write_release(pairs: PairSet, root: Path, advance: Advance) -> str:
         )
         for path, picture in files:
             if not (root / path).exists():
-                (root / path).write_bytes(_encode_png(picture))
+                (root / path).write_bytes(encode_png(picture))
         donor_path, probe_path, donor_mask, probe_mask = (path for path, _ in files)
         rows.append(
             {
@@ -175,10 +173,10 @@ def _write_tars(pairs: PairSet, root: Path, advance: Advance) -> None:
                 pair = pairs[i]
                 about = {**pair.numbers, "label": pair.label, "kind": pair.kind}
                 parts = {
-                    "probe.png": _encode_png(pair.probe),
-                    "donor.png": _encode_png(pair.donor),
-                    "probe_mask.png": _encode_png(pair.probe_mask),
-                    "donor_mask.png": _encode_png(pair.donor_mask),
+                    "probe.png": encode_png(pair.probe),
+                    "donor.png": encode_png(pair.donor),
+                    "probe_mask.png": encode_png(pair.probe_mask),
+                    "donor_mask.png": encode_png(pair.donor_mask),
                     "json": json.dumps(about, allow_nan=False).encode(),
                 }
                 for ending, data in parts.items():

@@ -1,6 +1,7 @@
 """What every transformation of a region is: its parameters, how they are drawn, what they do."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from cisdl_bench.errors import SpecError, cause
-from cisdl_bench.records import Pixels
+from cisdl_bench.records import Mask, Pixels
 from cisdl_bench.transforms.matrix import IDENTITY, Entry, Floats, Matrix
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -34,6 +35,22 @@ class Parameter(NamedTuple):
     caption: str = ""
 
 
+class Layer(NamedTuple):
+    """A region on the part of the canvas around it, before it is put onto the background.
+
+    Attributes:
+        pixels: The donor's pixels after the map, uint8 RGB (H, W, 3), outside the region too.
+        inside: The region, bool (H, W): the true mask.
+        alpha: Share of ``pixels`` in the composite, 255 for all, uint8 (H, W).
+        under: The background's pixels, uint8 RGB (H, W, 3).
+    """
+
+    pixels: Pixels
+    inside: Mask
+    alpha: Pixels
+    under: Pixels
+
+
 @dataclass(frozen=True)
 class Transformation(ABC):
     """One transformation with its settings, which are the keys of its table in a set's spec.
@@ -46,6 +63,7 @@ class Transformation(ABC):
         parameters: Numbers that describe one application.
         numbers: Number of uniform numbers that one draw of the parameters takes.
         version: Number that rises whenever the same settings would give other pictures.
+        margin_px: Width of the border around a region's box that ``blend`` needs, px.
         probability: Share of composites that it is applied to, each on its own.
     """
 
@@ -53,6 +71,7 @@ class Transformation(ABC):
     parameters: ClassVar[tuple[Parameter, ...]]
     numbers: ClassVar[int]
     version: ClassVar[int] = 1
+    margin_px: ClassVar[int] = 0
 
     probability: Share
 
@@ -101,6 +120,32 @@ class Transformation(ABC):
         """
         return patch
 
+    def first_size(self, values: tuple[float, ...]) -> float:
+        """Return the factor by which the donor is resized before it is mapped, 1 where it is not.
+
+        Args:
+            values: Parameters of this application.
+        """
+        return 1.0
+
+    def blend(self, layer: Layer, values: tuple[float, ...]) -> Layer:
+        """Return a region changed with regard to what it is put onto.
+
+        Args:
+            layer: The region, its pixels after ``change_pixels``.
+            values: Parameters of this application.
+        """
+        return layer
+
+    def finish(self, picture: Pixels, values: tuple[float, ...]) -> Pixels:
+        """Return a composite, uint8 RGB (S, S, 3), after a change of the picture as a whole.
+
+        Args:
+            picture: The background with the regions in it, S the side of the canvas.
+            values: Parameters of this application.
+        """
+        return picture
+
     def draw(self, u: Floats, size: int, *, thorough: bool = True) -> Floats:
         """Return what ``sample`` does, checked.
 
@@ -130,14 +175,46 @@ class Transformation(ABC):
         Raises:
             SpecError: It is of another shape or type, or fails.
         """
+        return self._checked("change_pixels", self.change_pixels, patch, values)
+
+    def refinish(self, picture: Pixels, values: tuple[float, ...]) -> Pixels:
+        """Return what ``finish`` does, checked.
+
+        Raises:
+            SpecError: It is of another shape or type, or fails.
+        """
+        return self._checked("finish", self.finish, picture, values)
+
+    def reblend(self, layer: Layer, values: tuple[float, ...]) -> Layer:
+        """Return what ``blend`` does, checked.
+
+        Raises:
+            SpecError: A part of it is of another shape or type, or it fails.
+        """
         try:
-            changed = self.change_pixels(patch, values)
-            if changed.shape == patch.shape and changed.dtype == np.uint8:
+            changed = self.blend(layer, values)
+            types = [(part.shape, part.dtype) for part in changed]
+        except Exception as error:
+            raise self.fault("blend", error) from error
+        if types != [(part.shape, part.dtype) for part in layer]:
+            raise self.fault("blend", "expected arrays of the layer's shapes and types")
+        return changed
+
+    def _checked(
+        self,
+        method: str,
+        change: Callable[[Pixels, tuple[float, ...]], Pixels],
+        picture: Pixels,
+        values: tuple[float, ...],
+    ) -> Pixels:
+        try:
+            changed = change(picture, values)
+            if changed.shape == picture.shape and changed.dtype == np.uint8:
                 return changed
             got = f"{changed.dtype} {changed.shape}"
         except Exception as error:
-            raise self.fault("change_pixels", _in_words(error)) from error
-        raise self.fault("change_pixels", f"expected uint8 {patch.shape}, got {got}")
+            raise self.fault(method, error) from error
+        raise self.fault(method, f"expected uint8 {picture.shape}, got {got}")
 
     def fault(self, method: str, what: str | Exception) -> SpecError:
         """Return the error of a transformation whose code is wrong.

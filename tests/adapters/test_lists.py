@@ -129,7 +129,12 @@ def test_wrong_rows_are_refused(plain: Path, rows: list[list[object]], message: 
 
 
 def test_release_sets_are_known_by_their_names() -> None:
-    for end, difficulty in (("diff", "difficult"), ("norm", "normal"), ("easy", "easy")):
+    for end, difficulty in (
+        ("diff", "difficult"),
+        ("norm", "normal"),
+        ("medi", "normal"),
+        ("easy", "easy"),
+    ):
         assert set_name(f"val2014_combine_fore_{end}") == f"combination-{difficulty}"
     assert set_name("val2014_combine_fore_diff") == "combination-difficult"
     words = ["combine", "raw", "shift", "rotation", "scale", "luminance", "deformation"]

@@ -213,3 +213,12 @@ def test_a_process_bound_to_one_core_starts_one_worker() -> None:
         [sys.executable, "-c", bound], capture_output=True, text=True, check=True
     )
     assert shown.stdout.split() == ["1", "1"]
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    command = f"mkdir gone; cd gone; rmdir ../gone; {' '.join(CLI)} env"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the current folder is gone" in one_line(done.stderr)

@@ -12,9 +12,10 @@ import pytest
 from placing import matrix_by, place, spec_for
 from skimage.transform import AffineTransform, warp
 
-from cisdl_bench.generation.compose import _changed
-from cisdl_bench.generation.render import cut_out, framed, plan_warp, render, saved_as_jpeg
+from cisdl_bench.generation.layers import change_pixels
+from cisdl_bench.generation.render import cut_out, framed, plan_warp, render
 from cisdl_bench.records import Region, cut_region
+from cisdl_bench.transforms.jpeg import saved_as_jpeg
 from cisdl_bench.transforms.matrix import inverse
 
 SIZE = 128
@@ -41,7 +42,7 @@ def rendered(picture, mask, **parameters: float) -> tuple[Region, np.ndarray]:
     placement = place(mask, **parameters)
     spec = spec_for("combination", SIZE)
     warp = plan_warp(placement.matrix, placement.box, SIZE)
-    return render(frame, warp, partial(_changed, spec, placement.parameters))
+    return render(frame, warp, partial(change_pixels, spec, placement.parameters))
 
 
 def test_unchanged_is_an_exact_copy(picture, mask) -> None:

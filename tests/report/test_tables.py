@@ -66,6 +66,11 @@ def test_published_rows_are_the_papers_and_take_no_part(runs: list[Path]) -> Non
     assert "| DMAC-adv (published) | Raw | 0.6923 | 0.7989 | 0.4165 |" in to_markdown(table, 4)
 
 
+def test_sets_are_chosen_by_other_words_for_difficulties(runs: list[Path]) -> None:
+    table = make_table(runs, TableOptions("wide", sets=("combination-medi",)))
+    assert set(table.frame["set"]) == {"combination-normal"}
+
+
 def test_table_1_has_the_parameters(runs: list[Path]) -> None:
     table = make_table(runs, TableOptions("paper-1", published=True))
     assert len(table.frame) == 21 + 2

@@ -11,12 +11,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import make
+from conftest import Heard, make
 
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import StoreError
 from cisdl_bench.generation.compose import compose_range
 from cisdl_bench.generation.plan import DrawnPlan
 from cisdl_bench.generation.shards import StoredCanvas
+from cisdl_bench.pair_sources import open_chosen
 from cisdl_bench.pairs import Pair
 from cisdl_bench.sources.coco import open_coco
 from cisdl_bench.specs import load_spec
@@ -334,3 +336,11 @@ def test_a_picture_that_the_store_lacks(made: Path) -> None:
     assert reader.find(11) is None
     with pytest.raises(StoreError, match="expected picture 11, got none"):
         reader.positions(np.array([10, 11]))
+
+
+def test_a_set_by_another_word_for_its_difficulty(made: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CISDL_DATA", str(made))
+    for name in ("combination-medi", "combination-norm", str(made / "combination-medi")):
+        assert open_pairs(name).name == "combination-normal"
+    (chosen,) = open_chosen([made], ["combination-medi"], ListOptions(), Heard())
+    assert chosen.name == "combination-normal"

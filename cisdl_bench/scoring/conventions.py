@@ -1,0 +1,93 @@
+"""Named conventions of data sets: how masks are counted where their authors say it.
+
+A convention counts at the pictures' own sizes: masks on the canvas are brought there bilinearly.
+Results of one have the numbers of ``registry.POOLED`` beside all others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cisdl_bench.metrics.counts import count
+from cisdl_bench.metrics.mask_score import mean_inside
+from cisdl_bench.models.detection import Probability
+from cisdl_bench.pairs import Pairs
+from cisdl_bench.scoring.options import ScoreOptions
+from cisdl_bench.scoring.row_lines import PairCounts
+
+
+@dataclass(frozen=True)
+class ScoringConvention:
+    """How a data set's authors count.
+
+    Attributes:
+        least_frac: Share of its picture below which a found mask is erased before it is counted.
+        note: What a reader of the results must know.
+    """
+
+    least_frac: float
+    note: str
+
+
+#: BioFors, external duplication detection: Sabir et al., ICCV 2021, and their evaluation code.
+CONVENTIONS = {
+    "biofors": ScoringConvention(
+        0.1,
+        "scored by BioFors' convention: at the panels' own sizes, found masks of less than 10% of "
+        "their panel erased, counts pooled over both masks of all pairs",
+    ),
+}
+
+
+def resize_probability(mask: Probability, shape: tuple[int, int]) -> Probability:
+    """Return a mask of probabilities at another size, bilinearly, float32 (H, W), 0 to 1."""
+    if mask.shape == shape:
+        return mask
+    resized = cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.clip(resized, 0, 1).astype(np.float32)
+
+
+def count_by_convention(
+    pairs: Pairs,
+    index: int,
+    masks: Sequence[Probability | None],
+    own_score: float | None,
+    options: ScoreOptions,
+) -> PairCounts:
+    """Return the counts of one pair as ``options.convention`` has them.
+
+    Args:
+        pairs: The pairs that are scored.
+        index: The pair's number.
+        masks: Found masks of probe and donor, float32 (H, W); None where there is none.
+        own_score: The detector's own probability; None where it has none.
+        options: Convention, threshold and no-score zones.
+
+    Raises:
+        SourceError: A true mask cannot be read.
+    """
+    convention = CONVENTIONS[options.convention]
+    counts: list[int] = []
+    inside: list[float | None] = []
+    known: list[bool] = []
+    for side, found in enumerate(masks):
+        if found is None:
+            counts += (0, 0, 0, 0)
+            inside.append(None)
+            known.append(False)
+            continue
+        height, width = pairs.own_shape(index, side) or found.shape
+        mask = resize_probability(found, (height, width))
+        called = mask > options.threshold
+        if np.count_nonzero(called) < convention.least_frac * called.size:
+            mask = np.zeros_like(mask)
+            called = np.zeros_like(called)
+        reference = pairs.reference(index, side, (height, width), options.zones)
+        nothing = np.zeros_like(called)
+        target, scored = (reference.target, reference.scored) if reference else (nothing, ~nothing)
+        counts += [int(n) for n in count(called, target, scored)]
+        inside.append(float(mean_inside(mask, options.threshold)))
+        known.append(reference is not None)
+    return PairCounts(tuple(counts), (inside[0], inside[1]), own_score, (known[0], known[1]))
