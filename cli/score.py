@@ -26,12 +26,14 @@ MODEL is a checkpoint (.pt, .pth, .safetensors, DMVN's .h5), a TorchScript or to
 file, hf:owner/name on the Hugging Face hub, module:factory of your own, a network of the package
 after `fetch hed` ({", ".join(packaged_names("checkpoints", ".safetensors"))}),
 a method that needs no training ({", ".join(untrained_methods())}),
+matcher:NAME, whose pairs of points become masks (`cisdl-bench models` lists them),
 or one of {", ".join(REFERENCES)}.
 
 \b
 Examples:
   cisdl-bench score model.pt
   cisdl-bench score sift-ransac --set rotation --set raw-easy
+  cisdl-bench score matcher:orb --set rotation
   cisdl-bench score consensus-frozen --set combination --limit 100
   cisdl-bench score DMAC-adv.pth --data cisdl-data --device cuda --precision bf16
   cisdl-bench score mypackage.module:factory --perturb none,jpeg:70,jpeg:50

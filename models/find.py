@@ -16,14 +16,14 @@ from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.hub import PREFIX, fetch_checkpoint
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method, untrained_methods
+from cisdl_bench.models.detection import PairMethod
 from cisdl_bench.models.detectors import (
     Detector,
     DeviceMatcherDetector,
     NetworkDetector,
     PairDetector,
 )
-from cisdl_bench.models.matchers.registry import PREFIX as MATCHER
-from cisdl_bench.models.matchers.registry import make_matcher_method, matcher_names
+from cisdl_bench.models.matchers import registry as matchers
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.packaged import packaged_names, packaged_path
 
@@ -49,12 +49,35 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     """
     if text in PAIR_DETECTORS:
         return PairDetector(make_method(text))
-    if text.startswith(MATCHER):
-        method, needs_device = make_matcher_method(text)
-        if needs_device:
+    if text.startswith(matchers.PREFIX):
+        method = matchers.make_matcher_method(text)
+        if matchers.needs_device(text):
             return DeviceMatcherDetector(method, method.name)
         return PairDetector(method)
     return find_network(text, device)
+
+
+def remake_method(run: str) -> PairMethod | None:
+    """Return the method whose results are filed under a name; None where it is none.
+
+    Matchers that need a device are left out: their masks are no matter of a moment.
+
+    Args:
+        run: Name of a run, such as ``sift-ransac`` or ``matcher.orb``.
+    """
+    if run in PAIR_DETECTORS:
+        return make_method(run)
+    typed = {
+        matchers.run_name(name + kind): name + kind
+        for name in matchers.matcher_names()
+        for kind in matchers.MAPS
+    }
+    if run not in typed or matchers.needs_device(typed[run]):
+        return None
+    try:
+        return matchers.make_matcher_method(typed[run])
+    except ModelError:  # an OpenCV without it
+        return None
 
 
 def find_ready() -> list[str]:
@@ -137,7 +160,7 @@ def _unknown_error(text: str) -> ModelError:
             "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
             "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (`cisdl-bench models`)."
         )
-    names = (*PAIR_DETECTORS, *SHIPPED, *matcher_names())
+    names = (*PAIR_DETECTORS, *SHIPPED, *matchers.matcher_names())
     near = [name for name in names if word and (word in name or name in word)]
     near = near or get_close_matches(word, names, n=3, cutoff=0.5)
     return ModelError.expected(
@@ -241,7 +264,7 @@ def open_network(text: str) -> tuple[nn.Module, str]:
     if text in NETWORKS and NETWORKS[text].finds_masks:
         torch.manual_seed(0)
         return build(text).eval(), text
-    if text in PAIR_DETECTORS or text.startswith(MATCHER):
+    if text in PAIR_DETECTORS or text.startswith(matchers.PREFIX):
         raise ModelError.expected(text, "a network", "a detector without one", "Name a checkpoint")
     detector = find_network(text)
     return detector.network, str(detector.about.get("architecture", detector.name))

@@ -70,7 +70,7 @@ def test_one_of_each_is_added_and_used(tmp_path: Path) -> None:
     copy_toolkit(tmp_path)
     tests = [add(tmp_path, place, code) for place, code in BLOCK.findall(page)]
     tests = [path for path in tests if path.name.startswith("test_")]
-    assert len(tests) == 5
+    assert len(tests) == 6
     for name in ("forged", "origin"):
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((40, 50, 3), dtype=np.uint8))
     cv2.imwrite(str(tmp_path / "where.png"), np.eye(40, 50, dtype=np.uint8) * 255)

@@ -10,9 +10,9 @@ from cisdl_bench.adapters.formats import folder_format
 from cisdl_bench.adapters.opening import open_list
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import CisdlError, RunError
-from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.models.detectors import PairDetector
+from cisdl_bench.models.find import remake_method
 from cisdl_bench.pairs import Pairs, PairSlice
 from cisdl_bench.progress import Progress
 from cisdl_bench.results.result import Result
@@ -111,9 +111,10 @@ def find_masks(result: Result, pairs: Pairs, index: int) -> tuple[Probability, P
     if all(path.exists() for path in saved):
         probe, donor = (_read(path, pairs.size) for path in saved)
         return probe, donor
-    if result.detector not in PAIR_DETECTORS:
+    method = remake_method(result.detector)
+    if method is None:
         return None
-    detector = PairDetector(make_method(result.detector))
+    detector = PairDetector(method)
     request = result.record["request"]
     if detector.identity != request["identity"]:
         return None

@@ -1,8 +1,8 @@
 """Matchers by their names: ``matcher:NAME`` is each as a detector.
 
-A new one is a class with ``match`` in a file beside this one, an entry in ``MATCHERS``, and a
-table of its parameters in ``data_specs/detectors/matcher.toml``. Classes are named by their
-place, ``module:name``, so that reading this table imports none of them.
+A new one is a class with ``match`` in a file beside this one and an entry in ``MATCHERS``; its
+parameters, where it has any, are a table of ``data_specs/detectors/matcher.toml``. Classes are
+named by their place, ``module:name``, so that reading this table imports none of them.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,8 @@ from cisdl_bench.models.matchers.regions import RegionFinder
 PREFIX = "matcher:"
 VISMATCH = "vismatch/"
 _HERE = "cisdl_bench.models.matchers"
-_MAPS: dict[str, MapKind] = {"affine": "affine", "homography": "homography"}
+#: What may follow a matcher's name, and the kind of map that it asks for.
+MAPS: dict[str, MapKind] = {"": "affine", "@affine": "affine", "@homography": "homography"}
 
 
 @dataclass(frozen=True)
@@ -63,37 +64,41 @@ def run_name(text: str) -> str:
     return text.replace(":", ".").replace("/", ".")
 
 
-def make_matcher_method(text: str) -> tuple[MatcherMethod, bool]:
+def needs_device(text: str) -> bool:
+    """Return whether ``matcher:NAME`` computes with torch on a device.
+
+    >>> needs_device("matcher:orb"), needs_device("matcher:vismatch/roma")
+    (False, True)
+    """
+    name = text.removeprefix(PREFIX).partition("@")[0]
+    return name.startswith(VISMATCH) or MATCHERS[name].needs_device
+
+
+def make_matcher_method(text: str) -> MatcherMethod:
     """Return ``matcher:NAME`` or ``matcher:NAME@homography`` as a method.
 
     Args:
         text: What the user typed, beginning with ``matcher:``.
 
-    Returns:
-        Method, and whether it computes with torch on a device.
-
     Raises:
         ModelError: There is no matcher of that name, or what it needs is not installed.
     """
-    name, _, kind = text.removeprefix(PREFIX).partition("@")
-    table = read_parameters("matcher")
-    regions = RegionFinder(**table["regions"])
-    if kind in _MAPS:
-        regions = replace(regions, map=_MAPS[kind])
-    elif kind:
+    name, at, kind = text.removeprefix(PREFIX).partition("@")
+    if at + kind not in MAPS:
         what = "a map after the @, affine or homography"
         raise ModelError.expected(text, what, repr(kind), "Write one of them")
+    table = read_parameters("matcher")
+    regions = replace(RegionFinder(**table["regions"]), map=MAPS[at + kind])
     matcher: Any
     if name.startswith(VISMATCH):
         from cisdl_bench.models.matchers.of_vismatch import make_vismatch
 
-        matcher, needs_device = make_vismatch(name.removeprefix(VISMATCH)), True
+        matcher = make_vismatch(name.removeprefix(VISMATCH))
     elif name in MATCHERS:
-        spec = MATCHERS[name]
-        matcher, needs_device = load_by_name(spec.place)(**table[name]), spec.needs_device
+        matcher = load_by_name(MATCHERS[name].place)(**table.get(name, {}))
     else:
-        raise _unknown(text, name)
-    return MatcherMethod(run_name(text), _identify(text, matcher), matcher, regions), needs_device
+        raise _unknown_error(text, name)
+    return MatcherMethod(run_name(text), _identify(text, matcher), matcher, regions)
 
 
 def _identify(text: str, matcher: Matcher) -> str:
@@ -103,7 +108,7 @@ def _identify(text: str, matcher: Matcher) -> str:
     return f"{text} {parameters}{f' {weights}' if weights else ''}"
 
 
-def _unknown(text: str, name: str) -> ModelError:
+def _unknown_error(text: str, name: str) -> ModelError:
     names = [*MATCHERS, f"{VISMATCH}NAME"]
     near = [known for known in MATCHERS if name and (name in known or known in name)]
     near = near or get_close_matches(name.casefold(), MATCHERS, n=2, cutoff=0.5)

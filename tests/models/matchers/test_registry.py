@@ -17,7 +17,7 @@ from cisdl_bench.errors import ModelError
 from cisdl_bench.models.catalogue import list_models
 from cisdl_bench.models.detection import PairBatch, View
 from cisdl_bench.models.detectors import DeviceMatcherDetector, PairDetector, rename_detector
-from cisdl_bench.models.find import find_detector, open_network
+from cisdl_bench.models.find import find_detector, open_network, remake_method
 from cisdl_bench.models.matchers import opencv
 from cisdl_bench.models.matchers.registry import MATCHERS, MatcherSpec, matcher_names, run_name
 
@@ -93,6 +93,14 @@ def test_a_homography_is_asked_for_by_its_name() -> None:
     assert tilted.name == "matcher.orb@homography"
     assert tilted.method.regions == replace(plain.method.regions, map="homography")
     assert tilted.identity != plain.identity
+
+
+def test_a_method_is_made_again_from_the_name_of_its_run() -> None:
+    for text in ("matcher:orb", "matcher:sift@homography", "sift-ransac"):
+        detector = find_detector(text)
+        assert remake_method(detector.name).identity == detector.identity
+    assert remake_method("matcher.loftr") is None
+    assert remake_method("dmac") is None
 
 
 def test_a_matcher_is_no_network() -> None:
