@@ -76,9 +76,9 @@ class DenseField:
     def _describe(self, picture: Pixels) -> Floats:
         """Return the features of every pixel; the picture is mirrored beyond its border."""
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        border = [self.radius_px] * 4
-        mirrored = np.asarray(cv2.copyMakeBorder(grey, *border, cv2.BORDER_REFLECT))
-        return zernike_magnitudes(mirrored, self.radius_px, self.order)
+        px = self.radius_px
+        mirrored = cv2.copyMakeBorder(grey, px, px, px, px, cv2.BORDER_REFLECT)
+        return zernike_magnitudes(np.asarray(mirrored), px, self.order)
 
     def copied(self, field: tuple[Floats, Floats], alike: Mask) -> tuple[Mask, list[Floats]]:
         """Return where the field is affine over a disc, bool (H, W), and the field there.

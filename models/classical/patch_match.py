@@ -47,8 +47,9 @@ def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats,
         second: Features of the other picture, float32, (H', W', K).
         iterations: Number of passes over the picture.
     """
-    draw = _draw_once if first[..., 0].size <= _CACHED_PX else _draw
-    draws = draw(*first.shape[:2], *second.shape[:2], iterations)
+    (height, width), (rows, columns) = first.shape[:2], second.shape[:2]
+    draw = _draw_once if height * width <= _CACHED_PX else _draw
+    draws = draw(height, width, rows, columns, iterations)
     search = _Search(first, second, draws)
     for turn, jumps in enumerate(draws.jumps):
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):

@@ -80,7 +80,7 @@ class ZernikeBlocks:
         ransac = Ransac(
             self.min_blocks, self.residual_px, self.trials, self.min_scale, self.max_scale
         )
-        result = ransac.affine(donor_at[kept], target[kept], self.name)
+        result = ransac.fit(donor_at[kept], target[kept], self.name)
         if result is None:
             return empty_detection(view)
         inliers = result[1]

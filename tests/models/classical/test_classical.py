@@ -10,7 +10,6 @@ from skimage import data
 
 from cisdl_bench.models.classical.block_matching import find_agreeing
 from cisdl_bench.models.classical.dense_field import fit_error
-from cisdl_bench.models.classical.ransac import Ransac
 from cisdl_bench.models.classical.registry import make_method
 from cisdl_bench.models.classical.zernike import moment_orders, zernike_magnitudes
 from cisdl_bench.models.detection import View
@@ -118,18 +117,6 @@ def test_neighbours_agree() -> None:
     assert not found[1, 1]
     assert not found[0].any()
     assert found.sum() == 8
-
-
-def test_ransac_finds_the_map_of_most() -> None:
-    rng = np.random.default_rng(2)
-    source = rng.uniform(0, 200, (120, 2))
-    target = source @ np.array([[1.1, 0.2], [-0.2, 1.1]]) + (7, -3)
-    target[80:] = rng.uniform(0, 200, (40, 2))
-    matrix, inliers = Ransac(4, 2.0, 500, 0.2, 5.0).affine(source, target, "test")
-    assert matrix == pytest.approx(np.array([[1.1, -0.2, 7], [0.2, 1.1, -3]]), abs=1e-6)
-    assert inliers[:80].all()
-    assert inliers[80:].sum() <= 1
-    assert Ransac(4, 2.0, 500, 0.2, 5.0).affine(source[:2], target[:2], "test") is None
 
 
 if __name__ == "__main__":
