@@ -1,5 +1,6 @@
 """Any feature pyramid of timm, as three levels at 1/8 of the resolution."""
 
+import logging
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -137,6 +138,7 @@ def _create(name: str, weights: dict[str, Tensor] | bool | None, **how: Any) -> 
     settings: dict[str, Any] = {"pretrained": bool(weights), "features_only": True, **how}
     if isinstance(weights, dict):
         settings["pretrained_cfg_overlay"] = {"state_dict": weights}
+    logging.getLogger("timm").setLevel(logging.ERROR)  # it lists the layers that are left out
     for way in _WAYS:
         try:
             return timm.create_model(name, **settings, **way)
