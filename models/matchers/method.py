@@ -27,4 +27,4 @@ class MatcherMethod:
     def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks; see ``RegionFinder.find``."""
         donor, probe = self.matcher.match(view.donor, view.probe)
-        return self.regions.find(view, donor, probe, self.name)
+        return self.regions.find(view, donor, probe)

@@ -10,6 +10,8 @@ from cisdl_bench.models.classical.ransac import Flags, MapKind, Points, Ransac
 from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 from cisdl_bench.records import Pixels
 
+_KEY = "sift-ransac"  # of RANSAC's draws, whatever the matches come from
+
 
 @dataclass(frozen=True)
 class RegionFinder:
@@ -46,7 +48,7 @@ class RegionFinder:
     open_px: int
 
     def find(
-        self, view: View, donor_points: Points, probe_points: Points, key: str
+        self, view: View, donor_points: Points, probe_points: Points
     ) -> Detection[Probability]:
         """Return both masks, the union of all regions; empty where none is found.
 
@@ -54,7 +56,6 @@ class RegionFinder:
             view: Pair of pictures.
             donor_points: x and y of the matches in the donor, float64, (n, 2).
             probe_points: x and y of the matches in the probe, float64, (n, 2).
-            key: Key of the random samples, such as the method's name.
         """
         probe, donor, _ = empty_detection(view)
         for turn in range(self.most_regions):
@@ -62,7 +63,7 @@ class RegionFinder:
             ransac = Ransac(
                 needed, self.residual_px, self.trials, self.min_scale, self.max_scale, self.map
             )
-            fit = ransac.fit(donor_points, probe_points, key)
+            fit = ransac.fit(donor_points, probe_points, _KEY)
             if fit is None:
                 break
             matrix, inliers = fit

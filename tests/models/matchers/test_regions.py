@@ -92,6 +92,6 @@ def test_no_matches_are_empty_masks() -> None:
     finder: RegionFinder = make_method("sift-ransac").regions
     view, _ = composed((FACE, TURNED))
     none = np.zeros((0, 2))
-    answer = finder.find(view, none, none, "test")
+    answer = finder.find(view, none, none)
     assert not answer.probe.any()
     assert answer.donor.shape == (SIDE, SIDE)
