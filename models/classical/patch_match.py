@@ -6,6 +6,7 @@ same neighbour before is left out; the features are turned to their principal ax
 of them tell most candidates to be too far; and what is gathered together lies together.
 """
 
+from collections import defaultdict
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -79,7 +80,9 @@ class _Search:
         self.offsets = draws.places - self._at
         self.distance: Floats = np.full((height, width), np.inf, dtype=np.float32)
         self._best = np.full(height * width, -1, dtype=np.int32)
-        self._seen: dict[tuple[int, int, str], npt.NDArray[np.int32]] = {}
+        self._seen: dict[tuple[int, int, str], npt.NDArray[np.int32]] = defaultdict(
+            lambda: np.full_like(self._best, -1)
+        )
         self.look_at(self.offsets)
 
     def look_at_neighbours(self, dx: int, dy: int) -> None:
@@ -89,8 +92,7 @@ class _Search:
             ("as it is", near),
             ("continued", 2 * near - _moved(near, dx, dy)),
         ):
-            seen = self._seen.setdefault((dx, dy, way), np.full_like(self._best, -1))
-            self.look_at(offsets, seen)
+            self.look_at(offsets, self._seen[dx, dy, way])
 
     def look_at(self, offsets: Ints, seen: npt.NDArray[np.int32] | None = None) -> None:
         """Try an offset for each pixel, and keep it where it is better.
@@ -147,8 +149,12 @@ def _pack(first: Floats, second: Floats) -> tuple[list[Bytes], list[Bytes]]:
 
 
 def _squared_distances(a: Bytes, b: Bytes) -> Floats:
-    """Return the squared distances of packed features, (n,), summed in pairs: no order of BLAS."""
-    squares = b.view(np.float32) - a.view(np.float32)
+    """Return the squared distances of packed features, (n,); ``b`` is overwritten.
+
+    They are summed in pairs: a product of matrices has an order that depends on its threads.
+    """
+    squares = b.view(np.float32)
+    squares -= a.view(np.float32)
     squares *= squares
     while len(squares) > len(a):
         squares = squares[0::2] + squares[1::2]
