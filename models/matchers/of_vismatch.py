@@ -84,7 +84,9 @@ def _get(name: str, device: str) -> Any:
     def load() -> Any:
         # vismatch prints what it fetches to standard output, which `--json` needs.
         with contextlib.redirect_stdout(io.StringIO()):
-            return package.get_matcher(name, device=device)
+            matcher = package.get_matcher(name, device=device)
+        matcher.skip_ransac = True  # the map of one region, which nobody asks for here
+        return matcher
 
     cache = "HF_HOME, else ~/.cache/huggingface; TORCH_HOME, else ~/.cache/torch"
     return load_weights(f"matcher:vismatch/{name}", cache, load)
