@@ -19,6 +19,7 @@ from memory import Peak
 from photographs import write_photographs
 
 from cisdl_bench.generation import compose as compose_module
+from cisdl_bench.generation import instance as instance_module
 from cisdl_bench.generation import shards as shards_module
 from cisdl_bench.generation.jobs import make_set_jobs
 from cisdl_bench.generation.run import make_sets
@@ -66,7 +67,7 @@ def timed_steps(spent: dict[str, float]) -> contextlib.ExitStack:
         "store pictures": (PictureFolder, "write"),
         "read donors": (PictureReader, "read_into"),
         "instance masks": (CocoSource, "region"),
-        "outlines": (compose_module, "find_outline"),
+        "outlines": (instance_module, "find_outline"),
         "plan warp": (compose_module, "plan_warp"),
         "render": (compose_module, "render"),
         "store composites": (SetFolder, "write"),

@@ -34,6 +34,7 @@ _OF_PAIRS = [
     "start",
     "moved_px",
     "own_score",
+    "consistency",
     "donor_id",
     "background_id",
     "annotation_id",
@@ -42,7 +43,7 @@ _OF_PAIRS = [
     "probe",
     "donor",
 ]
-_OF_SIDES = ["area_px", "inside", "tp", "fp", "fn", "tn", "top", "left", "height", "width"]
+_OF_SIDES = ["area_px", "inside", "qes", "tp", "fp", "fn", "tn", "top", "left", "height", "width"]
 #: Columns that shards and ``pairs.csv`` have beside a set's parameters.
 FIXED_COLUMNS = frozenset(
     [*_OF_PAIRS, *(f"{s}_{name}" for s in ("probe", "donor", "patch") for name in _OF_SIDES)]

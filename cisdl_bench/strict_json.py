@@ -23,6 +23,12 @@ def json_text(value: Any) -> str:
     >>> json_text({"auc": float("nan")})
     '{\n "auc": null\n}'
     """
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=1)
+        if text.isascii():
+            return text.decode()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        pass  # such as numpy's numbers, or half of a surrogate pair
     return json.dumps(_finite(value), indent=1, allow_nan=False)
 
 

@@ -12,6 +12,7 @@ from cisdl_bench.strict_json import json_text
 
 _HEADINGS = {
     "method": "Methods that need no training",
+    "matcher": "Matchers, whose pairs of points become masks",
     "shipped": "Networks of the package",
     "trained": "Trained here, in cisdl-training",
     "published": "Published weights, to be got",
@@ -38,10 +39,7 @@ def models(as_json: bool) -> None:
     known = list_models(Path("cisdl-training"))
     scored = _count_scored(scores_folder())
     if as_json:
-        names = {model.name: Path(model.name).stem for model in known}
-        click.echo(
-            json_text([{**asdict(m), "scored_sets": scored.get(names[m.name], 0)} for m in known])
-        )
+        click.echo(json_text([{**asdict(m), "scored_sets": scored.get(m.run, 0)} for m in known]))
         return
     width = max(len(model.name) for model in known)
     for kind, heading in _HEADINGS.items():
@@ -56,7 +54,7 @@ def models(as_json: bool) -> None:
             ]
             if model.size is not None:
                 facts.append(f"{model.size / 1e6:.1f} MB")
-            if n := scored.get(Path(model.name).stem):
+            if n := scored.get(model.run):
                 facts.append(f"scored on {n} set{'s' if n > 1 else ''}")
             click.echo(f"  {model.name:{width}}  {'; '.join(fact for fact in facts if fact)}")
             if model.get:

@@ -57,8 +57,9 @@ _WHAT, _HOW, _WATCH = "What is trained", "How", "Watching it"
     type=click.Path(path_type=Path),
     metavar="PATH",
     section=_HOW,
-    help="VGG-16's weights or HED's: a file, or the folder that `fetch vgg16` or `fetch hed` made. "
-    "Default: He initialisation.",
+    help="VGG-16's weights or HED's: a file, or the folder that `fetch vgg16` or `fetch hed` made; "
+    "of a backbone, the file that timm publishes, or `timm` to fetch it. Default: He "
+    "initialisation.",
 )
 @option(
     "--from",

@@ -7,6 +7,7 @@ from typing import Any
 
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS
 from cisdl_bench.models.find import SHIPPED, find_ready, shipped_path
+from cisdl_bench.models.matchers.registry import PREFIX, run_name
 from cisdl_bench.packaged import packaged_toml
 
 
@@ -16,7 +17,7 @@ class Model:
 
     Attributes:
         name: Name or file to give to ``score``.
-        kind: ``method``, ``shipped``, ``published`` or ``trained``.
+        kind: ``method``, ``matcher``, ``shipped``, ``published`` or ``trained``.
         title: Description, a line.
         source: Paper or program that it comes from.
         licence: Terms of its weights; empty where nothing is known, or there are none.
@@ -32,6 +33,11 @@ class Model:
     size: int | None
     get: str
 
+    @property
+    def run(self) -> str:
+        """Name that its results are filed under."""
+        return run_name(self.name) if self.kind == "matcher" else Path(self.name).stem
+
 
 def list_models(training: Path) -> list[Model]:
     """Return what can be scored, what is ready first.
@@ -44,6 +50,9 @@ def list_models(training: Path) -> list[Model]:
     models = [
         _read(name, "method", table["methods"].get(name, {}), licence="MIT")
         for name in PAIR_DETECTORS
+    ]
+    models += [
+        _read(f"{PREFIX}{name}", "matcher", entry) for name, entry in table["matchers"].items()
     ]
     for name in SHIPPED:
         entry = {**table["shipped"].get(name, {})}

@@ -1,4 +1,4 @@
-"""Detectors: one protocol, and the two kinds that meet it, methods on arrays and networks."""
+"""Detectors: one protocol, and what meets it: methods on arrays, matchers on devices, networks."""
 
 import re
 from collections.abc import Callable
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from cisdl_bench.errors import CisdlError, ModelError, cause
 from cisdl_bench.models.detection import Detection, PairBatch, PairMethod, Probability, View
+from cisdl_bench.models.matchers.matcher import DeviceMatcher
+from cisdl_bench.models.matchers.method import MatcherMethod
 from cisdl_bench.models.networks.registry import check_side
 from cisdl_bench.models.networks.sliding import SlidingWindows
 
@@ -172,6 +174,63 @@ class PairDetector:
         return ModelError.expected(f"{self.name}: pair {view.name}", what, got, then)
 
 
+@dataclass(frozen=True)
+class DeviceMatcherDetector:
+    """A matcher that computes with torch as a detector.
+
+    Attributes:
+        method: Method whose matcher can be moved to a device.
+        name: Name that results are filed under.
+    """
+
+    method: MatcherMethod
+    name: str
+    note = ""
+    needs_device = True
+    sees_truth = False
+    has_detection_network = False
+
+    @property
+    def identity(self) -> str:
+        """Identity of the method."""
+        return self.method.identity
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Nothing: parameters and weights are part of the method's identity."""
+        return {}
+
+    def check_side(self, side: int, where: object) -> None:
+        """Take pictures of any side."""
+
+    def prepare(
+        self,
+        device: str,
+        *,
+        window: int | None = None,
+        compiled: bool = False,
+        **options: Any,
+    ) -> Self:
+        """Return the detector with its matcher on the device; see ``Detector.prepare``.
+
+        Raises:
+            ModelError: Windows or compilation are asked for.
+        """
+        for flag, asked in (("--window", window), ("--compile", compiled)):
+            if asked:
+                raise ModelError(f"{flag} is for networks, and {self.name} is none. Leave it out.")
+        matcher: DeviceMatcher = self.method.matcher  # type: ignore[assignment]
+        return replace(self, method=replace(self.method, matcher=matcher.to(device)))
+
+    def detect(self, batch: PairBatch) -> Detection[Tensor]:
+        """Return the masks of a batch of pairs, on its device."""
+        names = batch.names or ("pair",) * len(batch.probe)
+        views = batch.to("cpu")._replace(names=names)
+        answer = PairDetector(self.method).detect(views)
+        probe, donor = (masks.to(batch.probe.device) for masks in (answer.probe, answer.donor))
+        return Detection(probe, donor)
+
+
 def _stack(masks: list[Probability]) -> Tensor:
     """Return masks as one tensor, (N, H, W); a mask alone is not copied."""
     if len(masks) == 1:
@@ -276,5 +335,5 @@ def rename_detector(detector: Detector, name: str) -> Detector:
     check_name(name)
     if isinstance(detector, PairDetector):
         return PairDetector(_NamedMethod(detector.method, name))
-    assert isinstance(detector, NetworkDetector)
+    assert isinstance(detector, NetworkDetector | DeviceMatcherDetector)
     return replace(detector, name=name)

@@ -16,7 +16,14 @@ from cisdl_bench.errors import ModelError
 from cisdl_bench.hashing import hash_file
 from cisdl_bench.models.checkpoints.hub import PREFIX, fetch_checkpoint
 from cisdl_bench.models.classical.registry import PAIR_DETECTORS, make_method, untrained_methods
-from cisdl_bench.models.detectors import Detector, NetworkDetector, PairDetector
+from cisdl_bench.models.detectors import (
+    Detector,
+    DeviceMatcherDetector,
+    NetworkDetector,
+    PairDetector,
+)
+from cisdl_bench.models.matchers.registry import PREFIX as MATCHER
+from cisdl_bench.models.matchers.registry import make_matcher_method, matcher_names
 from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.packaged import packaged_names, packaged_path
 
@@ -31,7 +38,8 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     """Return the detector that a user names.
 
     Args:
-        text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, the path of a checkpoint, of a
+        text: Name out of ``PAIR_DETECTORS`` or ``SHIPPED``, ``matcher:NAME`` of a matcher,
+            the path of a checkpoint, of a
             TorchScript or ``torch.export`` file, ``hf:owner/name``, or ``module:factory``,
             perhaps with the checkpoint of `cisdl-bench train` behind an ``@``.
         device: Torch device that a TorchScript file is loaded to.
@@ -41,6 +49,11 @@ def find_detector(text: str, device: str = "cpu") -> Detector:
     """
     if text in PAIR_DETECTORS:
         return PairDetector(make_method(text))
+    if text.startswith(MATCHER):
+        method, needs_device = make_matcher_method(text)
+        if needs_device:
+            return DeviceMatcherDetector(method, method.name)
+        return PairDetector(method)
     return find_network(text, device)
 
 
@@ -124,7 +137,7 @@ def _unknown_error(text: str) -> ModelError:
             "Give the file that `cisdl-bench train` wrote, such as cisdl-training/dmac/dmac.pt, "
             "or the authors' DMAC-adv.pth, DMVN-BN.pth or DMVN's .h5 (`cisdl-bench models`)."
         )
-    names = (*PAIR_DETECTORS, *SHIPPED)
+    names = (*PAIR_DETECTORS, *SHIPPED, *matcher_names())
     near = [name for name in names if word and (word in name or name in word)]
     near = near or get_close_matches(word, names, n=3, cutoff=0.5)
     return ModelError.expected(
@@ -228,7 +241,7 @@ def open_network(text: str) -> tuple[nn.Module, str]:
     if text in NETWORKS and NETWORKS[text].finds_masks:
         torch.manual_seed(0)
         return build(text).eval(), text
-    if text in PAIR_DETECTORS:
+    if text in PAIR_DETECTORS or text.startswith(MATCHER):
         raise ModelError.expected(text, "a network", "a detector without one", "Name a checkpoint")
     detector = find_network(text)
     return detector.network, str(detector.about.get("architecture", detector.name))

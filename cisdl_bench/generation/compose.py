@@ -41,6 +41,7 @@ def compose_range(
     spec = plan.spec
     composites: list[Composite] = []
     refused = Counter[str]()
+    make = paint_composite if is_layered(spec) else compose
     framed_donor = framed_annotation = -1
     frame = np.zeros((0, 0, 4), dtype=np.uint8)
     for low in range(start, stop, _TOGETHER):
@@ -69,7 +70,7 @@ def compose_range(
             if (candidate.donor, candidate.annotation) != (framed_donor, framed_annotation):
                 cut_out(frame, instance.region)
                 framed_donor, framed_annotation = candidate.donor, candidate.annotation
-            composite = compose(plan, candidate, instance, next(placements), frame, canvas)
+            composite = make(plan, candidate, instance, next(placements), frame, canvas)
             if spec.further is not None:
                 framed_donor = framed_annotation = -1  # the frame was used for another donor
             if composite is None:
@@ -125,8 +126,6 @@ def compose(
         canvas: The source's pictures.
     """
     spec = plan.spec
-    if is_layered(spec):
-        return paint_composite(plan, candidate, instance, placements, frame, canvas)
     own_class = {instance.difficulty: spec.areas[instance.difficulty]}
     for placement in placements:
         warp = plan_warp(placement.matrix, placement.box, spec.size)

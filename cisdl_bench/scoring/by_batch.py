@@ -6,6 +6,7 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
+from cisdl_bench.metrics.agreement import DOUBTED, SURE, consistency
 from cisdl_bench.metrics.displacement import Moments, displacement, moments
 from cisdl_bench.models.detection import Detection, PairBatch
 from cisdl_bench.models.detectors import Detector
@@ -18,15 +19,15 @@ from cisdl_bench.scoring.row_lines import PairCounts, Scored, check_ends
 from cisdl_bench.store.torch_view import Batch
 
 #: Columns of ``measure`` for each mask: TP, FP, FN, TN, the sum of probabilities above the
-#: threshold, the smallest and the largest probability (NaN where one is), and sums of the rows and
-#: columns of the true pixels.
-MASK_COLUMNS = 9
+#: threshold, the smallest and the largest probability (NaN where one is), sums of the rows and
+#: columns of the true pixels, and how many pixels are sure, and sure or doubted.
+MASK_COLUMNS = 11
 
 
 def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Tensor:
-    """Return a batch's counts as float64 (N, 19), on its device.
+    """Return a batch's counts as float64 (N, 2 * MASK_COLUMNS + 1), on its device.
 
-    Nine columns of the probe's mask, see ``MASK_COLUMNS``, nine of the donor's; then the
+    The columns of the probe's mask, see ``MASK_COLUMNS``, those of the donor's; then the
     detector's own score, 0 where it has none.
     """
     columns = []
@@ -46,6 +47,7 @@ def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Ten
         places = torch.arange(target.shape[2], device=target.device)
         columns.append((target.sum(dim=2) * rows).sum(dim=1))
         columns.append((target.sum(dim=1) * places).sum(dim=1))
+        columns += [(mask > level).sum(dim=(1, 2)) for level in (SURE, DOUBTED)]
     score = detection.score
     no_score = torch.zeros(len(detection.probe), device=detection.probe.device)
     columns.append(score if isinstance(score, Tensor) else no_score)
@@ -53,12 +55,17 @@ def measure(detection: Detection[Tensor], batch: Batch, threshold: float) -> Ten
 
 
 def read_measures(
-    measures: Tensor, indices: Sequence[int], has_score: bool, names: tuple[str, str]
+    measures: Tensor,
+    called: Tensor,
+    indices: Sequence[int],
+    has_score: bool,
+    names: tuple[str, str],
 ) -> Scored:
     """Return the counts of pairs from what ``measure`` returned; waits for the device.
 
     Args:
-        measures: Answer of ``measure``, float64, (N, 19).
+        measures: Answer of ``measure``, float64.
+        called: Found masks of probe and donor, bool, (N, 2, H, W).
         indices: Numbers of the pairs, (N,).
         has_score: Whether the detector has a score of its own.
         names: Names of the detector and of the set, for an error.
@@ -67,23 +74,28 @@ def read_measures(
         ModelError: A mask or a score is NaN or outside 0 to 1.
     """
     scored = []
-    for index, row in zip(indices, measures.tolist(), strict=True):
+    masks_of = called.cpu().numpy()
+    for index, row, both in zip(indices, measures.tolist(), masks_of, strict=True):
         masks = row[:MASK_COLUMNS], row[MASK_COLUMNS : 2 * MASK_COLUMNS]
         own_score = row[-1]
         ends = [*masks[0][5:7], *masks[1][5:7], *([own_score] if has_score else [])]
         check_ends(names[0], f"{names[1]}/{index}", ends)
         counts: list[int] = []
         inside: list[float] = []
+        quality: list[float | None] = []
         regions: list[Moments] = []
-        for tp, fp, fn, tn, inside_sum, _, _, row_sum, column_sum in masks:
+        for tp, fp, fn, tn, inside_sum, _, _, row_sum, column_sum, sure, some in masks:
             counts += [int(tp), int(fp), int(fn), int(tn)]
             inside.append(min(1.0, inside_sum / (tp + fp)) if tp + fp else 0.0)
+            quality.append(sure / some if some else None)
             regions.append(Moments(int(tp + fn), int(row_sum), int(column_sum)))
         pair_counts = PairCounts(
             tuple(counts),
             (inside[0], inside[1]),
             own_score if has_score else None,
             moved_px=displacement(regions[1], regions[0]),
+            quality=(quality[0], quality[1]),
+            consistency=consistency(both[0], both[1]),
         )
         scored.append((index, pair_counts))
     return scored
@@ -117,14 +129,14 @@ def score_batches(
     if options.convention:
         yield from _score_by_convention(detector, dataset, indices, options, masks)
         return
-    waiting: tuple[Tensor, list[int], bool] | None = None
+    waiting: tuple[Tensor, Tensor, list[int], bool] | None = None
     places = dataset.places(indices)
     source = batches(dataset, places, options.batch_size, options.workers, options.device)
     with inference(options), closing(source):
         for batch in source:
             numbers = batch["index"].tolist()
             step = 1 if one_by_one else len(numbers)
-            measures = []
+            measures, called = [], []
             has_score = False
             for start in range(0, len(numbers), step):
                 part = slice(start, start + step)
@@ -134,9 +146,11 @@ def score_batches(
                 if masks is not None:
                     _save(masks, numbers[part], detection)
                 measures.append(measure(detection, shown, options.threshold))
+                both = torch.stack((detection.probe, detection.donor), dim=1)
+                called.append(both > options.threshold)
             if waiting is not None:
                 yield read_measures(*waiting, names)
-            waiting = torch.cat(measures), numbers, has_score
+            waiting = torch.cat(measures), torch.cat(called), numbers, has_score
             if one_by_one:
                 yield read_measures(*waiting, names)
                 waiting = None

@@ -6,13 +6,12 @@ from joblib import delayed
 from torch import Tensor
 
 from cisdl_bench.engine import workers
-from cisdl_bench.metrics.counts import count
 from cisdl_bench.metrics.displacement import displacement, moments
-from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.models.detection import Detection, PairBatch, Probability, View
 from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.conventions import count_by_convention
 from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.mask_counts import count_mask, join_masks
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.row_lines import PairCounts, Scored, check_ends
@@ -39,13 +38,11 @@ def score_pair(
         masks = detection.probe, detection.donor
         by_convention = count_by_convention(job.pairs, index, masks, own_score, options)
         return detection, by_convention._replace(moved_px=moved_px)
-    counts: list[int] = []
-    inside: list[float] = []
-    for mask, target in ((detection.probe, truth[0]), (detection.donor, truth[1])):
-        counts += [int(n) for n in count(mask > options.threshold, target)]
-        inside.append(float(mean_inside(mask, options.threshold)))
-    pair_counts = PairCounts(tuple(counts), (inside[0], inside[1]), own_score, moved_px=moved_px)
-    return detection, pair_counts
+    counted = [
+        count_mask(mask, options.threshold, target)
+        for mask, target in ((detection.probe, truth[0]), (detection.donor, truth[1]))
+    ]
+    return detection, join_masks(counted, own_score, moved_px)._replace(known=None)
 
 
 def read_detection(batch: Detection[Tensor], detector: str, pair: str) -> Detection[Probability]:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cisdl_bench.metrics.counts import count
-from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pairs
+from cisdl_bench.scoring.mask_counts import MaskCounts, count_mask, join_masks
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.row_lines import PairCounts
 
@@ -69,25 +68,17 @@ def count_by_convention(
         SourceError: A true mask cannot be read.
     """
     convention = CONVENTIONS[options.convention]
-    counts: list[int] = []
-    inside: list[float | None] = []
-    known: list[bool] = []
+    counted: list[MaskCounts | None] = []
     for side, found in enumerate(masks):
         if found is None:
-            counts += (0, 0, 0, 0)
-            inside.append(None)
-            known.append(False)
+            counted.append(None)
             continue
         height, width = pairs.own_shape(index, side) or found.shape
         mask = resize_probability(found, (height, width))
         called = mask > options.threshold
         if np.count_nonzero(called) < convention.least_frac * called.size:
             mask = np.zeros_like(mask)
-            called = np.zeros_like(called)
         reference = pairs.reference(index, side, (height, width), options.zones)
-        nothing = np.zeros_like(called)
-        target, scored = (reference.target, reference.scored) if reference else (nothing, ~nothing)
-        counts += [int(n) for n in count(called, target, scored)]
-        inside.append(float(mean_inside(mask, options.threshold)))
-        known.append(reference is not None)
-    return PairCounts(tuple(counts), (inside[0], inside[1]), own_score, (known[0], known[1]))
+        truth = (reference.target, reference.scored) if reference else (None, None)
+        counted.append(count_mask(mask, options.threshold, *truth))
+    return join_masks(counted, own_score)

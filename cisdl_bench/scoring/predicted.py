@@ -12,13 +12,12 @@ from cisdl_bench.adapters.masks import read_levels
 from cisdl_bench.adapters.predictions import EMPTY, Prediction, Predictions
 from cisdl_bench.engine import workers
 from cisdl_bench.errors import SourceError
-from cisdl_bench.metrics.counts import Counts, count
-from cisdl_bench.metrics.mask_score import mean_inside
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pairs, Reference
 from cisdl_bench.records import Pixels
 from cisdl_bench.scoring.conventions import count_by_convention
 from cisdl_bench.scoring.jobs import ScoreJob
+from cisdl_bench.scoring.mask_counts import MaskCounts, count_mask, join_masks
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import ScoreOptions
 from cisdl_bench.scoring.row_lines import PairCounts, Scored
@@ -173,25 +172,16 @@ def score_prediction(
             _read_chance(pairs, index, side, mask, dark) for side, mask in enumerate(row.masks)
         ]
         return count_by_convention(pairs, index, masks, row.score, options)
-    counts: list[int] = []
-    inside: list[float | None] = []
-    known: list[bool] = []
+    counted: list[MaskCounts | None] = []
     for side, mask in enumerate(row.masks):
         if mask is None:
-            counts += _NO_COUNTS[:4]
-            inside.append(None)
-            known.append(False)
+            counted.append(None)
             continue
         levels = read_predicted(pairs, index, side, mask, dark=dark)
         reference = find_reference(pairs, index, side, levels, options)
-        chance = _as_chance(levels)
-        nothing = np.zeros(levels.shape, dtype=bool)
-        target, scored = (reference.target, reference.scored) if reference else (nothing, ~nothing)
-        pixels: Counts = count(chance > options.threshold, target, scored)
-        counts += [int(value) for value in pixels]
-        inside.append(float(mean_inside(chance, options.threshold)))
-        known.append(reference is not None)
-    return PairCounts(tuple(counts), (inside[0], inside[1]), row.score, (known[0], known[1]))
+        truth = (reference.target, reference.scored) if reference else (None, None)
+        counted.append(count_mask(_as_chance(levels), options.threshold, *truth))
+    return join_masks(counted, row.score)
 
 
 def _read_chance(

@@ -27,6 +27,9 @@ class PairCounts(NamedTuple):
         known: Whether each mask was compared with its truth; None where it was if that is known.
         moved_px: Distance of the true regions' centroids in probe and donor, on the canvas; None
             where a mask is empty or not known.
+        quality: Share of sure pixels in each mask; NaN or None where there is none.
+        consistency: Whether one map takes one found mask to the other, 0 to 1; NaN or None where
+            a mask is empty or missing.
     """
 
     counts: tuple[int, ...]
@@ -34,6 +37,8 @@ class PairCounts(NamedTuple):
     own_score: float | None
     known: tuple[bool, bool] | None = None
     moved_px: float | None = None
+    quality: tuple[float | None, float | None] = (None, None)
+    consistency: float | None = None
 
 
 ROUNDING = 1e-6  # how far a probability may lie outside 0 to 1
@@ -78,7 +83,11 @@ def format_row(pairs: Pairs, index: int, counts: PairCounts) -> str:
         " ".join(cell.splitlines()) if isinstance(cell, str) else cell  # a row is a line
         for cell in map(about.get, (*ABOUT, *pairs.parameters))
     ]
-    answer = (counts.moved_px, *counts.counts, *counts.inside, counts.own_score)
+    sureness = (
+        None if value is None or math.isnan(value) else value
+        for value in (*counts.quality, counts.consistency)
+    )
+    answer = (counts.moved_px, *counts.counts, *counts.inside, counts.own_score, *sureness)
     line: str = _LINES.writerow([*cells, *answer])
     return line
 

@@ -52,6 +52,9 @@ ANSWER: dict[str, type] = {
     **{f"{side}_inside": float for side in SIDES},
     "own_score": float,
 }
+#: Of the found masks alone, since rows of version 5: see ``metrics.agreement``.
+SURENESS = ("probe_qes", "donor_qes", "consistency")
+ANSWER |= dict.fromkeys(SURENESS, float)
 
 
 def row_columns(parameters: Iterable[str]) -> dict[str, type]:
@@ -130,6 +133,9 @@ def read_rows(path: Path) -> Rows:
         raise RunError.expected(
             path, "rows that `score` wrote", f"'{_first_line(error)}'", _THEN
         ) from error
+    if SURENESS[-1] not in table.columns:  # of an earlier version
+        for name in SURENESS:
+            table[name] = ""
     names = [str(name) for name in table.columns]
     columns = row_columns(_parameters(names))
     if names != list(columns) or not all(map(str.isidentifier, names)):
@@ -188,6 +194,8 @@ def _check(rows: Rows, path: Path) -> None:
         for name in COUNTS:
             count = rows[f"{side}_{name}"]
             right[f"{side}_{name}"] = ("pixels, 0 or more", (count >= 0) & (count < _MOST_PX))
+    for name in SURENESS:
+        right[name] = ("0 to 1", np.isnan(rows[name]) | ((rows[name] >= 0) & (rows[name] <= 1)))
     for name in (*_parameters(list(rows.columns)), "moved_px", "own_score"):
         right[name] = ("a finite number or nothing", ~np.isinf(rows[name]))
     for name, (what, fits) in right.items():

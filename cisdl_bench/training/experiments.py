@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from cisdl_bench.errors import SpecError
-from cisdl_bench.models.networks.registry import NETWORKS, find_spec
+from cisdl_bench.models.networks.registry import NETWORKS, NetworkSpec, find_spec
 from cisdl_bench.packaged import packaged_names, packaged_text
 from cisdl_bench.validation import as_record, decode_toml, read_text, refuse_unknown, require
 
@@ -76,6 +76,7 @@ class Experiment:
             in ``LOSS_TERMS``; none for the stage ``detection``.
         adversarial: Settings of the stage of that name.
         freeze: Parts of the network that keep the weights they begin with.
+        backbone: Network of timm's in place of VGG-16; empty: VGG-16.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Experiment:
     losses: dict[str, Weight] = field(default_factory=dict)
     adversarial: AdversarialSpec | None = None
     freeze: tuple[Literal["features"], ...] = ()
+    backbone: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the experiment as JSON-ready values."""
@@ -109,8 +111,9 @@ class Experiment:
         left_out = ("name", "also", "title", "source", "place")
         table = {k: v for k, v in self.as_dict().items() if k not in left_out}
         # Later keys count where they are used: runs begun before them must go on.
-        if not self.freeze:
-            del table["freeze"]
+        for key in ("freeze", "backbone"):
+            if not table[key]:
+                del table[key]
         if self.optimizer.schedule == "constant":
             del table["optimizer"]["schedule"]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
@@ -257,6 +260,8 @@ def _check_network(experiment: Experiment, where: str) -> None:
             "such as dmac. Correct the spec."
         )
     require(experiment.width == 1 or network.has_width, f"{where}: width", "1", experiment.width)
+    if experiment.backbone:
+        _check_backbone(experiment, network, where)
     if not experiment.freeze:
         return
     if experiment.stage != "cross-entropy":
@@ -267,6 +272,22 @@ def _check_network(experiment: Experiment, where: str) -> None:
     freezable = [name for name, spec in NETWORKS.items() if spec.freezable]
     what = f"one of {', '.join(freezable)}, whose features can be frozen"
     require(experiment.network in freezable, f"{where}: network", what, repr(experiment.network))
+
+
+def _check_backbone(experiment: Experiment, network: NetworkSpec, where: str) -> None:
+    takers = [name for name, spec in NETWORKS.items() if spec.takes_backbone]
+    what = f"one of {', '.join(takers)}, which take a backbone"
+    require(network.takes_backbone, f"{where}: network", what, repr(experiment.network))
+    require(experiment.width == 1, f"{where}: width", "1 beside a backbone", experiment.width)
+    require(
+        experiment.stage == "cross-entropy",
+        f"{where}: stage",
+        '"cross-entropy" beside a backbone',
+        experiment.stage,
+    )
+    from cisdl_bench.models.networks.backbone import check_backbone  # imports torch
+
+    check_backbone(experiment.backbone, f"{where}: backbone")
 
 
 def _check_losses(experiment: Experiment, where: str) -> None:

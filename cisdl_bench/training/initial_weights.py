@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from cisdl_bench.errors import ModelError, RunError
+from cisdl_bench.models.checkpoints.backbone_weights import load_backbone
 from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.models.checkpoints.program import from_factory
 from cisdl_bench.models.checkpoints.program_identity import identify_program
@@ -39,7 +40,8 @@ def make_networks(
     Args:
         experiment: Experiment that is trained.
         seed: Seed of the weights that are drawn.
-        vgg: File or folder of VGG-16's convolutions; None: He initialisation.
+        vgg: File or folder of VGG-16's convolutions, or a backbone's file or ``timm``; None: He
+            initialisation.
         start: Checkpoint of the experiment that this one builds on; None where it builds on none.
 
     Raises:
@@ -51,12 +53,16 @@ def make_networks(
             f"--init {vgg}: {experiment.name} builds on {start}, which has weights. "
             "Leave --init out."
         )
-    if vgg is not None and not spec.vgg_blocks:
+    if vgg is not None and not (spec.vgg_blocks or experiment.backbone):
         raise ModelError(
             f"--init {vgg}: {experiment.network} has no blocks of VGG-16. Leave --init out."
         )
     torch.manual_seed(_number(seed, "initial weights"))
-    configuration = {} if experiment.width == 1 else {"width": experiment.width}
+    configuration: dict[str, Any] = {}
+    if experiment.width != 1:
+        configuration["width"] = experiment.width
+    if experiment.backbone:
+        configuration["backbone"] = experiment.backbone
     program = ":" in experiment.network
     network: nn.Module
     if program:
@@ -77,6 +83,10 @@ def make_networks(
         if began:
             origin = f"{origin}, which began with: {began}"
         return InitialNetworks(networks, origin, f"checkpoint {loaded.sha256}")
+    if vgg is not None and experiment.backbone:
+        features: Any = network.features
+        weights = load_backbone(features, vgg)
+        return InitialNetworks(networks, weights.origin, f"{weights.identity}, He {seed}")
     if vgg is not None:
         read = load_vgg(network, vgg)
         origin = f"{read.origin} in {find_weights(vgg).name}, the rest He initialisation"
@@ -84,7 +94,10 @@ def make_networks(
     if program:
         origin = f"drawn by {experiment.network}"
         return InitialNetworks(networks, origin, f"{source}, seed {seed}")
-    return InitialNetworks(networks, "He initialisation (no --init: VGG-16 not used)", f"He {seed}")
+    unused = f"the weights of {experiment.backbone}" if experiment.backbone else "VGG-16"
+    return InitialNetworks(
+        networks, f"He initialisation (no --init: {unused} not used)", f"He {seed}"
+    )
 
 
 def _copy_weights(

@@ -120,7 +120,7 @@ def train(
         if left_out:
             notes.append(f"{left_out:,} of {len(dataset):,} pairs left out: no label or true mask")
         if experiment.freeze and initial.identity.startswith("He "):
-            notes.append("the frozen features are random numbers; give VGG-16's or HED's by --init")
+            notes.append("the frozen features are random numbers; give published weights by --init")
         record = {**record, "notes": notes, "initial_weights": initial.origin}
         record["data"] = describe_data(dataset)
         with float32_rule(options.precision == "fp32", benchmark=True):

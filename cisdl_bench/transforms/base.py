@@ -175,6 +175,8 @@ class Transformation(ABC):
         Raises:
             SpecError: It is of another shape or type, or fails.
         """
+        if type(self).change_pixels is Transformation.change_pixels:
+            return patch
         return self._checked("change_pixels", self.change_pixels, patch, values)
 
     def refinish(self, picture: Pixels, values: tuple[float, ...]) -> Pixels:

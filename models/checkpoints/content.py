@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cisdl_bench.errors import ModelError
 from cisdl_bench.models.checkpoints.published import recognise_network, rename_key
+from cisdl_bench.models.networks.backbone import NAME
 from cisdl_bench.strict_json import conforming, json_text
 
 FORMAT = "cisdl-bench checkpoint"
@@ -44,6 +45,7 @@ class Configuration(TypedDict, total=False):
 
     width: Annotated[float, Meta(gt=0, le=1)]
     pictures: Literal["bgr-minus-mean", "-1..1"]
+    backbone: Annotated[str, Meta(pattern=f"^{NAME}$")]
 
 
 class Content(NamedTuple):

@@ -8,19 +8,19 @@ offset around each pixel, small where a region was copied (section IV).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cisdl_bench.models.classical.parameters import read_parameters
+from cisdl_bench.models.classical.patch_match import patch_match
 from cisdl_bench.models.classical.zernike import zernike_magnitudes
 from cisdl_bench.models.detection import Detection, Probability, View
 from cisdl_bench.records import Mask, Pixels
-from cisdl_bench.seeding import stream
 
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,18 @@ class DenseField:
         A match counts where there is texture, the length of the pixel's features, and where the
         two are alike for that.
         """
-        first, second = (
-            zernike_magnitudes(
-                cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32),
-                self.radius_px,
-                self.order,
-            )
-            for picture in (donor, probe)
-        )
+        first, second = (self._describe(picture) for picture in (donor, probe))
         *offsets, distance = patch_match(first, second, self.iterations)
         texture = np.linalg.norm(first, axis=2)
         alike: Mask = (texture > self.min_texture) & (distance < (self.max_distance * texture) ** 2)
         return (offsets[0], offsets[1]), alike
+
+    def _describe(self, picture: Pixels) -> Floats:
+        """Return the features of every pixel; the picture is mirrored beyond its border."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        px = self.radius_px
+        mirrored = cv2.copyMakeBorder(grey, px, px, px, px, cv2.BORDER_REFLECT)
+        return zernike_magnitudes(np.asarray(mirrored), px, self.order)
 
     def copied(self, field: tuple[Floats, Floats], alike: Mask) -> tuple[Mask, list[Floats]]:
         """Return where the field is affine over a disc, bool (H, W), and the field there.
@@ -130,83 +130,18 @@ def fit_error(field: list[Floats], radius: int) -> Floats:
     """
     disc = _disc(radius).astype(np.float64)
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1] * disc
+    largest = max(float(np.abs(part).max()) for part in field)
+    # Offsets are whole numbers, whose sums below 2**24 are exact in float32.
+    kind = cv2.CV_32F if largest**2 * disc.sum() < 2**24 else cv2.CV_64F
     total = np.zeros(field[0].shape, dtype=np.float64)
     for part in field:
-        values = part.astype(np.float64)
+        values = part.astype(np.float32 if kind == cv2.CV_32F else np.float64)
 
-        def summed(kernel: npt.NDArray[np.float64], image: npt.NDArray[np.float64]) -> Floats:
-            return np.asarray(
-                cv2.filter2D(image, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT)
-            )
+        def summed(kernel: npt.NDArray[np.float64], image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            filtered = cv2.filter2D(image, kind, kernel, borderType=cv2.BORDER_REFLECT)
+            return np.asarray(filtered).astype(np.float64)
 
         total += summed(disc, values**2) - summed(disc, values) ** 2 / disc.sum()
         for side in (x, y):
             total -= summed(side, values) ** 2 / (side**2).sum()
     return np.maximum(total, 0).astype(np.float32)
-
-
-def patch_match(first: Floats, second: Floats, iterations: int) -> tuple[Floats, Floats, Floats]:
-    """Return the offsets (x, y) that lead each pixel of one picture to its like in the other.
-
-    The third field is the squared distance of their features.
-
-    All pixels look at once: at what each of four neighbours found, as it is and continued
-    linearly from the neighbour behind it, then at places drawn around their own, nearer and
-    nearer. Draws are keyed by the pictures' size.
-
-    Args:
-        first: Features of one picture, float32, (H, W, K).
-        second: Features of the other picture, float32, (H', W', K).
-        iterations: Number of passes over the picture.
-    """
-    height, width = first.shape[:2]
-    rows, columns = second.shape[:2]
-    y, x = np.mgrid[:height, :width].astype(np.int32)
-    flat = first.reshape(-1, first.shape[2])
-    other = second.reshape(-1, second.shape[2])
-    rng = stream(0, "dense-field", index=height * width)
-
-    def distance(to_x: Ints, to_y: Ints) -> Floats:
-        difference = other[(to_y * columns + to_x).ravel()] - flat
-        result: Floats = np.einsum("ij,ij->i", difference, difference).reshape(height, width)
-        return result
-
-    best_x = (rng.random((height, width)) * columns).astype(np.int32)
-    best_y = (rng.random((height, width)) * rows).astype(np.int32)
-    best = distance(best_x, best_y)
-
-    def try_places(to_x: Ints, to_y: Ints) -> None:
-        nonlocal best
-        to_x, to_y = np.clip(to_x, 0, columns - 1), np.clip(to_y, 0, rows - 1)
-        distances = distance(to_x, to_y)
-        better = distances < best
-        np.copyto(best_x, to_x, where=better)
-        np.copyto(best_y, to_y, where=better)
-        best = np.where(better, distances, best)
-
-    for turn in range(iterations):
-        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            for step in (1, 4) if turn < iterations // 2 else (1,):
-                a, b = step * dx, step * dy
-                near_x, near_y = _moved(best_x - x, a, b), _moved(best_y - y, a, b)
-                try_places(x + near_x, y + near_y)
-                far_x, far_y = _moved(near_x, a, b), _moved(near_y, a, b)
-                try_places(x + 2 * near_x - far_x, y + 2 * near_y - far_y)
-        reach = max(rows, columns) // 2
-        while reach >= 1:
-            jump = (rng.random((2, height, width)) * 2 - 1) * reach
-            try_places(
-                best_x + np.rint(jump[0]).astype(np.int32),
-                best_y + np.rint(jump[1]).astype(np.int32),
-            )
-            reach //= 4
-    return (best_x - x).astype(np.float32), (best_y - y).astype(np.float32), best
-
-
-def _moved(values: Ints, dx: int, dy: int) -> Ints:
-    """Return what lies (dx, dy) before each place; at the border, the border's."""
-    height, width = values.shape
-    rows = np.clip(np.arange(height) - dy, 0, height - 1)
-    columns = np.clip(np.arange(width) - dx, 0, width - 1)
-    result: Ints = values[rows][:, columns]
-    return result

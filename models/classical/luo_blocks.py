@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from cisdl_bench.models.classical.block_matching import (
     Floats,
-    find_nearest,
+    find_within,
     make_grid,
     paint_blocks,
 )
+from cisdl_bench.models.classical.filters import apply_filters
 from cisdl_bench.models.classical.parameters import read_parameters
 from cisdl_bench.models.detection import Detection, Probability, View, empty_detection
 from cisdl_bench.records import Pixels
@@ -48,19 +49,22 @@ class LuoBlocks:
 
     def detect_pair(self, view: View) -> Detection[Probability]:
         """Return both masks, empty where too few blocks have one shift."""
-        donor_at, donor, texture = self.blocks(view.donor, self.donor_step_px)
-        probe_at, probe, _ = self.blocks(view.probe, 1)
-        keep = texture > self.min_texture
+        donor_at, donor = self.blocks(view.donor, self.donor_step_px)
+        probe_at, probe = self.blocks(view.probe, 1)
+        keep = self.texture(view.donor, self.donor_step_px) > self.min_texture
         donor_at, donor = donor_at[keep], donor[keep]
         if not len(donor) or len(probe) < self.most_alike:
             return empty_detection(view)
-        _, indices = find_nearest(donor, probe, self.most_alike)
         # Features are in units of their thresholds: alike is less than 1 in each.
-        alike = np.abs(probe[indices] - donor[:, None]).max(axis=2) < 1
-        which, choice = np.nonzero(alike)
+        within = float(np.sqrt(donor.shape[1]))
+        distances, indices = find_within(donor, probe, self.most_alike, within)
+        which, choice = np.nonzero(np.isfinite(distances))
+        chosen = indices[which, choice]
+        alike = (np.abs(probe[chosen] - donor[which]) < 1).all(axis=1)
+        which, chosen = which[alike], chosen[alike]
         if not len(which):
             return empty_detection(view)
-        source, target = donor_at[which], probe_at[indices[which, choice]]
+        source, target = donor_at[which], probe_at[chosen]
         inliers = self._common_shift(target - source)
         if len(np.unique(which[inliers])) < self.min_blocks:
             return empty_detection(view)
@@ -69,26 +73,35 @@ class LuoBlocks:
             paint_blocks(source[inliers].astype(np.float64), self.side_px, view.donor.shape),
         )
 
-    def blocks(
-        self, picture: Pixels, step: int
-    ) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.float32]]:
-        """Return blocks' centres (n, 2), features (n, 7), and their grey levels' deviation (n,)."""
-        half = self.side_px // 2
-        at = make_grid(picture.shape, half, step)
-        colours = cv2.blur(picture.astype(np.float32), (self.side_px, self.side_px))
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        block = np.ones((self.side_px, self.side_px), dtype=np.float32)
-        total = cv2.filter2D(grey, cv2.CV_32F, block)
-        shares = [
-            cv2.filter2D(grey, cv2.CV_32F, kernel) / np.maximum(total, 1.0)
-            for kernel in _halves(self.side_px)
-        ]
-        parts = [colours / self.max_colour, np.stack(shares, axis=2) / self.max_share]
+    def blocks(self, picture: Pixels, step: int) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return blocks' centres (n, 2) and features, float32 (n, 7)."""
+        side = self.side_px
+        at = make_grid(picture.shape, side // 2, step)
         x, y = at.T
-        mean = total / block.size
-        square = cv2.filter2D(grey * grey, cv2.CV_32F, block) / block.size
-        deviation = np.sqrt(np.maximum(square - mean * mean, 0))[y, x]
-        return at, np.concatenate(parts, axis=2)[y, x], deviation
+        features = np.empty((len(at), 7), dtype=np.float32)
+        features[:, :3] = cv2.boxFilter(picture, cv2.CV_32F, (side, side))[y, x]
+        features[:, :3] /= np.float32(self.max_colour)
+        kernels = _halves(side)
+        sums = apply_filters(self._inside(picture), kernels, step).reshape(len(kernels), -1)
+        shares = sums[1:] / np.maximum(sums[0], 1.0) / np.float32(self.max_share)
+        features[:, 3:] = shares.T
+        return at, features
+
+    def texture(self, picture: Pixels, step: int) -> npt.NDArray[np.float32]:
+        """Return the deviation of the grey levels of each block, float32 (n,)."""
+        grey = self._inside(picture)
+        block = _halves(self.side_px)[:1]
+        mean, square = (
+            apply_filters(values, block, step).ravel() / self.side_px**2
+            for values in (grey, grey * grey)
+        )
+        return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)))
+
+    def _inside(self, picture: Pixels) -> Floats:
+        """Return the grey levels that blocks reach: an even side goes less far to the right."""
+        odd = self.side_px % 2
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        return grey[: len(grey) - 1 + odd, : grey.shape[1] - 1 + odd]
 
     def _common_shift(self, shifts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Return which shifts lie in or beside the bin of most votes."""
@@ -103,8 +116,9 @@ class LuoBlocks:
 
 
 @lru_cache(maxsize=4)
-def _halves(side: int) -> tuple[npt.NDArray[np.float32], ...]:
-    """Return kernels of one half of a block: upper, left, and above either diagonal."""
+def _halves(side: int) -> Floats:
+    """Return kernels of a block, and of half of it: upper, left, and above either diagonal."""
     y, x = np.mgrid[:side, :side]
-    halves = (2 * y < side - 1, 2 * x < side - 1, x > y, x + y < side - 1)
-    return tuple(half.astype(np.float32) for half in halves)
+    whole = np.ones((side, side), dtype=bool)
+    parts = (whole, 2 * y < side - 1, 2 * x < side - 1, x > y, x + y < side - 1)
+    return np.stack(parts).astype(np.float32)

@@ -3,9 +3,10 @@
 import math
 from functools import lru_cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from cisdl_bench.models.classical.filters import apply_filters
 
 Floats = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex128]
@@ -40,8 +41,11 @@ def moment_orders(highest: int) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=8)
-def _kernels(radius: int, highest: int) -> tuple[Complex, ...]:
-    """Return each moment's kernel, averaged over every pixel's area: a disc has no corners."""
+def _kernels(radius: int, highest: int) -> Floats:
+    """Return the kernels of the moments' real parts, then of their imaginary parts.
+
+    Each is averaged over every pixel's area: a disc has no corners.
+    """
     side = 2 * radius + 1
     at = (np.arange(side * _FINE) + 0.5) / _FINE - side / 2
     y, x = np.meshgrid(at, at, indexing="ij")
@@ -54,7 +58,8 @@ def _kernels(radius: int, highest: int) -> tuple[Complex, ...]:
         kernel = _averaged(np.where(r <= 1, polynomial, 0).astype(np.complex128))
         kernel -= area * (kernel.sum() / area.sum())  # a disc of one grey gives 0
         kernels.append(kernel * (n + 1) / math.pi / (radius + 0.5) ** 2)
-    return tuple(kernels)
+    parts = [kernel.real for kernel in kernels] + [kernel.imag for kernel in kernels]
+    return np.stack(parts).astype(np.float32)
 
 
 def _averaged(fine: Complex) -> Complex:
@@ -62,24 +67,18 @@ def _averaged(fine: Complex) -> Complex:
     return np.asarray(fine.reshape(side, _FINE, side, _FINE).mean(axis=(1, 3)))
 
 
-def zernike_magnitudes(grey: Floats, radius: int, highest: int) -> Floats:
-    """Return the magnitudes of the moments of the disc around every pixel.
+def zernike_magnitudes(grey: Floats, radius: int, highest: int, step: int = 1) -> Floats:
+    """Return the magnitudes of the moments of the discs that lie within a picture.
 
     Args:
-        grey: Grey picture, float32, (H, W); it is mirrored beyond its border.
-        radius: Radius of the disc in px.
+        grey: Grey picture, float32, (H, W).
+        radius: Radius of a disc in px.
         highest: Order of the highest moments.
+        step: Distance of discs in px; the first one's centre is ``radius`` px from both borders.
 
     Returns:
-        float32, (H, W, K), K as ``moment_orders``.
+        float32, (rows, columns, K), K as ``moment_orders``; rows as of ``apply_filters``.
     """
-    magnitudes = []
-    for kernel in _kernels(radius, highest):
-        parts = [
-            cv2.filter2D(
-                grey, cv2.CV_32F, np.ascontiguousarray(part), borderType=cv2.BORDER_REFLECT
-            )
-            for part in (kernel.real, kernel.imag)
-        ]
-        magnitudes.append(cv2.magnitude(parts[0], parts[1]))
-    return np.stack(magnitudes, axis=2)
+    real, imaginary = np.split(apply_filters(grey, _kernels(radius, highest), step), 2)
+    squares = real * real + imaginary * imaginary
+    return np.ascontiguousarray(np.sqrt(squares).transpose(1, 2, 0))

@@ -58,15 +58,20 @@ class ZernikeBlocks:
         ):
             grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
             at = make_grid(picture.shape, self.radius_px, step)
-            moments = zernike_magnitudes(grey, self.radius_px, self.order)
-            described.append((at.astype(np.float64), moments[at[:, 1], at[:, 0]]))
+            moments = zernike_magnitudes(grey, self.radius_px, self.order, step)
+            described.append((at.astype(np.float64), moments.reshape(-1, moments.shape[2])))
         (donor_at, donor), (probe_at, probe) = described
         if not len(donor) or not len(probe):
             return empty_detection(view)
         length = np.linalg.norm(donor, axis=1)
-        distances, indices = find_nearest(donor, probe, 1)
-        alike = (length > self.min_texture) & (distances[:, 0] < self.max_distance * length)
-        target = probe_at[indices[:, 0]]
+        nearest = np.zeros(len(donor), dtype=np.int64)
+        textured = length > self.min_texture
+        if not textured.any():
+            return empty_detection(view)
+        nearest[textured] = find_nearest(donor[textured], probe, self.max_distance)
+        distances = np.linalg.norm(probe[nearest] - donor, axis=1)
+        alike = textured & (distances < self.max_distance * length)
+        target = probe_at[nearest]
         offsets = np.where(alike[:, None], target - donor_at, np.nan)
         rows = len(np.unique(donor_at[:, 1]))
         kept = alike & find_agreeing(
@@ -75,7 +80,7 @@ class ZernikeBlocks:
         ransac = Ransac(
             self.min_blocks, self.residual_px, self.trials, self.min_scale, self.max_scale
         )
-        result = ransac.affine(donor_at[kept], target[kept], self.name)
+        result = ransac.fit(donor_at[kept], target[kept], self.name)
         if result is None:
             return empty_detection(view)
         inliers = result[1]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from cisdl_bench.models.networks.backbone import Backbone
 from cisdl_bench.models.networks.correlation import MAPS, correlate
 from cisdl_bench.models.networks.matching import MatchingNetwork
 from cisdl_bench.models.networks.vgg import AtrousFeatures, Prepare
@@ -51,6 +52,8 @@ class Dmac(MatchingNetwork):
 
     Args:
         width: Share of VGG-16's channels; the paper's is 1.
+        backbone: Network of timm's whose levels stand in for VGG-16's F3, F4 and F5, such as
+            ``convnext_tiny.fb_in22k``; empty: VGG-16.
 
     >>> sum(p.numel() for p in Dmac().parameters())
     14920520
@@ -60,11 +63,12 @@ class Dmac(MatchingNetwork):
     head_name = "aspp"
     maps_version = 1
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, backbone: str = "") -> None:
         super().__init__()
-        self.configuration = {} if width == 1 else {"width": width}
-        self.prepare = Prepare()
-        self.features = AtrousFeatures(width)
+        given = {"width": (width, 1.0), "backbone": (backbone, "")}
+        self.configuration = {key: value for key, (value, usual) in given.items() if value != usual}
+        self.prepare = nn.Identity() if backbone else Prepare()
+        self.features = Backbone(backbone) if backbone else AtrousFeatures(width)
         self.aspp = Aspp(3 * 2 * MAPS)
 
     def describe(self, pictures: Tensor) -> Sequence[Tensor]:

@@ -36,6 +36,7 @@ class NetworkSpec:
         with_detection: Network that holds it together with its detection network; empty where
             there is none, so that it cannot be trained adversarially.
         freezable: Whether its features can be frozen: it is a ``MatchingNetwork``.
+        takes_backbone: Whether it takes ``backbone``, a network of timm's in VGG-16's place.
     """
 
     path: str
@@ -48,6 +49,7 @@ class NetworkSpec:
     vgg_blocks: bool = False
     with_detection: str = ""
     freezable: bool = False
+    takes_backbone: bool = False
 
     def load(self) -> "type[nn.Module]":
         """Return the class."""
@@ -67,6 +69,7 @@ NETWORKS: dict[str, NetworkSpec] = {
         vgg_blocks=True,
         with_detection="dmac-det",
         freezable=True,
+        takes_backbone=True,
     ),
     "dmac-unit": NetworkSpec(
         f"{_HERE}.dmac_unit:DmacUnit",
@@ -74,6 +77,7 @@ NETWORKS: dict[str, NetworkSpec] = {
         has_width=True,
         vgg_blocks=True,
         freezable=True,
+        takes_backbone=True,
     ),
     "consensus": NetworkSpec(
         f"{_HERE}.consensus:Consensus",

@@ -82,6 +82,24 @@ def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
     assert np.isnan(rows["own_score"][0])
 
 
+def test_rows_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    answer = ANSWERS[0]._replace(quality=(0.25, math.nan), consistency=0.5)
+    path = tmp_path / "pairs.csv"
+    write_rows(Listed(), path, {0: format_row(Listed(), 0, answer)})
+    rows = read_rows(path)
+    assert (rows["probe_qes"][0], rows["consistency"][0]) == (0.25, 0.5)
+    assert np.isnan(rows["donor_qes"][0])
+    head, line = path.read_text().splitlines()
+    assert head.endswith("own_score,probe_qes,donor_qes,consistency")
+    path.write_text(f"{head.rsplit(',', 3)[0]}\n{line.rsplit(',', 3)[0]}\n")
+    earlier = read_rows(path)
+    assert earlier["own_score"][0] == 0.6
+    assert np.isnan(earlier["consistency"][0])
+    path.write_text(f"{head}\n{line.rsplit(',', 1)[0]},1.5\n")
+    with pytest.raises(RunError, match="row 2: consistency: expected 0 to 1, got '1.5'"):
+        read_rows(path)
+
+
 def test_a_summary_by_hand() -> None:
     rows = read_lines(Listed(), lines(0, 1, 2, 3, 4))
     found = summarise(rows.scored_pairs(), resamples=0)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.errors import ModelError, RunError, StoreError
+from cisdl_bench.metrics.agreement import consistency
 from cisdl_bench.models.checkpoints.program import ForeignNetwork
 from cisdl_bench.models.detection import Detection, View
 from cisdl_bench.models.detectors import NetworkDetector, PairDetector
@@ -87,6 +88,10 @@ def test_rows_are_what_the_masks_say(made: Path, tmp_path: Path) -> None:
         assert rows["probe_inside"][k] == pytest.approx(chance[called].mean(), abs=1e-6)
         assert rows["donor_tp"][k] == ((pair.donor[..., 1] > 127.5) & pair.donor_mask).sum()
         assert rows["own_score"][k] == pytest.approx(chance.mean(), abs=1e-6)
+        # The network's masks go from .12 to .88: no pixel is sure, all are doubted.
+        assert rows["probe_qes"][k] == rows["donor_qes"][k] == 0
+        both = called, pair.donor[..., 1] > 127.5
+        assert rows["consistency"][k] == pytest.approx(consistency(*both), nan_ok=True)
         assert sum(rows[f"donor_{name}"][k] for name in ("tp", "fp", "fn", "tn")) == 256**2
 
 

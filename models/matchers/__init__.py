@@ -1,0 +1,1 @@
+"""Matchers: what finds pairs of points, and the stage that turns these into masks."""
