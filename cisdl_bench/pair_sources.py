@@ -54,11 +54,7 @@ def find_sources(path: Path, options: ListOptions) -> list[PairSource]:
         CisdlError: There is none.
     """
     if not path.exists() and folder_format(path.parent):
-        named = [
-            source for source in find_sources(path.parent, options) if source.name == path.name
-        ]
-        if named:
-            return named
+        return [_find_part(path, options)]
     if not is_file(path):
         try:
             return [PairSource(each.absolute().name, each, False) for each in find_sets(path)]
@@ -71,6 +67,20 @@ def find_sources(path: Path, options: ListOptions) -> list[PairSource]:
                     "generate`; `cisdl-bench datasets` lists what can be read."
                 ) from error
     return [source for each in find_lists(path) for source in _read_sources(each, options)]
+
+
+def _find_part(path: Path, options: ListOptions) -> PairSource:
+    """Return the part of a data set that a path below its folder names.
+
+    Raises:
+        StoreError: There is none of that name.
+    """
+    parts = find_sources(path.parent, options)
+    for source in parts:
+        if source.name == path.name:
+            return source
+    known = ", ".join(source.name for source in parts)
+    raise StoreError.expected(path, f"one of {known}", "no such part", "Name one of those")
 
 
 def _read_sources(path: Path, options: ListOptions) -> list[PairSource]:

@@ -58,9 +58,7 @@ def read_biofors(path: Path, options: ListOptions, form: ListFormat) -> PairList
         pairs.append(ListedPair(len(pairs), *names, probe, donor, int(bool(boxes)), *masks))
     word = options.part.lower().replace("/", "-")
     name = "-".join(filter(None, (form.name, word)))
-    notes = [f"{name}: the numbers of BioFors' authors need --convention biofors"]
-    if not tested.exists():
-        notes.append(f"{name}: there is no {TEST_PAIRS}, so no negative pairs")
+    notes = () if tested.exists() else (f"BioFors: no {TEST_PAIRS}, so no negative pairs",)
     return PairList(
         form.name,
         name,
@@ -68,7 +66,7 @@ def read_biofors(path: Path, options: ListOptions, form: ListFormat) -> PairList
         tuple(pairs),
         masks=form.masks,
         canvas=form.canvas,
-        notes=tuple(notes),
+        notes=notes,
     )
 
 

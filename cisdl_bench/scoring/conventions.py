@@ -34,7 +34,7 @@ class ScoringConvention:
 CONVENTIONS = {
     "biofors": ScoringConvention(
         0.1,
-        "scored by BioFors' convention: at the panels' own sizes, found masks of less than 10% of "
+        "BioFors' convention: at the panels' own sizes, found masks of less than 10% of "
         "their panel erased, counts pooled over both masks of all pairs",
     ),
 }

@@ -156,7 +156,9 @@ def finish(
     summary = summarise(scored)
     if options.convention:
         summary |= summarise_pooled(scored)
-        note = f"{pairs.name}: {CONVENTIONS[options.convention].note}"
+        facts = {**facts, "notes": [*facts["notes"], CONVENTIONS[options.convention].note]}
+    elif facts.get("format") in CONVENTIONS:
+        note = f"{pairs.name}: its authors count otherwise: --convention {facts['format']}"
         facts = {**facts, "notes": [*facts["notes"], note]}
     if summary["masks_empty"]:
         note = f"{summary['masks_empty']:,} true masks of positive pairs hold no tampered pixel"

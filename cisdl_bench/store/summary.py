@@ -27,7 +27,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "probe_area_frac": pairs.rows["probe_area_px"] / canvas,
         "donor_area_frac": pairs.rows["donor_area_px"] / canvas,
     }
-    columns |= {name: pairs.rows[name] for name in pairs.parameters}
+    columns |= {name: pairs.rows[name] for name in pairs.parameters if "_id_" not in name}
     histograms = {}
     for name, values in columns.items():
         if len(values) and values.min() < values.max():

@@ -115,6 +115,8 @@ def test_biofors_by_its_file_by_its_part_and_by_truth_alone(tmp_path: Path) -> N
     pairs = open_one(root / "biofors-microscopy", ListOptions(), Heard())
     assert (len(pairs), pairs.label(0)) == (1, 1)
     assert any("no negative pairs" in note for note in pairs.facts["notes"])
+    with pytest.raises(CisdlError, match=r"one of biofors-blot-gel, .*Name one"):
+        open_one(root / "biofors-fax", ListOptions(), Heard())
     with pytest.raises(CisdlError, match=r"several sets or lists: biofors-blot-gel, .*Name one"):
         open_one(root, ListOptions(), Heard())
 

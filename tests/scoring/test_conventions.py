@@ -168,6 +168,9 @@ def test_it_is_another_result_and_stands_in_tables(biofors: Path, tmp_path: Path
     record = json.loads((out / "biofors-microscopy" / "result.json").read_text())
     assert record["request"]["convention"] == "biofors"
     assert any("BioFors' convention" in note for note in record["data"]["notes"])
+    shown = CliRunner().invoke(main, ["score", *map(str, words[:-3]), str(tmp_path / "plain")])
+    assert "its authors count otherwise: --convention biofors" in shown.stderr
+    assert "convention" not in summary_of(tmp_path / "plain" / "biofors-facs")
     shown = CliRunner().invoke(main, ["score", *map(str, words)])
     assert shown.exit_code == 2
     assert "(convention: None), got others (convention: biofors). Use --overwrite" in shown.output
