@@ -48,8 +48,10 @@ def read_biofors(path: Path, options: ListOptions, form: ListFormat) -> PairList
     root = options.images or path
     pairs: list[ListedPair] = []
     for paper, panels in known:
-        found = [_find_category(path, categories, form, paper, panel) for panel in panels]
-        if options.part and found[0] != options.part:
+        panel_categories = [
+            _find_category(path, categories, form, paper, panel) for panel in panels
+        ]
+        if options.part and panel_categories[0] != options.part:
             continue
         boxes = truth.get((paper, panels)) or _swapped(truth.get((paper, panels[::-1])))
         names = f"{paper}/{panels[0]}", f"{paper}/{panels[1]}"

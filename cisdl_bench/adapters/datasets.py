@@ -141,10 +141,10 @@ def check_data_set(
     """
     form = next(form for form in list_formats() if form.name == find_data_set(name).name)
     checks = []
-    for found in _find_places(form, path.absolute()):
+    for place in _find_places(form, path.absolute()):
         for part in form.parts or ("",):
             asked = replace(options.absolute(), part=part)
-            listed: PairList = load_by_name(form.reader)(found, asked, form)
+            listed: PairList = load_by_name(form.reader)(place, asked, form)
             if listed.pairs or not form.parts:
                 checks.append(_check_list(listed, progress))
     if not any(check.pairs for check in checks):
@@ -165,7 +165,7 @@ def _find_places(form: ListFormat, path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise SourceError.expected(path, f"a folder of {form.name}", "no such path", "Check it")
-    places = [found for found in find_lists(path) if _is_of(found, form)]
+    places = [place for place in find_lists(path) if _is_of(place, form)]
     if not places:
         what = f"{'a folder' if form.folder else 'lists'} of {form.name}"
         raise SourceError.expected(path, what, "none", _then(form.name))

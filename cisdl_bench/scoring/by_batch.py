@@ -188,9 +188,9 @@ def _score_by_convention(
                         detection.donor[alone],
                         score[alone] if isinstance(score, Tensor) else None,
                     )
-                    found = read_detection(one, detector.name, f"{pairs.name}/{index}")
-                    own_score = None if found.score is None else float(found.score)
-                    both = found.probe, found.donor
+                    answer = read_detection(one, detector.name, f"{pairs.name}/{index}")
+                    own_score = None if answer.score is None else float(answer.score)
+                    both = answer.probe, answer.donor
                     counts = count_by_convention(pairs, index, both, own_score, options)
                     regions = [
                         moments(shown[f"{side}_mask"][place].cpu().numpy() != 0)

@@ -69,12 +69,12 @@ def count_by_convention(
     """
     convention = CONVENTIONS[options.convention]
     counted: list[MaskCounts | None] = []
-    for side, found in enumerate(masks):
-        if found is None:
+    for side, answer in enumerate(masks):
+        if answer is None:
             counted.append(None)
             continue
-        height, width = pairs.own_shape(index, side) or found.shape
-        mask = resize_probability(found, (height, width))
+        height, width = pairs.own_shape(index, side) or answer.shape
+        mask = resize_probability(answer, (height, width))
         called = mask > options.threshold
         if np.count_nonzero(called) < convention.least_frac * called.size:
             mask = np.zeros_like(mask)

@@ -111,7 +111,7 @@ def _plan_tree(pairs: PairSet, pictures: PictureFormat) -> TrainingTree:
             "set. Run `cisdl-bench generate --set training`, or choose another --format."
         )
     split = str(pairs.manifest["source"]["name"])
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", split):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", split):
         raise StoreError.expected(
             f"{pairs.path}: the source's name",
             "letters, digits, _ . and - alone, since readers split lists at commas",
