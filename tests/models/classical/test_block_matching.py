@@ -65,3 +65,15 @@ def test_a_blocks_features_are_those_of_its_pixels() -> None:
         upper, left = block[:8].sum() / block.sum(), block[:, :8].sum() / block.sum()
         assert features_[k, 3:5] * 0.0125 == pytest.approx([upper, left], abs=1e-3)
         assert texture[k] == pytest.approx(block.std(), abs=0.1)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("step", [-0.8, 0.8])
+def test_a_lone_neighbour_across_the_border_of_a_cell(axis: int, step: float) -> None:
+    donor = np.full((1, 7), 5.5, dtype=np.float32)
+    probe = donor.copy()
+    probe[0, axis] += step
+    for first, second in ((donor, probe), (probe, donor)):
+        got, _ = find_within(first, second, 2, 1.0)
+        assert got[0, 0] == pytest.approx(0.8, rel=1e-5)
+        assert np.isinf(got[0, 1])
