@@ -35,12 +35,12 @@ class DataSet(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         title: Description, a line.
-        masks: Which pictures of a pair have a true mask.
+        masks: Pictures of a pair that have a true mask, in words.
         source: Paper that it comes from.
         layout: Folder that is expected, drawn as a tree.
         name: Name of the data set and of its format.
         pairs: Number of its pairs; None where it is not known.
-        counted: What the number counts, such as ``positive pairs``; empty: all pairs.
+        counted: Noun for what the number counts, such as ``positive pairs``; empty: all pairs.
         licence: Terms of use; empty where its authors' page must be asked.
         get: Address of its authors' page.
         use: Command that scores it, where it needs options of its own.

@@ -23,7 +23,7 @@ class ScoringConvention:
 
     Attributes:
         least_frac: Share of its picture below which a found mask is erased before it is counted.
-        note: What a reader of the results must know.
+        note: Remark that goes into results and tables.
     """
 
     least_frac: float

@@ -24,7 +24,7 @@ def fill_smoothly(values: Surface, known: Mask) -> Surface:
 
     Args:
         values: Whole numbers, float32 (H, W, C); those of unknown pixels are not looked at.
-        known: Which pixels' values are known, bool (H, W), at least one.
+        known: Pixels whose values are known, bool (H, W), at least one.
 
     >>> row = np.array([[[0], [9], [9], [9], [8]]], dtype=np.float32)
     >>> known = np.array([[True, False, False, False, True]])

@@ -19,7 +19,7 @@ class BackboneWeights(NamedTuple):
     """Where a backbone's weights come from.
 
     Attributes:
-        origin: What they are, in words.
+        origin: Source of the weights in words.
         identity: SHA-256 of the backbone's tensors, by which runs know them.
     """
 

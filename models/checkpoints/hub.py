@@ -40,7 +40,7 @@ def open_hub(text: str) -> "HfApi":
     """Return a client of the hub, at ``HF_ENDPOINT`` where that is set.
 
     Args:
-        text: What the user typed, which an error names.
+        text: Name as the user typed it, for an error.
 
     Raises:
         ModelError: The package is not installed.

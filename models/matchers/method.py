@@ -14,8 +14,8 @@ class MatcherMethod:
     Attributes:
         name: Name that results are filed under.
         identity: Text that changes with the matcher and with any parameter.
-        matcher: What finds pairs of points.
-        regions: What turns them into masks.
+        matcher: Finder of matching points in two pictures.
+        regions: Stage that turns matching points into masks.
     """
 
     name: str
