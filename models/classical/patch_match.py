@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.signedinteger]
 Bytes = npt.NDArray[np.void]
 _FIRST = 4  # features that are looked at first: 16 bytes, which numpy gathers at once
+_MOST = 0.6  # share of new candidates above which all are looked at first
 _CACHED_PX = 2**18  # pictures up to this area keep their draws, which are those of all their size
 
 
@@ -106,14 +107,17 @@ class _Search:
         places += to[0]
         candidates = places.ravel()
         best = self.distance.ravel()
-        if seen is None:
+        # A candidate that was tried before lost, or what is best now beat it.
+        new = candidates != self._best
+        if seen is not None:
+            new &= candidates != seen
+            seen[:] = candidates
+        if np.count_nonzero(new) > _MOST * len(new):  # picking them out would take longer
             total = _squared_distances(self._own[0], self._other[0].take(candidates))
-            pixels = np.flatnonzero(total < best)
+            pixels = np.flatnonzero(new & (total < best))
             total = total.take(pixels)
         else:
-            # A candidate that was tried before lost, or what is best now beat it.
-            pixels = np.flatnonzero((candidates != seen) & (candidates != self._best))
-            seen[:] = candidates
+            pixels = np.flatnonzero(new)
             own = self._own[0].take(pixels)
             total = _squared_distances(own, self._other[0].take(candidates.take(pixels)))
             nearer = np.flatnonzero(total < best.take(pixels))
