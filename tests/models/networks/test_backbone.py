@@ -20,7 +20,7 @@ from cisdl_bench.models.checkpoints.checkpoint import load_checkpoint
 from cisdl_bench.models.networks.backbone import Backbone, check_backbone
 from cisdl_bench.models.networks.dmac import Dmac
 from cisdl_bench.models.networks.dmac_unit import DmacUnit
-from cisdl_bench.models.networks.registry import build
+from cisdl_bench.models.networks.registry import NETWORKS, build
 from cisdl_bench.specs import spec_text
 from cisdl_bench.training.experiments import experiment_text, parse_experiment
 
@@ -111,6 +111,16 @@ def test_dmac_learns_through_a_backbone(stub, kind: type[Dmac]) -> None:
     # A position whose channels are all 0 stays so.
     unit = all(torch.allclose(length[length > 0], torch.ones(())) for length in lengths)
     assert unit == (kind is DmacUnit)
+
+
+def test_he_initialisation_leaves_a_backbone_as_it_is(stub) -> None:
+    torch.manual_seed(3)
+    network = build("dmac", "network", {"backbone": "pyramid"})
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    NETWORKS["dmac"].draw_weights(network)
+    kept = [name for name, value in network.state_dict().items() if value.equal(before[name])]
+    assert {name for name in before if name.startswith("features")} <= set(kept)
+    assert "aspp.branches.0.0.weight" not in kept
 
 
 def experiment_of(name: str, backbone: str, **changes: str) -> str:
