@@ -45,6 +45,11 @@ def test_a_pair_is_described_in_words() -> None:
     words = "foreground, difficult: region 1.5% of the probe, width factor 0.54, shift x -125 px"
     assert describe_pair(pair) == words
     assert describe_pair(replace(pair, label=0, kind="negative")).startswith("negative: ")
+    several = {"difficulty": "easy", "probe_area_px": 655.36, "donor_id": 7}
+    together = describe_pair(make_pair(**several, donor_id_2=7.0, donor_id_3=7.0))
+    assert together == "foreground, easy: 3 regions, together 1.0% of the probe"
+    beside = describe_pair(make_pair(**several, donor_id_2=8.0))
+    assert beside == "foreground, easy: region, beside 1 of other pictures, 1.0% of the probe"
     listed = make_pair(probe="a/b.jpg", donor="c.png")
     assert describe_pair(listed) == "foreground: b.jpg and c.png"
 
