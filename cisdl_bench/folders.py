@@ -38,6 +38,8 @@ def find_named(path: Path, folder: Path) -> Path:
     PosixPath('no/such')
     """
     places = [path, folder / path] if len(path.parts) == 1 else [path]
+    if str(path).startswith("matcher:"):  # its results have a folder without colon and slash
+        places.append(folder / str(path).replace(":", ".").replace("/", "."))
     for place in (*places, *(place.with_name(set_name(place.name)) for place in places)):
         if place.name and place.exists():
             return place

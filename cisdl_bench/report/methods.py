@@ -49,8 +49,11 @@ def method_names(results: Sequence[Result]) -> dict[Path, str]:
 
 
 def name_method(result: Result, names: Mapping[Path, str]) -> str:
-    """Return a result's method, with its perturbation."""
+    """Return a result's method, with its perturbation and the convention of its scores."""
     name = names[result.path.parent]
+    convention = result.record["request"].get("convention")
+    if convention:
+        name = f"{name} ({convention})"
     return f"{name} @ {result.perturbation}" if result.perturbation else name
 
 

@@ -16,7 +16,7 @@ from cisdl_bench.scoring.perturb import Perturbation
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{4,}\b")
 #: Settings that change rows, or that a reader wants to repeat, and their options.
 _VALUES = {"threshold": "--threshold", "precision": "--precision", "window": "--window"}
-_VALUES |= {"stride": "--stride"}
+_VALUES |= {"stride": "--stride", "convention": "--convention"}
 
 
 def shorten_hash(text: str) -> str:
@@ -121,6 +121,8 @@ def _find_words(result: Result) -> tuple[tuple[str, ...], str]:
     for key, option in _VALUES.items():
         value = settings.get(key)
         words += [option, str(value)] if value not in (None, getattr(plain, key)) else []
+    zones = settings.get("zones") or ()
+    words += ["--zones", ",".join(map(str, zones))] if any(zones) else []
     words += ["--perturb-on", "both"] if settings.get("perturb_donor") else []
     words += ["--detector", "mask"] if settings.get("own_score") is False else []
     words += ["--save-masks"] if settings.get("save_masks") else []

@@ -42,9 +42,12 @@ def draw_sheet(pairs: Pairs, count: int, columns: int, seed: int = 0) -> Image.I
         sheet.paste(outlined(pair.probe, pair.probe_mask, _TILE), (x, y))
         sheet.paste(outlined(pair.donor, pair.donor_mask, _TILE), (x + _TILE + 2, y))
         number = pair.name.rpartition("/")[2]
-        lines = wrap(f"{number}: {describe_pair(pair)}", _LETTERS, max_lines=_LINES)
-        for line, text in enumerate(lines):
-            pen.text((x, y + _TILE + 1 + line * _LINE), text, fill=_INK, font=font)
+        text = f"{number}: {describe_pair(pair)}"
+        letters = int((2 * _TILE + 2) / max(font.getlength(text) / len(text), 1))
+        lines = wrap(text, min(letters, _LETTERS), max_lines=_LINES)
+        for number_of_line, line in enumerate(lines):
+            below = y + _TILE + 1 + number_of_line * _LINE
+            pen.text((x, below), line, fill=_INK, font=font)
     return sheet
 
 

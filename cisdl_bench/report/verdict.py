@@ -108,7 +108,8 @@ def rank_by_set(results: Sequence[Result], names: Mapping[Path, str]) -> list[St
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in sorted(shown, key=lambda result: order.index(result.set)):
         fingerprint = str(result.record["request"]["fingerprint"])
-        groups.setdefault((result.set, result.perturbation, fingerprint), []).append(result)
+        title = f"{result.set} ({result.counting})" if result.counting else result.set
+        groups.setdefault((title, result.perturbation, fingerprint), []).append(result)
     titles = Counter((name, perturbation) for name, perturbation, _ in groups)
     standings = []
     for (name, perturbation, fingerprint), group in groups.items():
@@ -207,11 +208,11 @@ def rank_methods(
     """
     shown = [result for result in results if not result.perturbation]
     metrics = headline_metrics()
-    groups: dict[Path, dict[tuple[str, str], dict[str, Any]]] = {run: {} for run in names}
+    groups: dict[Path, dict[tuple[str, str, str], dict[str, Any]]] = {run: {} for run in names}
     for result in shown:
         summary = result.record["summary"]
         if _is_number(summary[metrics[0]]):
-            key = (result.set, str(result.record["request"]["fingerprint"]))
+            key = (result.set, result.counting, str(result.record["request"]["fingerprint"]))
             groups[result.path.parent][key] = summary
     common = set.intersection(*(set(sets) for sets in groups.values())) if groups else set()
     firsts = [(s.entries[0].number, s.clear) for s in standings if not s.detection]

@@ -106,7 +106,14 @@ def _find_by_key(run: Path, sets: Sequence[str]) -> dict[Key, Result]:
 
 
 def _check_same_pairs(a: Result, b: Result) -> None:
-    """Refuse results of different pairs."""
+    """Refuse results of different pairs, or of pixels counted in different ways."""
+    if a.counting != b.counting:
+        raise RunError.expected(
+            b.path,
+            f"pixels counted as in {a.path} ({a.counting or 'all of the canvas'})",
+            b.counting or "all of the canvas",
+            "Score both with the same --convention and --zones",
+        )
     for what in ("fingerprint", "perturb_donor", "size"):
         of_a, of_b = (result.record["request"].get(what) for result in (a, b))
         if of_a != of_b:

@@ -71,6 +71,14 @@ class Result:
         return str(self.record["request"]["perturbation"])
 
     @property
+    def counting(self) -> str:
+        """How pixels were counted, where it is not the usual way: convention, no-score zones."""
+        request = self.record["request"]
+        zones = ",".join(str(px) for px in request.get("zones", ()))
+        convention = str(request.get("convention", ""))
+        return ", ".join(filter(None, [convention, zones and f"zones {zones}"]))
+
+    @property
     def finished(self) -> datetime:
         """Return when it was scored, in UTC; of results that do not say so, their file's time."""
         written = self.record.get("finished")

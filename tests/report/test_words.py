@@ -74,7 +74,7 @@ def test_commands_say_what_differs_from_the_defaults(tmp_path: Path) -> None:
         tmp_path / "b",
         request={"perturbation": "jpeg-70+blur-1.5", "threshold": 0.4, "perturb_donor": True},
         origin={"path": "/lists/all pairs.csv", "images": "/lists/x;y"},
-        settings={"own_score": False, "window": 256},
+        settings={"own_score": False, "window": 256, "convention": "biofors", "zones": [15, 11]},
     )
     (command,) = list_commands([changed])
     words = shlex.split(command)
@@ -87,6 +87,8 @@ def test_commands_say_what_differs_from_the_defaults(tmp_path: Path) -> None:
         "--perturb-on": "both",
         "--detector": "mask",
         "--perturb": "jpeg:70+blur:1.5",
+        "--convention": "biofors",
+        "--zones": "15,11",
     }.items():
         assert words[words.index(option) + 1] == value
     assert "--set" not in words

@@ -25,6 +25,8 @@ from cisdl_bench.models.classical.registry import make_method
 from cisdl_bench.models.detection import View
 from cisdl_bench.pair_sources import open_one
 from cisdl_bench.pairs import Pairs
+from cisdl_bench.report.methods import method_names
+from cisdl_bench.report.verdict import rank_by_set
 from cisdl_bench.scoring.conventions import CONVENTIONS
 
 SIZE = (60, 48)  # of the miniature's panels, width and height
@@ -179,6 +181,14 @@ def test_it_is_another_result_and_stands_in_tables(biofors: Path, tmp_path: Path
         assert CliRunner().invoke(main, ["table", str(out), "-o", str(table)]).exit_code == 0
         assert "Pooled MCC" in table.read_text() or "pooled_mcc" in table.read_text()
         assert "microscopy" in table.read_text()
+    shown = CliRunner().invoke(main, ["compare", str(out), str(tmp_path / "plain")])
+    assert shown.exit_code == 2
+    assert "pixels counted as in" in shown.output
+    assert "(biofors)" in table.read_text()
+    both = [*cisdl_bench.load_results(out), *cisdl_bench.load_results(tmp_path / "plain")]
+    standings = rank_by_set(both, method_names(both))
+    assert {len(s.entries) for s in standings} == {1}
+    assert "biofors-facs (biofors)" in [s.set for s in standings]
     page = tmp_path / "page.html"
     assert CliRunner().invoke(main, ["report", str(out), "-o", str(page)]).exit_code == 0
     text = page.read_text()

@@ -10,6 +10,7 @@ from cisdl_bench.metrics.counts import count
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pair, Pairs
 from cisdl_bench.progress import Progress
+from cisdl_bench.records import set_names
 from cisdl_bench.report.choice import PairChoice, choose_pairs, name_choices
 from cisdl_bench.report.drawing import new_figure, plain
 from cisdl_bench.report.figure import Figure, FigureOptions
@@ -90,6 +91,9 @@ def _choose_set(results: Sequence[Result], name: str | None) -> list[Result]:
         return groups[common[0]]
     if name in groups:
         return groups[name]
+    begins = [n for n in common if name and n.startswith(set_names([name]))]
+    if begins:
+        return groups[begins[0]]
     raise RunError.expected(
         f"--set {name}" if name else "--set",
         "a set that was scored by all methods",
