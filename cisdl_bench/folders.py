@@ -40,7 +40,10 @@ def find_named(path: Path, folder: Path) -> Path:
     places = [path, folder / path] if len(path.parts) == 1 else [path]
     if str(path).startswith("matcher:"):  # its results have a folder without colon and slash
         places.append(folder / str(path).replace(":", ".").replace("/", "."))
-    for place in (*places, *(place.with_name(set_name(place.name)) for place in places)):
-        if place.name and place.exists():
+    named = [place for place in places if place.name]
+    if not named:
+        return path  # this folder, or the root
+    for place in (*named, *(place.with_name(set_name(place.name)) for place in named)):
+        if place.exists():
             return place
     return path

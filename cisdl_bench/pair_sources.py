@@ -117,11 +117,12 @@ def open_chosen(
             named_by_path = not names and source.path == folder
             if named_by_path or _is_chosen(source.name, names):
                 chosen.append(source)
-    if not chosen:
+    unknown = [name for name in names if not any(_is_chosen(s.name, [name]) for s in sources)]
+    if unknown or not chosen:
         known = ", ".join(source.name for source in sources[:6])
         missing = f"{data[0]}: there is no test set"
         if names:
-            missing = f"--set {' '.join(names)}: no set has that name"
+            missing = f"--set {' '.join(unknown)}: no set has that name"
         raise StoreError(f"{missing}. Name one of {known}, or generate it.")
     return [source.open(options, progress) for source in chosen]
 

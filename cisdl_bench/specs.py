@@ -284,6 +284,7 @@ def parse_difficulty(word: str) -> str:
     >>> parse_difficulty("hard")
     'difficult'
     """
+    word = word.lower()
     known = dict.fromkeys((*DIFFICULTIES, *DIFFICULTY_WORDS, "all"))
     refuse_unknown({word: None}, known, "--difficulty")
     return difficulty_of(word) or word

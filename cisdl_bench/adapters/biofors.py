@@ -42,7 +42,7 @@ def read_biofors(path: Path, options: ListOptions, form: ListFormat) -> PairList
         SourceError: A file cannot be read, a box is empty, or a panel or category is not known.
     """
     categories = _read(path / CATEGORIES, dict[str, dict[str, str]])
-    truth = _read_truth(path / TRUTH)
+    truth = _read_truth(path / TRUTH, empty_too=options.skip_unusable)
     tested = path / TEST_PAIRS
     known = list(_read_tested(tested)) if tested.exists() else list(truth)
     root = options.images or path
@@ -76,8 +76,13 @@ def _read(path: Path, shape: Any) -> Any:
     return decoded(read_bytes(path), shape, path, _THEN, SourceError)
 
 
-def _read_truth(path: Path) -> dict[tuple[str, _Panels], tuple[Boxes, Boxes]]:
-    """Return the boxes of both panels by paper and pair, in the order of the file."""
+def _read_truth(path: Path, empty_too: bool) -> dict[tuple[str, _Panels], tuple[Boxes, Boxes]]:
+    """Return the boxes of both panels by paper and pair, in the order of the file.
+
+    Args:
+        path: The file.
+        empty_too: Whether empty boxes are taken: ``Boxes.draw`` refuses them, pair by pair.
+    """
     truth: dict[tuple[str, _Panels], tuple[Boxes, Boxes]] = {}
     for paper, pairs in _read(path, dict[str, dict[str, Any]]).items():
         for pair, given in pairs.items():
@@ -86,7 +91,7 @@ def _read_truth(path: Path) -> dict[tuple[str, _Panels], tuple[Boxes, Boxes]]:
             panels = _split_pair(pair, where)
             if (paper, panels[::-1]) in truth and panels != panels[::-1]:
                 raise SourceError(f"{where}: the pair stands there twice. Remove one.")
-            for box in (*given[0], *given[1]):
+            for box in () if empty_too else (*given[0], *given[1]):
                 if not (box[0] < box[2] and box[1] < box[3]):
                     what = "boxes [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
                     raise SourceError.expected(where, what, box, "Correct the box")

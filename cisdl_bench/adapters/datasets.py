@@ -143,7 +143,7 @@ def check_data_set(
     checks = []
     for place in _find_places(form, path.absolute()):
         for part in form.parts or ("",):
-            asked = replace(options.absolute(), part=part)
+            asked = replace(options.absolute(), part=part, skip_unusable=True)  # faults are counted
             listed: PairList = load_by_name(form.reader)(place, asked, form)
             if listed.pairs or not form.parts:
                 checks.append(_check_list(listed, progress))

@@ -26,20 +26,22 @@ def read_imd2020(path: Path, options: ListOptions, form: ListFormat) -> PairList
     """Return a pair of each manipulated picture with its original.
 
     Raises:
-        SourceError: A folder has manipulated pictures, and not one original.
+        SourceError: A folder has several originals.
     """
     pairs: list[ListedPair] = []
     for folder in sorted(item for item in path.iterdir() if item.is_dir()):
         pictures = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in _ENDINGS]
         originals = [file for file in pictures if file.stem.endswith(_ORIGINAL)]
         manipulated = [file for file in pictures if re.search(r"_\d+$", file.stem)]
-        if manipulated and len(originals) != 1:
+        if manipulated and len(originals) > 1:
             raise SourceError.expected(
                 folder,
                 f"one original, {folder.name}{_ORIGINAL}.jpg",
-                ", ".join(file.name for file in originals) or "none",
-                "Complete the folder, or remove it",
+                ", ".join(file.name for file in originals),
+                "Remove the others",
             )
+        # A file that is missing is a fault of its pairs, which can be left out.
+        originals = originals or [folder / f"{folder.name}{_ORIGINAL}.jpg"]
         for file in manipulated:
             names = f"{folder.name}/{file.name}", f"{folder.name}/{originals[0].name}"
             mask = folder / f"{file.stem}_mask.png"

@@ -29,13 +29,17 @@ class Boxes:
             shape: Height and width of the picture.
 
         Raises:
-            SourceError: A rectangle lies outside the picture.
+            SourceError: A rectangle is empty or lies outside the picture.
 
         >>> Boxes(((1, 0, 3, 1),), "a.json").draw((2, 3)).astype(int).tolist()
         [[0, 1, 1], [0, 0, 0]]
         """
         mask = np.zeros(shape[:2], dtype=bool)
         for left, top, right, bottom in self.corners:
+            if not (left < right and top < bottom):
+                what = "boxes [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+                box = [left, top, right, bottom]
+                raise SourceError.expected(self.where, what, box, "Correct the box")
             if left >= shape[1] or top >= shape[0]:
                 raise SourceError.expected(
                     self.where,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cisdl_bench import __version__
+from cisdl_bench.adapters.options import ListOptions
 from cisdl_bench.records import DIFFICULTIES
 from cisdl_bench.report.methods import split_set
 from cisdl_bench.results.result import Result
@@ -15,6 +16,7 @@ from cisdl_bench.scoring.perturb import Perturbation
 
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{4,}\b")
 #: Settings that change rows, or that a reader wants to repeat, and their options.
+_CANVAS = ListOptions().size
 _VALUES = {"threshold": "--threshold", "precision": "--precision", "window": "--window"}
 _VALUES |= {"stride": "--stride", "convention": "--convention"}
 
@@ -111,12 +113,15 @@ def _find_words(result: Result) -> tuple[tuple[str, ...], str]:
     request, origin = result.record["request"], result.record["origin"]
     settings: dict[str, Any] = {**result.record["settings"], **request}
     path = Path(str(origin["path"]))
-    in_folder = path.name == result.set
+    is_list = "skip_unusable" in origin
+    in_folder = not is_list and path.name == result.set
     made_elsewhere = origin.get("pictures") is False
     words = ["--predictions", result.detector] if made_elsewhere else [result.detector]
     words += ["--data", _name_path(path.parent if in_folder else path)]
     for key in ("images", "reference"):
         words += [f"--{key}", _name_path(Path(str(origin[key])))] if origin.get(key) else []
+    words += ["--size", str(origin["size"])] if is_list and origin["size"] != _CANVAS else []
+    words += ["--skip-unusable"] if origin.get("skip_unusable") else []
     plain = ScoreOptions()
     for key, option in _VALUES.items():
         value = settings.get(key)
@@ -129,7 +134,7 @@ def _find_words(result: Result) -> tuple[tuple[str, ...], str]:
     data, pairs = result.record["data"], result.record["summary"]["pairs"]
     if data.get("spec") and data.get("whole", pairs) > pairs:  # of a set, nothing else is left out
         words += ["--limit", str(pairs)]
-    return tuple(words), result.set if in_folder else ""
+    return tuple(words), result.set if in_folder or origin.get("part") else ""
 
 
 def _name_steps(perturbation: str) -> str:

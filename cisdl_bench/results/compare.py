@@ -102,6 +102,10 @@ def compare(
 
 def _find_by_key(run: Path, sets: Sequence[str]) -> dict[Key, Result]:
     results = {(result.set, result.perturbation): result for result in find_results(run)}
+    for name in sets:
+        if not any(known.startswith(set_names([name])) for known, _ in results):
+            where, scored = f"{run}: --set {name}", sorted({known for known, _ in results})
+            raise RunError.expected(where, "a set that was scored", ", ".join(scored), "Name one")
     return {key: r for key, r in results.items() if not sets or key[0].startswith(set_names(sets))}
 
 

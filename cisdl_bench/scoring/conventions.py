@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cisdl_bench.errors import RunError
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pairs
 from cisdl_bench.scoring.mask_counts import MaskCounts, count_mask, join_masks
@@ -38,6 +39,23 @@ CONVENTIONS = {
         "their panel erased, counts pooled over both masks of all pairs",
     ),
 }
+
+
+def check_convention(pairs: Pairs, options: ScoreOptions) -> None:
+    """Refuse a convention for pairs that have lost their pictures' own sizes.
+
+    Args:
+        pairs: Pairs that are to be scored.
+        options: Options of the run, with its convention.
+
+    Raises:
+        RunError: The pairs are a set on a canvas, generated or imported.
+    """
+    if options.convention and "skip_unusable" not in pairs.origin:  # which lists alone have
+        raise RunError(
+            f"--convention {options.convention} counts at the pictures' own sizes, and "
+            f"{pairs.name} has them on a canvas alone. Score the data set's own folder."
+        )
 
 
 def resize_probability(mask: Probability, shape: tuple[int, int]) -> Probability:

@@ -15,7 +15,7 @@ from cisdl_bench.errors import SourceError
 from cisdl_bench.models.detection import Probability
 from cisdl_bench.pairs import Pairs, Reference
 from cisdl_bench.records import Pixels
-from cisdl_bench.scoring.conventions import count_by_convention
+from cisdl_bench.scoring.conventions import check_convention, count_by_convention
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.mask_counts import MaskCounts, count_mask, join_masks
 from cisdl_bench.scoring.masks import MaskSink
@@ -95,7 +95,11 @@ class PredictionScorer:
         return {}
 
     def check(self, job: ScoreJob, options: ScoreOptions) -> None:
-        """Take every job: a pair without a prediction is refused when the rows are read."""
+        """Refuse a convention that the pairs cannot have.
+
+        A pair without a prediction is refused when the rows are read.
+        """
+        check_convention(job.pairs, options)
 
     def score(
         self,

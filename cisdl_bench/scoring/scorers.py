@@ -8,6 +8,7 @@ from cisdl_bench.models.detectors import Detector
 from cisdl_bench.scoring.batches import PerturbedPairs
 from cisdl_bench.scoring.by_batch import score_batches
 from cisdl_bench.scoring.by_pair import score_pairs
+from cisdl_bench.scoring.conventions import check_convention
 from cisdl_bench.scoring.jobs import ScoreJob
 from cisdl_bench.scoring.masks import MaskSink
 from cisdl_bench.scoring.options import Runnable, ScoreOptions
@@ -89,8 +90,9 @@ class DetectorScorer:
         return self.detector.about
 
     def check(self, job: ScoreJob, options: ScoreOptions) -> None:
-        """Refuse pictures of a side that the detector cannot take."""
+        """Refuse a side that the detector cannot take, or a convention without own sizes."""
         self.detector.check_side(options.window or job.pairs.size, job.pairs.name)
+        check_convention(job.pairs, options)
 
     def score(
         self,

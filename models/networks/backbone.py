@@ -164,4 +164,9 @@ def _import_timm() -> Any:
             f"backbones come from timm, which cannot be imported ({cause(error)}). "
             "Run `pip install 'cisdl-bench[backbones]'`."
         ) from error
+    except RuntimeError as error:  # of torchvision's compiled part
+        raise ModelError(
+            f"timm's torchvision does not go with this torch ({cause(error)}). Install torch and "
+            "torchvision of one release and one build (CPU or CUDA), from PyTorch's own index."
+        ) from error
     return timm

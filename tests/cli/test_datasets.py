@@ -63,6 +63,9 @@ def test_lists_are_checked_too(tmp_path: Path) -> None:
 def test_faults_are_counted_and_the_first_are_shown(tmp_path: Path) -> None:
     root = write_biofors(tmp_path / "set")
     (root / "151" / "b.png").unlink()
+    truth = json.loads((root / "edd_gt.json").read_text())
+    truth["65"]["m.png n.png"][0].append([5, 5, 5, 5])
+    (root / "edd_gt.json").write_text(json.dumps(truth))
     (root / "65" / "x.png").write_bytes(b"no picture")
     shown = typed("biofors", "--data", root)
     assert shown.exit_code == 1
@@ -77,7 +80,8 @@ def test_faults_are_counted_and_the_first_are_shown(tmp_path: Path) -> None:
         "biofors", "--data", root, "--json").stdout)}  # fmt: skip
     assert checks["biofors-microscopy"]["reasons"] == {"missing file": 1}
     assert checks["biofors-blot-gel"]["reasons"] == {"broken picture": 1}
-    assert checks["biofors-facs"]["faults"] == {}
+    assert len(checks["biofors-facs"]["faults"]) == 1
+    assert "x0 < x1" in shown.stderr
 
 
 @pytest.mark.parametrize(

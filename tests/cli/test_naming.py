@@ -140,3 +140,22 @@ def test_options_stand_in_groups() -> None:
     main_help = typed("--help").stdout
     order = [main_help.index(f"\n{title}:\n") for title in ("Data", "Models", "Scores", "Looking")]
     assert order == sorted(order)
+
+
+def test_this_folder_is_taken_by_its_dot(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folders / "data" / "raw-normal")
+    scored = typed("score", "oracle", "--data", ".", "-o", folders / "dot", "-j", 1)
+    assert "raw-normal: 6 pairs" in scored.output
+    assert ".: sound, 6 pairs" in typed("verify", ".").stdout
+    monkeypatch.chdir(folders / "dot")
+    assert "| oracle | raw-normal | 6 |" in typed("table", ".").stdout
+    monkeypatch.chdir(folders)
+    refused = typed("table", ".")
+    assert refused.exit_code == 2
+    assert "expected results" in refused.output
+
+
+def test_a_set_that_is_not_there_is_missed_among_others(folders: Path) -> None:
+    refused = typed("score", "empty", "-s", "raw-normal", "-s", "nosuch")
+    assert refused.exit_code == 2
+    assert "--set nosuch: no set has that name" in refused.output

@@ -92,6 +92,14 @@ def test_commands_say_what_differs_from_the_defaults(tmp_path: Path) -> None:
     }.items():
         assert words[words.index(option) + 1] == value
     assert "--set" not in words
+    listed = make_result(
+        tmp_path / "list",
+        request={"set": "coverage"},
+        origin={"path": "/sets/coverage", "size": 128, "skip_unusable": True, "pictures": True},
+    )
+    (command,) = list_commands([listed])
+    assert "--data /sets/coverage --size 128 --skip-unusable" in command
+    assert "--set" not in command
     limited = make_result(tmp_path / "c", data={"spec": "raw", "whole": 40})
     assert list_commands([limited])[0].split()[-4:] == ["--limit", "4", "--set", "raw-easy"]
 

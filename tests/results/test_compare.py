@@ -57,7 +57,7 @@ def test_other_data_are_refused(runs: Path, coco: Path, tmp_path: Path) -> None:
     score(find_detector("empty"), jobs, tmp_path / "run", ScoreOptions(), Heard())
     with pytest.raises(RunError, match=r"\(fingerprint .*got others"):
         compare(runs / "empty", tmp_path / "run", "iou")
-    with pytest.raises(RunError, match="a set that both were scored on"):
+    with pytest.raises(RunError, match="--set raw: expected a set that was scored"):
         compare(runs / "empty", runs / "oracle", "iou", ["raw"])
 
 

@@ -202,6 +202,13 @@ def test_it_is_another_result_and_stands_in_tables(biofors: Path, tmp_path: Path
     assert {result.set: result.summary["image_f1"] for result in again}["biofors-microscopy"] == 1
 
 
+def test_a_set_on_a_canvas_has_no_panels(made: Path, tmp_path: Path) -> None:
+    words = ["score", "empty", "--data", made / "combination-normal", "--convention", "biofors"]
+    refused = CliRunner().invoke(main, [*map(str, words), "-o", str(tmp_path)])
+    assert refused.exit_code == 2
+    assert "combination-normal has them on a canvas alone" in refused.output
+
+
 def test_an_interrupted_run_is_resumed(biofors: Path, tmp_path: Path, monkeypatch) -> None:
     from cisdl_bench.scoring import by_pair
 
