@@ -10,6 +10,7 @@ from cisdl_bench.generation.render import Warp, inside_of, plan_warp, resample
 from cisdl_bench.records import Box, Pixels, Region, cut_region
 from cisdl_bench.specs import SetSpec
 from cisdl_bench.transforms.base import Layer, Transformation
+from cisdl_bench.transforms.jpeg import saved_as_jpeg
 from cisdl_bench.transforms.matrix import AFFINE, Matrix, product
 
 _HOOKS = ("first_size", "blend", "finish")
@@ -80,13 +81,15 @@ class Painting:
         self.picture[box.slices] = (mixed + 127) // 255
 
     def finish(self, placement: Placement) -> None:
-        """Change the composite as a whole, as the first region's parameters say.
+        """Change the composite as a whole, as the first region's parameters and the set say.
 
         Args:
             placement: Place of the first region.
         """
         for transformation, values in split_parameters(self._spec, placement.parameters):
             self.picture = transformation.refinish(self.picture, values)  # type: ignore[arg-type]
+        if self._spec.jpeg_quality is not None:
+            self.picture = saved_as_jpeg(self.picture, self._spec.jpeg_quality)
 
     def patch(self, mask: Region) -> tuple[Box, Pixels, bool]:
         """Return what makes the background the composite: box, pixels, and if all of the box.

@@ -106,6 +106,16 @@ def test_layers_without_a_change_are_the_papers_pasting(source, plain, name) -> 
         assert_same(one, other)
 
 
+def test_layers_are_saved_in_the_sets_own_quality(source) -> None:
+    spec = replace(load_spec("feather"), jpeg_quality=60)
+    shift = {"shift": spec.transformations["shift"]}
+    plainly = composed(source, replace(spec, transformations=shift), 4)
+    layered = composed(source, with_only("feather", spec, probability=0.0), 4)
+    for one, other in zip(layered, plainly, strict=True):
+        assert np.array_equal(picture(source, one), picture(source, other))
+        assert one.opaque
+
+
 def test_a_feather_weighs_both_pictures_by_a_blurred_mask(source, plain) -> None:
     """Within rounding of the same mean in floating point."""
     spec = with_only("feather", load_spec("feather"), low=2.0, high=2.0)
