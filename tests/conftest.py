@@ -28,7 +28,18 @@ SHARED = REPOSITORY.parent / "shared"
 
 
 #: Files whose tests take longest: begun first, so that no process ends long after the others.
-LONGEST = ("test_docs.py", "test_run.py", "test_examples.py", "test_extend.py", "test_reproduce.py")
+LONGEST = (
+    "test_docs.py",
+    "test_run.py",
+    "test_examples.py",
+    "test_extend.py",
+    "test_reproduce.py",
+    "test_kept.py",
+    "test_train_on_gpu.py",
+    "test_engine.py",
+    "test_mutations.py",
+    "test_backbone.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -54,6 +54,8 @@ def typed(line: str) -> None:
         words += ["--limit", "2"]
     if words[0] == "reproduce":
         words += ["--pairs", "1", "--jobs", "1", *([] if "--rows" in words else ["--rows", "dmac"])]
+        if "--model" in words:
+            words.append("--dry-run")  # tests/reproduce runs it
     if words[0] == "demo":
         words += ["--pairs", "1"]
     if words[0] == "profile":
@@ -67,7 +69,7 @@ def workplace(coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A folder with everything that the pages name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("cisdl_bench.demo.find_ready", lambda: ["luo-blocks", "zernike-blocks"])
+    monkeypatch.setattr("cisdl_bench.demo.find_ready", lambda: ["zernike-blocks"])
     rate = {"pairs_per_second": 1.0, "bytes": 0, "pair_bytes": 0.0}
     for step in ("train_step.measure_training", "score_step.measure_scoring"):
         monkeypatch.setattr(f"cisdl_bench.reproduce.{step}", lambda *_: rate)

@@ -139,7 +139,6 @@ def killed_after(plain: Any, calls: int) -> Any:
     ("kept", "owner", "name", "calls"),
     [
         ((), generate_step, "make_sets", 1),  # between two steps
-        (("data",), train_step, "train", 1),
         (("data", "training"), score_step, "run_jobs", 1),
         ((), SetRun, "add", 2),  # within one
         (("data",), training, "save", 3),
