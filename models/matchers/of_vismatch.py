@@ -25,7 +25,7 @@ class Vismatch:
 
     Attributes:
         name: Its name in vismatch.
-        matcher: What vismatch's ``get_matcher`` returned.
+        matcher: Matcher that vismatch's ``get_matcher`` returned.
         identity: vismatch's version and a hash of the weights.
     """
 

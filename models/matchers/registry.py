@@ -78,7 +78,7 @@ def make_matcher_method(text: str) -> MatcherMethod:
     """Return ``matcher:NAME`` or ``matcher:NAME@homography`` as a method.
 
     Args:
-        text: What the user typed, beginning with ``matcher:``.
+        text: Name as the user typed it, beginning with ``matcher:``.
 
     Raises:
         ModelError: There is no matcher of that name, or what it needs is not installed.

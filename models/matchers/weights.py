@@ -13,8 +13,8 @@ def import_package(module: str, text: str, install: str) -> Any:
 
     Args:
         module: Full name of the module, such as ``kornia.feature``.
-        text: What the user typed, for an error.
-        install: What pip installs, such as ``cisdl-bench[kornia]``.
+        text: Name as the user typed it, for an error.
+        install: Requirement for pip, such as ``cisdl-bench[kornia]``.
 
     Raises:
         ModelError: It cannot be imported.
@@ -34,7 +34,7 @@ def load_weights(text: str, cache: str, load: Callable[[], Any]) -> Any:
     """Return what ``load`` returns, which may fetch weights.
 
     Args:
-        text: What the user typed, for an error.
+        text: Name as the user typed it, for an error.
         cache: Folder where fetched weights are kept, for an error.
         load: Function that makes the network with its weights.
 
