@@ -54,7 +54,7 @@ class Painting:
         spec = self._spec
         first = 1.0
         for transformation, values in split_parameters(spec, placement.parameters):
-            first *= transformation.first_size(values)  # type: ignore[arg-type]
+            first *= transformation.resize_first(values)  # type: ignore[arg-type]
         matrix, cutout = placement.matrix, frame
         if first != 1.0:
             cutout, matrix = _resized(frame, first, matrix)

@@ -15,6 +15,9 @@ from cisdl_bench.transforms.matrix import IDENTITY, Entry, Floats, Matrix
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
+_MOST_FIRST = 16.0  # beyond it a donor resized first would take gigabytes
+
+
 class Parameter(NamedTuple):
     """One number of a transformation, a column wherever pairs are listed.
 
@@ -186,6 +189,21 @@ class Transformation(ABC):
             SpecError: It is of another shape or type, or fails.
         """
         return self._checked("finish", self.finish, picture, values)
+
+    def resize_first(self, values: tuple[float, ...]) -> float:
+        """Return what ``first_size`` does, checked.
+
+        Raises:
+            SpecError: It is no factor above 0 and at most 16, or fails.
+        """
+        try:
+            factor = float(self.first_size(values))
+        except Exception as error:
+            raise self.fault("first_size", error) from error
+        if not 0 < factor <= _MOST_FIRST:
+            what = f"expected a factor above 0, at most {_MOST_FIRST:g}, got {factor:g}"
+            raise self.fault("first_size", what)
+        return factor
 
     def reblend(self, layer: Layer, values: tuple[float, ...]) -> Layer:
         """Return what ``blend`` does, checked.

@@ -30,6 +30,7 @@ from cisdl_bench.transforms.feather import Feather
 from cisdl_bench.transforms.jpeg import Jpeg
 from cisdl_bench.transforms.matrix import IDENTITY
 from cisdl_bench.transforms.poisson import Poisson
+from cisdl_bench.transforms.resampling import Resampling
 
 BEYOND = [
     "regions",
@@ -368,7 +369,12 @@ def test_a_wrong_blend_or_finish_is_refused_by_its_name(source) -> None:
         def finish(self, picture, values):
             return picture[:-1]
 
-    for kind, word in ((Wrong(1.0, 1, 2), "blend"), (Cut(1.0, (50,)), "finish")):
+    class Nowhere(Resampling):
+        def first_size(self, values):
+            return float("nan")
+
+    wrong = (Wrong(1.0, 1, 2), "blend"), (Cut(1.0, (50,)), "finish")
+    for kind, word in (*wrong, (Nowhere(1.0, 1, 2), "first_size")):
         shift = load_spec("feather").transformations["shift"]
         spec = replace(load_spec("feather"), transformations={"shift": shift, kind.name: kind})
         with pytest.raises(SpecError, match=rf"transformation {kind.name}: {word}: .* Correct "):
