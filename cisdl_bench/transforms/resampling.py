@@ -27,7 +27,9 @@ class Resampling(Ranged, Transformation):
 
     name: ClassVar[str] = "resampling"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("first_size", 1.0, 0.5, 4.0, "factor of the first resampling", "resized by {:.3g} first"),
+        Parameter(
+            "first_size", 1.0, 0.5, 4.0, "factor of the first resampling", "resized by {:.3g} first"
+        ),
     )
     numbers: ClassVar[int] = 1
 
